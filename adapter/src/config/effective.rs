@@ -1,0 +1,321 @@
+//! The mapping as the adapter runs it: every default filled in, every reference resolved, valid by construction.
+//!
+//! Only `resolve` builds these; a `Config` that exists has passed every check that can be made without a network.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use serde_json_path::JsonPath;
+use tagwise_model::ModelSpec;
+
+use crate::domain::{NodeAddress, Qos, TagId, TagName, TopicFilter, TopicName};
+
+/// A whole mapping file.
+#[derive(Debug)]
+pub struct Config {
+    /// The process itself.
+    pub adapter: AdapterConfig,
+    /// The OPC UA server.
+    pub opcua: OpcUaConfig,
+    /// The MQTT broker.
+    pub broker: BrokerConfig,
+    /// The models that mappings name.
+    pub models: Vec<ModelConfig>,
+    /// The tags; a `TagId` is a position here.
+    pub tags: Vec<Tag>,
+    /// What goes from OPC UA to MQTT.
+    pub northbound_mappings: Vec<NorthboundMapping>,
+    /// What may go from MQTT (or an alarm) to OPC UA.
+    pub southbound_mappings: Vec<SouthboundMapping>,
+    /// Where metrics, health and the model API listen; `None` when the mapping has no `http:`.
+    pub http: Option<HttpConfig>,
+}
+
+/// `adapter:`
+#[derive(Clone, Debug)]
+pub struct AdapterConfig {
+    /// Names this process in topics, metrics and client ids: `[A-Za-z0-9_-]+`.
+    pub id: String,
+    /// Where what must outlive the process is kept.
+    pub state_dir: PathBuf,
+    /// Root of status and gap messages, `{adapter}` already replaced.
+    pub status_topic: TopicName,
+    /// How long a shutdown may go on delivering.
+    pub drain_timeout: Duration,
+}
+
+/// `opcua:`
+#[derive(Clone, Debug)]
+pub struct OpcUaConfig {
+    /// The endpoint, `opc.tcp://host:port[/path]`.
+    pub uri: String,
+    /// Whether this host and port are kept whatever the server advertises.
+    pub keeps_own_address: bool,
+    /// Who we are to the server.
+    pub auth: OpcUaAuth,
+    /// How often the server sends what has changed.
+    pub publishing_interval: Duration,
+    /// Timeouts and retries.
+    pub connection: ConnectionOptions,
+}
+
+/// Who we are to the OPC UA server.
+#[derive(Clone, Debug)]
+pub enum OpcUaAuth {
+    /// Nobody in particular.
+    Anonymous,
+    /// A user with a password.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+}
+
+/// `opcua.connection_options:`
+#[derive(Clone, Debug)]
+pub struct ConnectionOptions {
+    /// After how long without a word the server may forget the session.
+    pub session_timeout: Duration,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How often the session is proved alive.
+    pub keep_alive_interval: Duration,
+    /// How many proofs may fail before the session is given up.
+    pub keep_alive_failures_allowed: u32,
+    /// The first pause before a new attempt.
+    pub retry_initial: Duration,
+    /// The longest pause before a new attempt.
+    pub retry_max: Duration,
+}
+
+/// `broker:`, or the one entry of `brokers:`.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// Its name in metrics and messages; `broker` when the mapping gives none.
+    pub name: String,
+    /// The host.
+    pub host: String,
+    /// The port; 1883 and 8883 by default.
+    pub port: u16,
+    /// How the connection is encrypted; `None` for `mqtt://`.
+    pub tls: Option<TlsConfig>,
+    /// User name and password.
+    pub auth: Option<BrokerAuth>,
+}
+
+/// How the connection to a broker is encrypted.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// The certificates that are trusted (PEM); the system's roots when `None`.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Who we are to the broker.
+#[derive(Clone, Debug)]
+pub struct BrokerAuth {
+    /// The user name.
+    pub username: String,
+    /// The password; empty when the mapping gives none.
+    pub password: SecretString,
+}
+
+/// An entry of `models:`, or a detector kind that a mapping names directly, with its defaults.
+#[derive(Clone, Debug)]
+pub struct ModelConfig {
+    /// Its name in the mapping, in payloads and in the HTTP API.
+    pub name: String,
+    /// Scaler, detector and threshold.
+    pub spec: ModelSpec,
+    /// Whether each mapping that names it has an instance of its own.
+    pub per: ModelScope,
+    /// What it learns from before it scores.
+    pub training: Training,
+}
+
+/// `per:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelScope {
+    /// Each mapping that names the model has an instance of its own.
+    Tag,
+    /// All mappings that name the model share one instance.
+    Model,
+}
+
+/// `training:`
+#[derive(Clone, Debug)]
+pub enum Training {
+    /// The values of a CSV file with a header: its only column, or the one named like the tag, or `value`.
+    File(PathBuf),
+    /// So many live values of good quality.
+    Samples(usize),
+}
+
+/// An entry of `tags:`
+#[derive(Clone, Debug)]
+pub struct Tag {
+    /// Its name.
+    pub name: TagName,
+    /// Its node.
+    pub node: NodeAddress,
+    /// Its engineering unit, for people.
+    pub unit: Option<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// How the server samples it; zero asks for the fastest the server has.
+    pub sampling_interval: Duration,
+    /// How many values the server queues between two publishes.
+    pub queue_size: u32,
+    /// The line of the mapping file on which it stands, from 1.
+    pub line: usize,
+}
+
+/// An entry of `northbound_mappings:`, or a tag with a `topic`.
+#[derive(Clone, Debug)]
+pub struct NorthboundMapping {
+    /// Whose values.
+    pub tag: TagId,
+    /// Where to, placeholders already replaced.
+    pub topic: TopicName,
+    /// How surely.
+    pub qos: Qos,
+    /// The model that scores the values: a position in `Config::models`.
+    pub model: Option<usize>,
+    /// What the payload says besides the value.
+    pub include: Include,
+    /// MQTT 5 user properties on every message.
+    pub mqtt_user_properties: Vec<(String, String)>,
+    /// After how long a message is worthless.
+    pub message_expiry_interval: Option<Duration>,
+    /// Whether the broker keeps the last message.
+    pub retain: bool,
+    /// What becomes of values that are not good.
+    pub quality: QualityPolicy,
+    /// When the anomaly is repeated in user properties.
+    pub anomaly_user_properties: AnomalyUserProperties,
+    /// The alarm that the labels raise.
+    pub alarm: Option<AlarmConfig>,
+    /// The line of the mapping file on which it stands, from 1.
+    pub line: usize,
+}
+
+/// The `include_*` keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the mapping language")]
+pub struct Include {
+    /// `timestamp`
+    pub timestamp: bool,
+    /// `tagName`
+    pub tag_name: bool,
+    /// `metadata`
+    pub metadata: bool,
+    /// `epoch` and `sequence`
+    pub sequence: bool,
+}
+
+/// `quality:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QualityPolicy {
+    /// What becomes of values with a Bad StatusCode.
+    pub bad: QualityAction,
+    /// What becomes of values with an Uncertain StatusCode.
+    pub uncertain: QualityAction,
+}
+
+/// What becomes of a value that is not good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QualityAction {
+    /// It goes out and says what it is.
+    Publish,
+    /// It is counted and goes no further.
+    Drop,
+}
+
+/// `anomaly_user_properties:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnomalyUserProperties {
+    /// Only the payload says it.
+    Never,
+    /// On messages with label 1.
+    OnAnomaly,
+    /// On every message.
+    Always,
+}
+
+/// `alarm:`
+#[derive(Clone, Debug)]
+pub struct AlarmConfig {
+    /// Where the alarm is retained.
+    pub topic: TopicName,
+    /// Raised after so many anomalous values in a row, at least 1.
+    pub raise_after: u32,
+    /// Cleared after so many normal values in a row, at least 1.
+    pub clear_after: u32,
+    /// How bad it is.
+    pub severity: AlarmSeverity,
+    /// The tag that is written true while the alarm is active.
+    pub write_tag: Option<TagId>,
+}
+
+/// `alarm.severity:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the four severities that alarm systems agree on")]
+pub enum AlarmSeverity {
+    Critical,
+    Major,
+    Minor,
+    Warning,
+}
+
+impl AlarmSeverity {
+    /// All severities, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::Major, Self::Minor, Self::Warning];
+
+    /// The severity as payloads, metrics and mappings spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Major => "major",
+            Self::Minor => "minor",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// An entry of `southbound_mappings:`
+#[derive(Clone, Debug)]
+pub struct SouthboundMapping {
+    /// Where commands come from; `None` for a tag that only alarms write.
+    pub topic_filter: Option<TopicFilter>,
+    /// What they write.
+    pub tag: TagId,
+    /// Where in the payload the value stands; `None` takes `$.value`, or the whole payload when it is a scalar.
+    pub value: Option<Arc<JsonPath>>,
+    /// What may be written.
+    pub range: Range,
+    /// How old a command may be; `None` for any age.
+    pub max_age: Option<Duration>,
+    /// Whether commands with the retain bit are taken.
+    pub accepts_retained: bool,
+    /// The line of the mapping file on which it stands, from 1.
+    pub line: usize,
+}
+
+/// `range:`, both ends included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Range {
+    /// The least value.
+    pub min: Option<f64>,
+    /// The greatest value.
+    pub max: Option<f64>,
+}
+
+/// `http:`
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// The address to listen at.
+    pub listen: SocketAddr,
+    /// The bearer token that calls which change something need.
+    pub token: Option<SecretString>,
+}

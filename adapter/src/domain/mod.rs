@@ -1,0 +1,25 @@
+//! Plain data that flows through the adapter; no I/O and no library types.
+
+pub mod command;
+pub mod data_type;
+pub mod identity;
+pub mod message;
+pub mod node;
+pub mod quality;
+pub mod tag;
+pub mod time;
+pub mod topic;
+pub mod update;
+pub mod value;
+
+pub use command::{Command, Outcome, RejectReason, Verdict};
+pub use data_type::{DataType, NodeDescription};
+pub use identity::{Epoch, Sequence};
+pub use message::{Lane, OutboundMessage, Qos, Route};
+pub use node::{Identifier, Namespace, NodeAddress};
+pub use quality::{Severity, StatusCode};
+pub use tag::{TagId, TagName};
+pub use time::Timestamp;
+pub use topic::{TopicFilter, TopicName};
+pub use update::{TagUpdate, UpdateFlags};
+pub use value::TagValue;

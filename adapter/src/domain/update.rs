@@ -1,0 +1,55 @@
+//! One value as it comes from the OPC UA server.
+
+use super::{StatusCode, TagId, TagValue, Timestamp};
+
+/// A value of one tag with all that is known about it. Nothing downstream reads a clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagUpdate {
+    /// Whose value it is.
+    pub tag: TagId,
+    /// The value; `TagValue::Null` when the server sent none.
+    pub value: TagValue,
+    /// How far the value can be trusted.
+    pub status: StatusCode,
+    /// When the source (the PLC's program or its device) says the value was taken.
+    pub source_timestamp: Option<Timestamp>,
+    /// When the OPC UA server says it got the value.
+    pub server_timestamp: Option<Timestamp>,
+    /// When the Publish response that carried it arrived here.
+    pub received_at: Timestamp,
+    /// What is special about this update.
+    pub flags: UpdateFlags,
+}
+
+/// What is special about an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpdateFlags {
+    /// First value after a MonitoredItem was created: a repeat of the current value, not a change.
+    pub is_initial: bool,
+    /// The server dropped older values of this tag from its queue before this one.
+    pub has_overflow: bool,
+    /// The value is of a type that has no JSON form here; `value` is null in its place.
+    pub is_unsupported: bool,
+}
+
+/// Which clock a message's `timestamp` was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampSource {
+    /// The SourceTimestamp.
+    Source,
+    /// The ServerTimestamp, as the source gave none.
+    Server,
+    /// The time of receipt, as neither was given.
+    Receipt,
+}
+
+impl TagUpdate {
+    /// The best timestamp there is: source, else server, else receipt.
+    pub fn timestamp(&self) -> (Timestamp, TimestampSource) {
+        match (self.source_timestamp, self.server_timestamp) {
+            (Some(source), _) => (source, TimestampSource::Source),
+            (None, Some(server)) => (server, TimestampSource::Server),
+            (None, None) => (self.received_at, TimestampSource::Receipt),
+        }
+    }
+}

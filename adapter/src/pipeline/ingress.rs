@@ -1,0 +1,142 @@
+//! The one bounded queue between the OPC UA server and the model stage.
+//!
+//! The sender sits in the OPC UA library's callback and must never wait; what does not fit is counted here and
+//! announced as a gap by the northbound task.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::mpsc;
+
+use crate::domain::{TagUpdate, Timestamp};
+
+/// Values that may wait; at 100 bytes each some 20 MB.
+pub const MAX_WAITING_VALUES: usize = 200_000;
+/// Batches that may wait.
+const MAX_WAITING_BATCHES: usize = 4_096;
+
+/// Values that were dropped and not yet announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DroppedValues {
+    /// How many.
+    pub count: u64,
+    /// The oldest timestamp among them.
+    pub from: Timestamp,
+    /// The newest timestamp among them.
+    pub to: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting_values: AtomicUsize,
+    dropped: Mutex<Option<DroppedValues>>,
+}
+
+/// The end that the OPC UA room holds.
+#[derive(Clone, Debug)]
+pub struct IngressSender {
+    batches_tx: mpsc::Sender<Vec<TagUpdate>>,
+    shared: Arc<Shared>,
+    capacity: usize,
+}
+
+/// The end that the northbound task holds.
+#[derive(Debug)]
+pub struct IngressReceiver {
+    batches_rx: mpsc::Receiver<Vec<TagUpdate>>,
+    shared: Arc<Shared>,
+}
+
+/// A queue for `capacity` values.
+pub fn ingress(capacity: usize) -> (IngressSender, IngressReceiver) {
+    let (batches_tx, batches_rx) = mpsc::channel(MAX_WAITING_BATCHES);
+    let shared = Arc::new(Shared::default());
+    (IngressSender { batches_tx, shared: Arc::clone(&shared), capacity }, IngressReceiver { batches_rx, shared })
+}
+
+impl IngressSender {
+    /// Takes a batch whole or drops it whole; never waits. Returns how many values were dropped.
+    pub fn offer(&self, batch: Vec<TagUpdate>) -> usize {
+        let count = batch.len();
+        if count == 0 {
+            return 0;
+        }
+        let waiting = self.shared.waiting_values.fetch_add(count, Ordering::AcqRel);
+        let refused = if waiting + count > self.capacity {
+            Some(batch)
+        } else {
+            self.batches_tx.try_send(batch).err().map(mpsc::error::TrySendError::into_inner)
+        };
+        let Some(refused) = refused else { return 0 };
+        self.shared.waiting_values.fetch_sub(count, Ordering::AcqRel);
+        self.note(&refused);
+        count
+    }
+
+    fn note(&self, refused: &[TagUpdate]) {
+        let mut dropped = self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        for update in refused {
+            let (time, _) = update.timestamp();
+            let entry = dropped.get_or_insert(DroppedValues { count: 0, from: time, to: time });
+            entry.count += 1;
+            entry.from = entry.from.min(time);
+            entry.to = entry.to.max(time);
+        }
+    }
+}
+
+impl IngressReceiver {
+    /// The next batch; `None` once every sender is gone and the queue is empty.
+    pub async fn receive(&mut self) -> Option<Vec<TagUpdate>> {
+        let batch = self.batches_rx.recv().await?;
+        self.shared.waiting_values.fetch_sub(batch.len(), Ordering::AcqRel);
+        Some(batch)
+    }
+
+    /// What was dropped since the last call.
+    pub fn take_dropped(&self) -> Option<DroppedValues> {
+        self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{StatusCode, TagId, TagValue, UpdateFlags};
+
+    fn batch(millis: impl IntoIterator<Item = i64>) -> Vec<TagUpdate> {
+        let update = |millis| TagUpdate {
+            tag: TagId(0),
+            value: TagValue::Null,
+            status: StatusCode::GOOD,
+            source_timestamp: Some(Timestamp::from_unix_millis(millis)),
+            server_timestamp: None,
+            received_at: Timestamp::from_unix_millis(0),
+            flags: UpdateFlags::default(),
+        };
+        millis.into_iter().map(update).collect()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_counted_with_its_span_of_time() {
+        let (sender, mut receiver) = ingress(3);
+        assert_eq!(sender.offer(batch([1, 2])), 0);
+        assert_eq!(sender.offer(batch([5, 4, 9])), 3);
+        let dropped = receiver.take_dropped().unwrap();
+        assert_eq!((dropped.count, dropped.from.unix_millis(), dropped.to.unix_millis()), (3, 4, 9));
+        assert_eq!(receiver.take_dropped(), None);
+        assert_eq!(receiver.receive().await.unwrap().len(), 2);
+        assert_eq!(sender.offer(batch([10, 11, 12])), 0);
+    }
+
+    #[tokio::test]
+    async fn the_queue_ends_when_the_last_sender_is_gone() {
+        let (sender, mut receiver) = ingress(10);
+        sender.offer(batch([1]));
+        drop(sender);
+        assert!(receiver.receive().await.is_some());
+        assert!(receiver.receive().await.is_none());
+    }
+}

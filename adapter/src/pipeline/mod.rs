@@ -1,0 +1,3 @@
+//! What happens to a value on its way north and to a command on its way south.
+
+pub mod ingress;

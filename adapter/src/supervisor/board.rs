@@ -1,0 +1,248 @@
+//! The board on which every task writes how it is; health, readiness and the status message are read from it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::watch;
+
+use crate::domain::{TagId, Timestamp};
+
+/// The state of a connection, in HiveMQ Edge's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Nothing has been tried yet, or the connection was closed on purpose.
+    Disconnected,
+    /// An attempt is under way or will be; why the last one failed, once one has.
+    Connecting {
+        /// The last failure in a plain sentence with the way out.
+        reason: Option<String>,
+    },
+    /// Data can flow.
+    Connected,
+    /// The other side refuses us and will go on to until a person does something.
+    Error {
+        /// What is wrong and what to do, in a plain sentence.
+        reason: String,
+    },
+}
+
+impl Connection {
+    /// The state as HiveMQ Edge spells it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Disconnected => "DISCONNECTED",
+            Self::Connecting { .. } => "CONNECTING",
+            Self::Connected => "CONNECTED",
+            Self::Error { .. } => "ERROR",
+        }
+    }
+
+    /// What went wrong last, where something did.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Connecting { reason } => reason.as_deref(),
+            Self::Error { reason } => Some(reason),
+            Self::Disconnected | Self::Connected => None,
+        }
+    }
+}
+
+/// The state of one tag's MonitoredItem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagState {
+    /// Not yet subscribed in this session.
+    Pending,
+    /// Subscribed.
+    Active,
+    /// The server refuses it; it is tried again from time to time.
+    Failed {
+        /// Why, with the StatusCode's symbol and the node.
+        reason: String,
+    },
+}
+
+/// What is on the board; read as a whole, so that readers see one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The OPC UA session.
+    pub opcua: Connection,
+    /// The broker connection.
+    pub broker: Connection,
+    /// Since when `opcua` and `broker` are as they are.
+    pub since: Timestamp,
+    /// Tags that the server refuses, with the reason.
+    pub failed_tags: BTreeMap<TagId, String>,
+    /// Tags not yet subscribed in this session.
+    pub pending_tags: usize,
+    /// Whether a shutdown has begun.
+    pub is_stopping: bool,
+}
+
+/// Shared by `Arc` between all tasks.
+#[derive(Debug)]
+pub struct Board {
+    entries: Mutex<Entries>,
+    is_stopping: AtomicBool,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Entries {
+    opcua: Connection,
+    broker: Connection,
+    since: Timestamp,
+    tags: Vec<TagState>,
+    progress: BTreeMap<&'static str, Timestamp>,
+}
+
+impl Board {
+    /// A board for `tag_count` tags, all of them pending, nothing connected.
+    pub fn new(tag_count: usize) -> Self {
+        let entries = Entries {
+            opcua: Connection::Disconnected,
+            broker: Connection::Disconnected,
+            since: Timestamp::now(),
+            tags: vec![TagState::Pending; tag_count],
+            progress: BTreeMap::new(),
+        };
+        Self { entries: Mutex::new(entries), is_stopping: AtomicBool::new(false), changes: watch::Sender::new(0) }
+    }
+
+    /// Says how the OPC UA session is.
+    pub fn set_opcua(&self, connection: Connection) {
+        self.change(|entries| replace(&mut entries.opcua, connection, &mut entries.since));
+    }
+
+    /// Says how the broker connection is.
+    pub fn set_broker(&self, connection: Connection) {
+        self.change(|entries| replace(&mut entries.broker, connection, &mut entries.since));
+    }
+
+    /// Says how a tag is; many at once, as a chunk of MonitoredItems is answered at once.
+    pub fn set_tags(&self, states: impl IntoIterator<Item = (TagId, TagState)>) {
+        self.change(|entries| {
+            let mut is_changed = false;
+            for (tag, state) in states {
+                if let Some(entry) = entries.tags.get_mut(tag.index()).filter(|entry| **entry != state) {
+                    *entry = state;
+                    is_changed = true;
+                }
+            }
+            is_changed
+        });
+    }
+
+    /// Says that every tag has to be subscribed anew.
+    pub fn reset_tags(&self) {
+        self.change(|entries| {
+            entries.tags.fill(TagState::Pending);
+            true
+        });
+    }
+
+    /// Says that a shutdown has begun.
+    pub fn set_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.changes.send_modify(|generation| *generation += 1);
+    }
+
+    /// Says that a task is alive and has got on with its work (or has none).
+    pub fn progress(&self, task: &'static str) {
+        let now = Timestamp::now();
+        self.lock().progress.insert(task, now);
+    }
+
+    /// When each task last showed progress.
+    pub fn progress_of_tasks(&self) -> BTreeMap<&'static str, Timestamp> {
+        self.lock().progress.clone()
+    }
+
+    /// How all tags are, by `TagId`.
+    pub fn tags(&self) -> Vec<TagState> {
+        self.lock().tags.clone()
+    }
+
+    /// Everything at one moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let entries = self.lock();
+        let mut failed_tags = BTreeMap::new();
+        let mut pending_tags = 0;
+        for (index, state) in (0_u32..).zip(&entries.tags) {
+            match state {
+                TagState::Failed { reason } => {
+                    failed_tags.insert(TagId(index), reason.clone());
+                }
+                TagState::Pending => pending_tags += 1,
+                TagState::Active => {}
+            }
+        }
+        Snapshot {
+            opcua: entries.opcua.clone(),
+            broker: entries.broker.clone(),
+            since: entries.since,
+            failed_tags,
+            pending_tags,
+            is_stopping: self.is_stopping.load(Ordering::Acquire),
+        }
+    }
+
+    /// Wakes at every change of what `snapshot` shows.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entries) -> bool) {
+        if change(&mut self.lock()) {
+            self.changes.send_modify(|generation| *generation += 1);
+        }
+    }
+
+    /// A panic elsewhere leaves whole entries behind, so a poisoned lock can be used.
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn replace(entry: &mut Connection, connection: Connection, since: &mut Timestamp) -> bool {
+    if *entry == connection {
+        return false;
+    }
+    if entry.as_str() != connection.as_str() {
+        *since = Timestamp::now();
+    }
+    *entry = connection;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_tag_shows_in_the_snapshot_until_it_is_active() {
+        let board = Board::new(2);
+        assert_eq!(board.snapshot().pending_tags, 2);
+        board.set_tags([(TagId(1), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
+        assert_eq!(board.snapshot().failed_tags.get(&TagId(1)).unwrap(), "BadNodeIdUnknown");
+        board.set_tags([(TagId(0), TagState::Active), (TagId(1), TagState::Active)]);
+        assert!(board.snapshot().failed_tags.is_empty());
+        assert_eq!(board.snapshot().pending_tags, 0);
+    }
+
+    #[test]
+    fn only_changes_wake_the_watchers() {
+        let board = Board::new(1);
+        let mut watch = board.watch();
+        board.set_opcua(Connection::Connected);
+        assert!(watch.has_changed().unwrap());
+        watch.mark_unchanged();
+        board.set_opcua(Connection::Connected);
+        board.set_tags([(TagId(7), TagState::Active)]);
+        assert!(!watch.has_changed().unwrap());
+    }
+}

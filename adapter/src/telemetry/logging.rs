@@ -1,0 +1,1 @@
+//! Logs go to stderr, as text or as JSON.
