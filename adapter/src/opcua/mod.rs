@@ -1,1 +1,5 @@
-//! To come.
+//! Connect, supervise, subscribe, watch, convert, write: the only room that names async-opcua.
+
+pub mod plc;
+
+pub use plc::{Plc, PlcError};

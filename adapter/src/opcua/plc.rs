@@ -1,0 +1,36 @@
+//! The seam between a command and the PLC it is for: the OPC UA link behind it in production, a scripted one in tests.
+
+use std::future::Future;
+
+use thiserror::Error;
+
+use crate::domain::{NodeDescription, StatusCode, TagId, TagValue};
+
+/// Why a node could not be described or written.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlcError {
+    /// There is no session; nothing was sent.
+    #[error("there is no OPC UA session")]
+    NotConnected,
+    /// The node's attributes cannot be read, or its namespace is not known to the server; nothing was written.
+    #[error("the server does not know the node: {reason}")]
+    UnknownNode {
+        /// The StatusCode's symbol, or the namespace that is missing.
+        reason: String,
+    },
+    /// The request was sent and no answer came: the PLC may have the value.
+    #[error("the write was sent and no answer came: {reason}")]
+    NoAnswer {
+        /// What became of the request.
+        reason: String,
+    },
+}
+
+/// What a command needs of a PLC.
+pub trait Plc: Send + Sync + 'static {
+    /// DataType, ValueRank and AccessLevel of the tag's node; read once per session.
+    fn describe(&self, tag: TagId) -> impl Future<Output = Result<NodeDescription, PlcError>> + Send;
+
+    /// Writes the value, without timestamps, and returns what the server answered. Never tried twice.
+    fn write(&self, tag: TagId, value: TagValue) -> impl Future<Output = Result<StatusCode, PlcError>> + Send;
+}
