@@ -16,7 +16,6 @@ async fn check_contiguous(values: &mut mpsc::UnboundedReceiver<Notification>, ta
     let mut unfinished = tags;
     while unfinished > 0 {
         let (item, value) = values.recv().await.expect("the subscription should live on");
-        let item = item as usize;
         assert_eq!(value.status(), StatusCode::Good, "item {item}: {value:?}");
         let count = value.value.as_ref().unwrap().as_f64().unwrap();
         match counts[item] {
