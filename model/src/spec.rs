@@ -31,7 +31,8 @@ impl ModelSpec {
         }
     }
 
-    /// Fits the chain to training rows, which must be in order of time.
+    /// Fits the chain to training rows, which must be in order of time. For kinds with short memory they should also be
+    /// consecutive: rows drawn here and there look less alike than neighbours do, and the threshold comes out too low.
     ///
     /// # Errors
     /// An unknown kind, parameters or threshold out of range, too few rows, cells that are not finite or too large.

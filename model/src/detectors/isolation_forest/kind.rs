@@ -44,7 +44,9 @@ impl DetectorKind for IsolationForestKind {
     }
 
     fn default_threshold(&self) -> ThresholdSpec {
-        ThresholdSpec::Quantile { quantile: 0.99, factor: 1.0 }
+        // The score saturates outside the trained range. Trained on a few hundred rows, a higher quantile or a factor
+        // above 1 can lie above all that the forest can ever say, and values far outside would pass as normal.
+        ThresholdSpec::Quantile { quantile: 0.98, factor: 1.0 }
     }
 
     fn default_scaler(&self) -> ScalerSpec {

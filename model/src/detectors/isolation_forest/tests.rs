@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::IsolationForestKind;
 use crate::random::Random;
-use crate::{Detector, DetectorKind, ParamValue, Params, State, Time};
+use crate::{Detector, DetectorKind, Label, ModelSpec, ParamValue, Params, Registry, State, Time};
 
 fn params(seed: i64) -> Params {
     let given = [("seed".to_owned(), ParamValue::Integer(seed))];
@@ -59,6 +59,18 @@ fn scattered_anomalies_are_told_from_a_cluster() {
 fn beyond_the_trained_range_the_score_stays_the_same() {
     let detector = fit(&noise(500, 1, 6).view(), 0);
     assert_eq!(score(detector.as_ref(), &[50.0]).to_bits(), score(detector.as_ref(), &[1e300]).to_bits());
+}
+
+#[test]
+fn the_default_threshold_flags_both_far_ends_and_few_normal_values() {
+    for seed in 0..10 {
+        let spec = ModelSpec::defaults_of(&IsolationForestKind);
+        let model = spec.fit(&Registry::builtin(), noise(500, 1, 100 + seed).view()).unwrap();
+        let is_flagged = |value: f64| model.assess(&model.initial_state(), &[value], Time(0)).label == Label::Anomaly;
+        assert!(is_flagged(-12.0) && is_flagged(12.0), "seed {seed}");
+        let flagged = noise(2000, 1, 200 + seed).iter().filter(|&&value| is_flagged(value)).count();
+        assert!(flagged < 100, "{flagged} of 2000 fresh normal values, seed {seed}");
+    }
 }
 
 #[test]
