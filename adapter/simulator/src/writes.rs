@@ -62,7 +62,7 @@ fn check_type(value: &Variant, data_type: &NodeId, value_rank: i32) -> Result<()
     if fits { Ok(()) } else { Err(StatusCode::BadTypeMismatch) }
 }
 
-/// OPC UA gives a built-in type and its DataType node the same number. The library's own conversion forgets SByte.
+/// OPC UA gives a built-in type and its `DataType` node the same number. The library's own conversion forgets `SByte`.
 fn is_data_type(scalar: VariantScalarTypeId, data_type: &NodeId) -> bool {
     *data_type == NodeId::new(0, scalar as u32)
 }

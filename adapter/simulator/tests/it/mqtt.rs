@@ -48,7 +48,7 @@ impl Mqtt {
         Self { client, event_loop, publishes, acknowledgements }
     }
 
-    /// Subscribes with QoS 1 and waits until that is acknowledged.
+    /// Subscribes with `QoS` 1 and waits until that is acknowledged.
     pub(crate) async fn subscribe(&mut self, topic: &str) {
         self.subscribe_filter(Filter::new(topic, QoS::AtLeastOnce)).await;
     }
@@ -58,7 +58,7 @@ impl Mqtt {
         self.acknowledged(|packet| matches!(packet, Packet::SubAck(_))).await;
     }
 
-    /// Publishes with QoS 1 and waits until that is acknowledged.
+    /// Publishes with `QoS` 1 and waits until that is acknowledged.
     pub(crate) async fn publish(&mut self, topic: &str, payload: &[u8], retain: bool) {
         let payload = payload.to_vec();
         self.client.publish(topic, QoS::AtLeastOnce, retain, payload).await.unwrap();
