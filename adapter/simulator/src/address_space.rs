@@ -24,9 +24,9 @@ pub(crate) const SPEED_SETPOINT: &str = "\"Machine\".\"SpeedSetpoint\"";
 /// The one writable bit of the machine.
 pub(crate) const VIBRATION_ALARM: &str = "\"Machine\".\"VibrationAlarm\"";
 
-/// ValueRank of a single value.
+/// `ValueRank` of a single value.
 pub(crate) const SCALAR: i32 = -1;
-/// ValueRank of a plain array.
+/// `ValueRank` of a plain array.
 pub(crate) const ONE_DIMENSION: i32 = 1;
 
 const READ_ONLY: AccessLevel = AccessLevel::CURRENT_READ;

@@ -2,9 +2,10 @@
 //!
 //! What rumqttd 0.20 does not do, so that nobody wonders: it speaks one protocol version per port; it sends retained
 //! messages on every new subscription, whatever Retain Handling asks for, and none when a client subscribes again; No
-//! Local and Retain As Published are ignored; a message is delivered with the QoS of the subscription, even when it was
+//! Local and Retain As Published are ignored; a message is delivered with the `QoS` of the subscription, even when it was
 //! published with a lower one; an empty payload clears a retained message even without the retain flag; a session that is
-//! not clean is kept until the broker ends, whatever its expiry; a client with keep-alive 0 is refused.
+//! not clean is kept until the broker ends, whatever its expiry; a client with keep-alive 0 is refused, and so is one whose
+//! client id contains `+`, `$`, `#` or `/` (when that one tries again, rumqttd's listener fails for everybody).
 
 use std::net::SocketAddr;
 use std::pin::pin;

@@ -29,7 +29,6 @@ fn subscription_limits() -> SubscriptionLimits {
         max_publish_requests_per_subscription: 100,
         // 0 lets every change through to a client that asks for the fastest sampling there is.
         min_sampling_interval_ms: 0.0,
-        #[expect(clippy::cast_precision_loss, reason = "10 is exact")]
         min_publishing_interval_ms: SUBSCRIPTION_POLL_INTERVAL_MS as f64,
         max_monitored_items_per_sub: 0,
         max_monitored_item_queue_size: 10_000,

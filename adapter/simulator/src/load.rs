@@ -92,8 +92,8 @@ impl Load {
     }
 
     /// Forgets an item that was deleted.
-    pub(crate) fn forget(&self, item: &MonitoredItemHandle) {
-        self.ticks.lock().fresh.remove(item);
+    pub(crate) fn forget(&self, item: MonitoredItemHandle) {
+        self.ticks.lock().fresh.remove(&item);
     }
 
     /// Gives every load tag its next value and tells the subscriptions.
@@ -105,7 +105,7 @@ impl Load {
         for node in &self.nodes {
             let Some(mut items) = notifier.notify_for(node, AttributeId::Value) else { continue };
             for (item, _) in items.entries() {
-                for missed in ticks.missed_by(item) {
+                for missed in ticks.missed_by(*item) {
                     items.data_value_to_item(missed, item);
                 }
                 items.data_value_to_item(current.clone(), item);
@@ -139,8 +139,8 @@ impl Ticks {
     }
 
     /// The values before the current one that `item` has not had.
-    fn missed_by(&mut self, item: &MonitoredItemHandle) -> Vec<DataValue> {
-        let Some(seen) = self.fresh.remove(item) else { return Vec::new() };
+    fn missed_by(&mut self, item: MonitoredItemHandle) -> Vec<DataValue> {
+        let Some(seen) = self.fresh.remove(&item) else { return Vec::new() };
         let earlier = self.recent.split_last().map_or(&[][..], |(_, earlier)| earlier);
         earlier.iter().filter(|tick| tick.number > seen).map(value_of).collect()
     }
@@ -177,9 +177,9 @@ mod tests {
         for number in 2..=4 {
             ticks.push(tick(number));
         }
-        let missed = ticks.missed_by(&item(7));
+        let missed = ticks.missed_by(item(7));
         assert_eq!(numbers(&missed), [2.0, 3.0], "the current value comes by itself");
-        assert!(ticks.missed_by(&item(7)).is_empty(), "only once");
+        assert!(ticks.missed_by(item(7)).is_empty(), "only once");
         ticks.push(tick(5));
         assert_eq!(ticks.recent.len(), 1, "nothing is kept for nobody");
     }

@@ -102,6 +102,7 @@ impl PlcNodes {
     }
 }
 
+#[expect(clippy::mut_mut, reason = "the library's trait has it")]
 #[async_trait]
 impl InMemoryNodeManagerImpl for PlcNodes {
     async fn init(&self, _address_space: &mut AddressSpace, _context: ServerContext) {}
@@ -155,7 +156,7 @@ impl InMemoryNodeManagerImpl for PlcNodes {
 
     async fn delete_monitored_items(&self, _context: &RequestContext, items: &[&MonitoredItemRef]) {
         for item in items {
-            self.load.forget(&item.handle());
+            self.load.forget(item.handle());
         }
     }
 

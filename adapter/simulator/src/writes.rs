@@ -50,15 +50,21 @@ fn check_is_value_only(value: &DataValue) -> Result<(), StatusCode> {
 
 /// Exactly the node's type and shape; nothing is converted.
 fn check_type(value: &Variant, data_type: &NodeId, value_rank: i32) -> Result<(), StatusCode> {
-    let expected = VariantScalarTypeId::try_from(data_type).map_err(|_| StatusCode::BadTypeMismatch)?;
     let fits = match value.type_id() {
-        VariantTypeId::Scalar(scalar) => scalar == expected && value_rank == SCALAR,
+        VariantTypeId::Scalar(scalar) => is_data_type(scalar, data_type) && value_rank == SCALAR,
         VariantTypeId::Array(element, dimensions) => {
-            element == expected && value_rank == ONE_DIMENSION && dimensions.is_none_or(|sizes| sizes.len() == 1)
+            is_data_type(element, data_type)
+                && value_rank == ONE_DIMENSION
+                && dimensions.is_none_or(|sizes| sizes.len() == 1)
         }
         VariantTypeId::Empty => false,
     };
     if fits { Ok(()) } else { Err(StatusCode::BadTypeMismatch) }
+}
+
+/// OPC UA gives a built-in type and its `DataType` node the same number. The library's own conversion forgets `SByte`.
+fn is_data_type(scalar: VariantScalarTypeId, data_type: &NodeId) -> bool {
+    *data_type == NodeId::new(0, scalar as u32)
 }
 
 fn check_range(id: &NodeId, value: &Variant) -> Result<(), StatusCode> {
@@ -91,6 +97,8 @@ mod tests {
         check(1_i32.into(), DataTypeId::Int16, SCALAR, mismatch);
         check(1_u16.into(), DataTypeId::Int16, SCALAR, mismatch);
         check(true.into(), DataTypeId::Byte, SCALAR, mismatch);
+        check(1_i8.into(), DataTypeId::SByte, SCALAR, Ok(()));
+        check(1_u8.into(), DataTypeId::SByte, SCALAR, mismatch);
         check(UAString::from("1").into(), DataTypeId::Int16, SCALAR, mismatch);
         check(Variant::Empty, DataTypeId::Int16, SCALAR, mismatch);
         check(vec![1_i16].into(), DataTypeId::Int16, ONE_DIMENSION, Ok(()));

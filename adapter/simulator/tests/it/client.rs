@@ -23,8 +23,8 @@ pub(crate) struct Client {
     _certificates: TempDir,
 }
 
-/// A value from a subscription, with the client handle of its item.
-pub(crate) type Notification = (u32, DataValue);
+/// A value from a subscription, with the position of its node in the list that is watched.
+pub(crate) type Notification = (usize, DataValue);
 
 impl Client {
     pub(crate) async fn connect(url: &str) -> Self {
@@ -48,13 +48,14 @@ impl Client {
             (url, SecurityPolicy::None.to_str(), MessageSecurityMode::None, UserTokenPolicy::anonymous()).into();
         let (session, event_loop) =
             client.connect_to_matching_endpoint(endpoint, identity).await.map_err(|e| e.status())?;
-        let event_loop = event_loop.spawn();
-        let connected = tokio::time::timeout(PATIENCE, session.wait_for_connection()).await.unwrap();
-        if connected {
-            Ok(Self { session, event_loop, _certificates: certificates })
-        } else {
-            Err(event_loop.await.unwrap())
+        let mut event_loop = event_loop.spawn();
+        // The session does not say that it gave up; only its event loop's end does.
+        tokio::select! {
+            connected = session.wait_for_connection() => assert!(connected),
+            status = &mut event_loop => return Err(status.unwrap()),
+            () = tokio::time::sleep(PATIENCE) => panic!("neither connected nor refused in {PATIENCE:?}"),
         }
+        Ok(Self { session, event_loop, _certificates: certificates })
     }
 
     /// Disappears without a word, as when the cable is cut.
@@ -94,7 +95,7 @@ impl Client {
         self.session.write(&[write]).await.unwrap().remove(0)
     }
 
-    /// Watches nodes, with their position as client handle. Gives the status of each item and a stream of values.
+    /// Watches nodes. Gives the status of each item and a stream of values with the position of their node in `ids`.
     pub(crate) async fn watch(
         &self,
         ids: &[String],
@@ -104,10 +105,10 @@ impl Client {
     ) -> (Vec<StatusCode>, mpsc::UnboundedReceiver<Notification>) {
         let (values_tx, values_rx) = mpsc::unbounded_channel();
         let forward = DataChangeCallback::new(move |value, item: &MonitoredItem| {
-            values_tx.send((item.client_handle(), value)).ok();
+            values_tx.send((item.client_handle() as usize - 1, value)).ok();
         });
         let subscription = self.session.create_subscription(publishing, 1000, 100, 0, 0, true, forward).await.unwrap();
-        let items = (0_u32..).zip(ids).map(|(handle, id)| MonitoredItemCreateRequest {
+        let items = (1_u32..).zip(ids).map(|(handle, id)| MonitoredItemCreateRequest {
             item_to_monitor: ReadValueId {
                 node_id: node(id),
                 attribute_id: AttributeId::Value as u32,

@@ -5,6 +5,8 @@ mod broker;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod mqtt;
+#[cfg(test)]
 mod plc;
 #[cfg(test)]
 mod restart;
