@@ -1,5 +1,34 @@
 //! Connect, supervise, subscribe, watch, convert, write: the only room that names async-opcua.
+//!
+//! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. A session passes through `client` (and, below it,
+//! `endpoint` and `connector`), `live`, `subscription` and `items`, and then `publish` carries values to `intake`
+//! until there is a `problem`.
 
+mod backoff;
+mod call_size;
+mod client;
+mod connector;
+mod describe;
+mod endpoint;
+mod handle;
+mod intake;
+mod items;
+mod link;
+mod live;
+mod node;
 pub mod plc;
+mod problem;
+mod publish;
+mod revised;
+mod sequence;
+mod status;
+mod subscription;
+mod tag_table;
+#[cfg(test)]
+mod test_support;
+mod variant;
 
+pub use handle::PlcHandle;
+pub use link::OpcUaLink;
 pub use plc::{Plc, PlcError};
+pub use status::status_symbol;

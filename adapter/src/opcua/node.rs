@@ -1,0 +1,116 @@
+//! Node ids: from the mapping's address to the id that the connected server understands.
+
+use opcua::types::{self, ByteString, Guid, NodeId};
+use thiserror::Error;
+
+use crate::domain::{Identifier, Namespace, NodeAddress};
+
+/// The namespace that the server of this session does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the server has no namespace `{uri}`")]
+pub(super) struct UnknownNamespace {
+    uri: String,
+}
+
+/// The server's NamespaceArray; an index means something only within one session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NamespaceTable {
+    uris: Vec<String>,
+}
+
+impl NamespaceTable {
+    /// Takes the URIs in the order in which the server lists them.
+    pub(super) fn new(uris: Vec<String>) -> Self {
+        Self { uris }
+    }
+
+    /// The node id for this session. An index is taken as it is: the server says if nothing is there.
+    pub(super) fn resolve(&self, address: &NodeAddress) -> Result<NodeId, UnknownNamespace> {
+        let namespace = match &address.namespace {
+            Namespace::Index(index) => *index,
+            Namespace::Uri(uri) => self.index_of(uri).ok_or_else(|| UnknownNamespace { uri: uri.clone() })?,
+        };
+        Ok(NodeId { namespace, identifier: identifier(&address.identifier) })
+    }
+
+    fn index_of(&self, uri: &str) -> Option<u16> {
+        if uri == "http://opcfoundation.org/UA/" {
+            return Some(0);
+        }
+        self.uris.iter().position(|candidate| candidate == uri).and_then(|index| u16::try_from(index).ok())
+    }
+}
+
+/// The address in the mapping's spelling.
+pub(super) fn address_text(address: &NodeAddress) -> String {
+    let identifier = identifier(&address.identifier);
+    match &address.namespace {
+        Namespace::Uri(uri) => format!("nsu={uri};{identifier}"),
+        Namespace::Index(0) => identifier.to_string(),
+        Namespace::Index(index) => format!("ns={index};{identifier}"),
+    }
+}
+
+fn identifier(identifier: &Identifier) -> types::Identifier {
+    match identifier {
+        Identifier::Numeric(number) => types::Identifier::Numeric(*number),
+        Identifier::String(text) => types::Identifier::String(text.as_str().into()),
+        Identifier::Guid(bytes) => types::Identifier::Guid(guid(*bytes)),
+        Identifier::Opaque(bytes) => types::Identifier::ByteString(ByteString::from(bytes.clone())),
+    }
+}
+
+/// The library takes the bytes as they travel: the first three fields of the text form with their bytes reversed.
+fn guid(mut bytes: [u8; 16]) -> Guid {
+    for field in [0..4, 4..6, 6..8] {
+        bytes[field].reverse();
+    }
+    Guid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> NamespaceTable {
+        NamespaceTable::new(["http://opcfoundation.org/UA/", "urn:server", "urn:plc"].map(str::to_owned).into())
+    }
+
+    fn by_uri(uri: &str) -> NodeAddress {
+        NodeAddress { namespace: Namespace::Uri(uri.into()), identifier: Identifier::String("a".into()) }
+    }
+
+    #[test]
+    fn a_namespace_uri_becomes_the_index_of_this_session() {
+        assert_eq!(table().resolve(&by_uri("urn:plc")).unwrap(), NodeId::new(2, "a"));
+        let moved = NamespaceTable::new(vec![String::new(), "urn:plc".into()]);
+        assert_eq!(moved.resolve(&by_uri("urn:plc")).unwrap(), NodeId::new(1, "a"));
+    }
+
+    #[test]
+    fn the_base_namespace_needs_no_table() {
+        let base = by_uri("http://opcfoundation.org/UA/");
+        assert_eq!(NamespaceTable::default().resolve(&base).unwrap(), NodeId::new(0, "a"));
+    }
+
+    #[test]
+    fn an_unknown_namespace_is_named() {
+        let error = table().resolve(&by_uri("urn:other")).unwrap_err();
+        assert_eq!(error.to_string(), "the server has no namespace `urn:other`");
+    }
+
+    #[test]
+    fn all_four_kinds_of_identifier_keep_their_text() {
+        let check = |identifier: Identifier, expected: &str| {
+            let address = NodeAddress { namespace: Namespace::Index(3), identifier };
+            assert_eq!(address_text(&address), expected);
+            assert_eq!(NamespaceTable::default().resolve(&address).unwrap().to_string(), expected);
+        };
+        check(Identifier::Numeric(7), "ns=3;i=7");
+        check(Identifier::String("\"Machine\".\"Speed\"".into()), "ns=3;s=\"Machine\".\"Speed\"");
+        let guid = [0x72, 0x96, 0x2b, 0x91, 0xfa, 0x75, 0x4a, 0xe6, 0x8d, 0x28, 0xb4, 0x04, 0xdc, 0x7d, 0xaf, 0x63];
+        check(Identifier::Guid(guid), "ns=3;g=72962b91-fa75-4ae6-8d28-b404dc7daf63");
+        check(Identifier::Opaque(vec![0, 255]), "ns=3;b=AP8=");
+        assert_eq!(address_text(&by_uri("urn:plc")), "nsu=urn:plc;s=a");
+    }
+}

@@ -1,0 +1,259 @@
+//! What can go wrong with a session, each in a plain sentence with the way out.
+
+use std::{borrow::Cow, time::Duration};
+
+use thiserror::Error;
+
+use super::status::status_symbol;
+use crate::{domain::StatusCode, supervisor::board::Connection};
+
+/// What was being done when something went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Discover,
+    Connect,
+    ReadServer,
+    CreateSubscription,
+    CreateItems,
+    Publish,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Discover => "GetEndpoints",
+            Self::Connect => "CreateSession and ActivateSession",
+            Self::ReadServer => "Read of its NamespaceArray",
+            Self::CreateSubscription => "CreateSubscription",
+            Self::CreateItems => "CreateMonitoredItems",
+            Self::Publish => "Publish",
+        }
+    }
+}
+
+/// Why there is no session, or no longer one. The texts are for `/readyz`, the status message and the log.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum Problem {
+    #[error("`{uri}` is no address of an OPC UA server; write `opcua.uri` as opc.tcp://host:port")]
+    Address { uri: String },
+    #[error("the host name `{host}` is not known; check `opcua.uri` and the name service")]
+    UnknownHost { host: String },
+    #[error(
+        "{address} refuses the connection: no OPC UA server listens there; start it, or correct host and port in `opcua.uri`"
+    )]
+    Refused { address: String },
+    #[error("{address} does not answer; check that it is switched on, the network and the firewall")]
+    Unreachable { address: String },
+    #[error("no connection to {address}: {reason}; check the network and `opcua.uri`")]
+    Io { address: String, reason: String },
+    #[error("the server did not answer {} within {} s; raise `opcua.connection_options.request_timeout` if it is only slow", step.as_str(), limit.as_secs_f64())]
+    Timeout { step: Step, limit: Duration },
+    #[error("the server has no endpoint without security (it has {offered}); enable the security policy None on it")]
+    NoPlainEndpoint { offered: String },
+    #[error(
+        "the server takes no anonymous clients (it takes {offered}); set `opcua.auth.basic`, or allow anonymous clients on the server"
+    )]
+    NoAnonymous { offered: String },
+    #[error(
+        "the server takes no user names without security (it takes {offered}); enable them there, or leave `opcua.auth` out"
+    )]
+    NoUserName { offered: String },
+    #[error("{}", service_sentence(*step, *status))]
+    Service { step: Step, status: StatusCode },
+    #[error("the connection was lost ({}); it is being set up anew", status_symbol(*status))]
+    Lost { status: StatusCode },
+    #[error("subscription {subscription} was silent for {} s, neither values nor keep-alives; the session is being set up anew", silence.as_secs_f64())]
+    Silent { subscription: u32, silence: Duration },
+    #[error("the server ended subscription {subscription} ({}); the session is being set up anew", status_symbol(*status))]
+    SubscriptionEnded { subscription: u32, status: StatusCode },
+    #[error("the OPC UA library failed ({reason}); the session is being set up anew, please report this")]
+    Panic { reason: String },
+}
+
+impl Problem {
+    /// Whether it stays until a person does something about it.
+    pub(super) fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Address { .. }
+            | Self::NoPlainEndpoint { .. }
+            | Self::NoAnonymous { .. }
+            | Self::NoUserName { .. } => true,
+            Self::Service { status, .. } => is_refusal(*status),
+            _ => false,
+        }
+    }
+
+    /// How the board shows it.
+    pub(super) fn connection(&self) -> Connection {
+        if self.needs_a_person() {
+            Connection::Error { reason: self.to_string() }
+        } else {
+            Connection::Connecting { reason: Some(self.to_string()) }
+        }
+    }
+
+    /// What a service's failure says. An answer that did not come is a matter of time, whatever was asked.
+    pub(super) fn service(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
+        use opcua::types::StatusCode as Code;
+        match Code::from(status.bits() & 0xFFFF_0000) {
+            Code::BadTimeout | Code::BadRequestTimeout => Self::Timeout { step, limit },
+            Code::BadConnectionClosed | Code::BadCommunicationError | Code::BadNotConnected => {
+                Self::Lost { status: super::status::from_library(status) }
+            }
+            _ => Self::Service { step, status: super::status::from_library(status) },
+        }
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    use opcua::types::StatusCode as Code;
+    is_certificate_trouble(status)
+        || matches!(
+            Code::from(status.without_info_bits().0),
+            Code::BadIdentityTokenRejected
+                | Code::BadIdentityTokenInvalid
+                | Code::BadUserAccessDenied
+                | Code::BadUserSignatureInvalid
+                | Code::BadSecurityPolicyRejected
+                | Code::BadSecurityModeRejected
+                | Code::BadSecurityModeInsufficient
+                | Code::BadTcpEndpointUrlInvalid
+                | Code::BadLicenseExpired
+                | Code::BadLicenseNotAvailable
+                | Code::BadLicenseLimitsExceeded
+        )
+}
+
+fn is_certificate_trouble(status: StatusCode) -> bool {
+    let symbol = status_symbol(status);
+    symbol.starts_with("BadCertificate") || symbol == "BadSecurityChecksFailed"
+}
+
+fn service_sentence(step: Step, status: StatusCode) -> String {
+    let symbol = status_symbol(status);
+    match advice(status) {
+        Some(advice) => format!("{advice} ({symbol})"),
+        None => format!("the server answered {} with {symbol}; look into the server's own log", step.as_str()),
+    }
+}
+
+/// What a StatusCode means for a person, and what to do.
+fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
+    use opcua::types::StatusCode as Code;
+    if is_certificate_trouble(status) {
+        return Some("the server refuses this client's certificate; trust it on the server, or enable the security policy None there".into());
+    }
+    Some(Cow::Borrowed(match Code::from(status.without_info_bits().0) {
+        Code::BadIdentityTokenRejected | Code::BadIdentityTokenInvalid | Code::BadUserSignatureInvalid => {
+            "the server refuses user name or password; correct `opcua.auth`"
+        }
+        Code::BadUserAccessDenied => {
+            "the server refuses the user: wrong user name or password, or no right to connect; correct `opcua.auth` or the user's rights on the server"
+        }
+        Code::BadSecurityPolicyRejected | Code::BadSecurityModeRejected | Code::BadSecurityModeInsufficient => {
+            "the server refuses connections without security; enable the security policy None on it"
+        }
+        Code::BadTcpEndpointUrlInvalid => "the server has no endpoint of this name; correct the path in `opcua.uri`",
+        Code::BadTooManySessions | Code::BadMaxConnectionsReached => {
+            "the server has no session left; close other clients or raise its limit (sessions that were cut off end by themselves after their timeout)"
+        }
+        Code::BadTcpNotEnoughResources | Code::BadResourceUnavailable | Code::BadOutOfMemory => {
+            "the server is out of resources; close other clients or ask less of it"
+        }
+        Code::BadTooManySubscriptions => "the server has no subscription left; close other clients or raise its limit",
+        Code::BadInvalidTimestamp => "the clocks of the server and of this machine differ too far; set both by NTP",
+        Code::BadServerHalted | Code::BadShutdown => "the server is not running or is shutting down; wait or start it",
+        Code::BadLicenseExpired | Code::BadLicenseNotAvailable | Code::BadLicenseLimitsExceeded => {
+            "the server's licence does not allow this; see to its licence"
+        }
+        Code::BadEncodingLimitsExceeded | Code::BadTcpMessageTooLarge | Code::BadResponseTooLarge => {
+            "a message was larger than the limits allow; the connection is being set up anew with smaller calls"
+        }
+        Code::BadSessionClosed | Code::BadSessionIdInvalid | Code::BadSessionNotActivated => {
+            "the server has ended the session; it is being set up anew"
+        }
+        Code::BadNoSubscription | Code::BadSubscriptionIdInvalid => {
+            "the server has ended the subscription; the session is being set up anew"
+        }
+        Code::BadSecureChannelClosed | Code::BadSecureChannelIdInvalid => {
+            "the server has ended the secure channel; the session is being set up anew"
+        }
+        _ => return None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use opcua::types::StatusCode as Code;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// The sentence holds all the words, and says rightly whether a person is needed.
+    #[track_caller]
+    fn check(problem: &Problem, words: &[&str], needs_a_person: bool) {
+        let sentence = problem.to_string();
+        for word in words {
+            assert!(sentence.contains(word), "{word:?} in {sentence:?}");
+        }
+        assert_eq!(problem.needs_a_person(), needs_a_person, "{sentence}");
+        assert_eq!(problem.connection().reason(), Some(sentence.as_str()));
+    }
+
+    #[track_caller]
+    fn check_status(step: Step, status: Code, words: &[&str], needs_a_person: bool) {
+        check(&Problem::service(step, status, LIMIT), words, needs_a_person);
+    }
+
+    #[test]
+    fn connection_trouble_names_the_address_and_is_retried() {
+        let address = "plc:4840".to_owned();
+        check(&Problem::Refused { address: address.clone() }, &["plc:4840", "refuses", "opcua.uri"], false);
+        check(&Problem::Unreachable { address }, &["plc:4840", "firewall"], false);
+        check(&Problem::UnknownHost { host: "plc".into() }, &["`plc`", "not known"], false);
+        check_status(Step::Connect, Code::BadTimeout, &["CreateSession", "10 s", "request_timeout"], false);
+        check_status(Step::Publish, Code::BadConnectionClosed, &["lost", "BadConnectionClosed"], false);
+    }
+
+    #[test]
+    fn a_wrong_password_is_said_so_and_needs_a_person() {
+        let words = ["user name or password", "opcua.auth"];
+        for status in [Code::BadIdentityTokenRejected, Code::BadIdentityTokenInvalid, Code::BadUserAccessDenied] {
+            check_status(Step::Connect, status, &words, true);
+        }
+        check_status(Step::Connect, Code::BadIdentityTokenRejected, &["(BadIdentityTokenRejected)"], true);
+    }
+
+    #[test]
+    fn security_trouble_needs_a_person() {
+        check_status(Step::Connect, Code::BadCertificateUntrusted, &["certificate", "trust"], true);
+        check_status(Step::Connect, Code::BadSecurityChecksFailed, &["certificate"], true);
+        check_status(Step::Discover, Code::BadSecurityPolicyRejected, &["policy None"], true);
+        let offered = "Basic256Sha256".to_owned();
+        check(&Problem::NoPlainEndpoint { offered: offered.clone() }, &["Basic256Sha256", "policy None"], true);
+        check(&Problem::NoAnonymous { offered }, &["opcua.auth.basic"], true);
+    }
+
+    #[test]
+    fn a_full_server_is_retried() {
+        check_status(Step::Connect, Code::BadTooManySessions, &["no session left", "(BadTooManySessions)"], false);
+        check_status(Step::CreateSubscription, Code::BadTooManySubscriptions, &["no subscription left"], false);
+    }
+
+    #[test]
+    fn clocks_that_differ_are_named() {
+        check_status(Step::Connect, Code::BadInvalidTimestamp, &["clocks", "NTP"], false);
+    }
+
+    #[test]
+    fn anything_else_names_service_and_symbol() {
+        check_status(Step::CreateItems, Code::BadInternalError, &["CreateMonitoredItems", "BadInternalError"], false);
+    }
+
+    #[test]
+    fn silence_says_how_long() {
+        let silence = Duration::from_millis(15_500);
+        check(&Problem::Silent { subscription: 7, silence }, &["subscription 7", "15.5 s"], false);
+    }
+}

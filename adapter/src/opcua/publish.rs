@@ -1,0 +1,201 @@
+//! The Publish loop: keeps requests waiting at the server, follows what comes, and notices when nothing does.
+//!
+//! The library has a loop of its own, which falls asleep for good after a reconnect and acknowledges before anyone has
+//! looked; this one belongs to exactly one session, and an acknowledgement leaves after the batch is in the queue.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use opcua::{
+    client::{Session, UARequest, services::Publish},
+    types::{Error, PublishResponse, StatusCode, SubscriptionAcknowledgement},
+};
+use prometheus::IntCounter;
+use tokio::time::{self, Instant};
+use tracing::{debug, warn};
+
+use super::{
+    intake::Intake,
+    problem::{self, Problem},
+    sequence::{SequenceFollower, Step},
+    status,
+    subscription::Subscription,
+};
+use crate::config::effective::OpcUaConfig;
+
+/// Requests that wait at the server for each Subscription: one is being answered, one is ready, one is on its way.
+const REQUESTS_EACH: usize = 3;
+const MAX_REQUESTS: usize = 100;
+/// So many failures without an answer between them are no passing trouble.
+const MAX_FAILURES_IN_A_ROW: usize = 10;
+/// What a loaded server or network may be late.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Publishes for one session until something is wrong with it.
+pub(super) struct Publisher<'a> {
+    session: Arc<Session>,
+    intake: &'a mut Intake,
+    sequence_gaps: IntCounter,
+    watched: HashMap<u32, Watched>,
+    acknowledgements: Vec<SubscriptionAcknowledgement>,
+    request_count: usize,
+    request_timeout: Duration,
+    publish_timeout: Duration,
+    failures: usize,
+    has_heard: bool,
+}
+
+/// A Subscription and when it was last heard of.
+struct Watched {
+    follower: SequenceFollower,
+    last_heard: Instant,
+    /// How long it may be silent.
+    patience: Duration,
+}
+
+impl<'a> Publisher<'a> {
+    /// For these Subscriptions, whose time runs from now on.
+    pub(super) fn new(
+        session: Arc<Session>,
+        subscriptions: &[Subscription],
+        config: &OpcUaConfig,
+        intake: &'a mut Intake,
+        sequence_gaps: IntCounter,
+    ) -> Self {
+        let now = Instant::now();
+        let failures_allowed = config.connection.keep_alive_failures_allowed;
+        let watch = |subscription: &Subscription| {
+            let patience = patience(subscription, failures_allowed);
+            (subscription.id, Watched { follower: SequenceFollower::default(), last_heard: now, patience })
+        };
+        let keep_alive_time = subscriptions.iter().map(|subscription| subscription.keep_alive_time).max();
+        let rounds = u32::try_from(REQUESTS_EACH).unwrap_or(u32::MAX) + 2;
+        let request_timeout = config.connection.request_timeout;
+        Self {
+            session,
+            intake,
+            sequence_gaps,
+            watched: subscriptions.iter().map(watch).collect(),
+            acknowledgements: Vec::new(),
+            request_count: (subscriptions.len() * REQUESTS_EACH).clamp(1, MAX_REQUESTS),
+            request_timeout,
+            // A request waits at the server until the ones before it are used up.
+            publish_timeout: keep_alive_time.unwrap_or_default().saturating_mul(rounds) + request_timeout,
+            failures: 0,
+            has_heard: false,
+        }
+    }
+
+    /// Whether the server has answered at all.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
+    /// Runs until the session is of no more use.
+    pub(super) async fn run(&mut self) -> Problem {
+        // Answers are taken in the order in which they arrive, which is the order in which they were sent.
+        let mut waiting = FuturesUnordered::new();
+        loop {
+            while waiting.len() < self.request_count {
+                let acknowledgements = std::mem::take(&mut self.acknowledgements);
+                waiting.push(publish(Arc::clone(&self.session), acknowledgements, self.publish_timeout));
+            }
+            let (deadline, quietest) = self.deadline();
+            let problem = tokio::select! {
+                // First what has come: after a pause of the whole machine, all deadlines are past.
+                biased;
+                Some(answer) = waiting.next() => match answer {
+                    Ok(response) => self.accept(response),
+                    Err(error) => self.fail(&error, waiting.len()),
+                },
+                () = time::sleep_until(deadline) => Some(self.silence(quietest)),
+            };
+            if let Some(problem) = problem {
+                return problem;
+            }
+        }
+    }
+
+    fn accept(&mut self, response: PublishResponse) -> Option<Problem> {
+        self.failures = 0;
+        self.has_heard = true;
+        let id = response.subscription_id;
+        let message = response.notification_message;
+        // A keep-alive has no notifications and announces the number of the message to come.
+        let notifications = message.notification_data.filter(|data| !data.is_empty());
+        let Some(watched) = self.watched.get_mut(&id) else {
+            debug!(subscription = id, "a message of a subscription that is not ours");
+            return None;
+        };
+        watched.last_heard = Instant::now();
+        let notifications = notifications?;
+        let step = watched.follower.observe(message.sequence_number);
+        self.note(id, message.sequence_number, step);
+        let ended = if step.is_new() { self.intake.take(notifications) } else { None };
+        self.acknowledgements
+            .push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: message.sequence_number });
+        ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
+    }
+
+    /// A hole is counted here; asking for the missing messages again (Republish) belongs in this place, too.
+    fn note(&self, subscription: u32, sequence: u32, step: Step) {
+        match step {
+            Step::Next => {}
+            Step::Gap(missing) => {
+                self.sequence_gaps.inc_by(u64::from(missing));
+                warn!(subscription, sequence, missing, "messages of the server are missing");
+            }
+            Step::Late | Step::Repeat | Step::Restart => {
+                debug!(subscription, sequence, ?step, "a message out of sequence");
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &Error, still_waiting: usize) -> Option<Problem> {
+        self.failures += 1;
+        let status = error.status();
+        let is_passing = match status {
+            StatusCode::BadTooManyPublishRequests => {
+                self.request_count = still_waiting.max(1);
+                debug!(requests = self.request_count, "the server takes fewer Publish requests");
+                true
+            }
+            StatusCode::BadTimeout | StatusCode::BadRequestTimeout => true,
+            _ => false,
+        };
+        if is_passing && self.failures < MAX_FAILURES_IN_A_ROW {
+            return None;
+        }
+        debug!(status = %status::status_symbol(status::from_library(status)), "Publish failed");
+        Some(Problem::service(problem::Step::Publish, status, self.request_timeout))
+    }
+
+    /// When the first Subscription will have been silent for too long.
+    fn deadline(&self) -> (Instant, u32) {
+        self.watched
+            .iter()
+            .map(|(id, watched)| (watched.last_heard + watched.patience, *id))
+            .min()
+            .expect("invariant: a session has at least one subscription")
+    }
+
+    fn silence(&self, subscription: u32) -> Problem {
+        let silence = self.watched.get(&subscription).map(|watched| watched.last_heard.elapsed()).unwrap_or_default();
+        Problem::Silent { subscription, silence: Duration::from_millis(silence.as_millis().try_into().unwrap_or(0)) }
+    }
+}
+
+/// As many keep-alives as the session may miss, and a little more.
+fn patience(subscription: &Subscription, failures_allowed: u32) -> Duration {
+    subscription.keep_alive_time.saturating_mul(failures_allowed.saturating_add(1))
+        + subscription.publishing_interval.saturating_mul(2)
+        + GRACE
+}
+
+async fn publish(
+    session: Arc<Session>,
+    acknowledgements: Vec<SubscriptionAcknowledgement>,
+    timeout: Duration,
+) -> Result<PublishResponse, Error> {
+    Publish::new(&session).acks(acknowledgements).timeout(timeout).send(session.channel()).await
+}

@@ -1,0 +1,8 @@
+//! The OPC UA link against the simulated PLC: over TCP, with restarts, holes and refusals.
+#![cfg(feature = "demo")]
+
+mod commands;
+mod proxy;
+mod rig;
+mod survival;
+mod values;

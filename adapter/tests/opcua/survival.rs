@@ -1,0 +1,129 @@
+//! Servers that are absent, restart, fall silent or refuse.
+
+use std::time::{Duration, Instant};
+
+use tagwise::{
+    config::effective::OpcUaConfig,
+    domain::{TagId, TagValue},
+    opcua::{Plc, PlcError},
+};
+use tagwise_simulator::PlcOptions;
+
+use crate::{
+    proxy::Proxy,
+    rig::{Rig, config, free_address, load_tag, plc, plc_at, user},
+};
+
+fn load() -> PlcOptions {
+    PlcOptions { load_tags: 10, load_rate_hz: 20.0, ..PlcOptions::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_later_is_found() {
+    let address = free_address().await;
+    let mut rig = Rig::start(config(&format!("opc.tcp://{address}")), &[&load_tag(1)]);
+    let snapshot = rig.wait_for("a reason", |snapshot| snapshot.opcua.reason().is_some()).await;
+    assert_eq!(snapshot.opcua.as_str(), "CONNECTING");
+    let reason = snapshot.opcua.reason().unwrap().to_owned();
+    assert!(reason.contains(&address.to_string()) && reason.contains("refuses the connection"), "{reason}");
+    assert_eq!(rig.metrics.opcua_connected.get(), 0);
+
+    let server = plc_at(address, load()).await;
+    rig.value(TagId(0)).await;
+    assert_eq!((rig.metrics.opcua_connected.get(), rig.metrics.opcua_reconnects.get()), (1, 0));
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_flows_again_after_each_of_three_restarts() {
+    let mut server = plc(load()).await;
+    let address = server.local_addr();
+    let mut rig = Rig::start(config(&server.endpoint_url()), &[&load_tag(1), &load_tag(2)]);
+    for restart in 0..3 {
+        rig.update(TagId(1), |update| update.value.as_number() > Some(5.0)).await;
+        if restart == 1 {
+            // In good order, where the others lose their power.
+            server.stop().await;
+        } else {
+            drop(server);
+        }
+        rig.wait_for("a lost session", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+        server = plc_at(address, load()).await;
+        let begun = Instant::now();
+        let first = rig.update(TagId(1), |update| update.flags.is_initial).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("restart {restart}: data after {seconds:.2} s");
+        assert!(first.value.as_number().is_some());
+        assert!(seconds < 1.0 + 2.0, "the longest pause and two seconds: {seconds}");
+    }
+    assert_eq!(rig.metrics.opcua_reconnects.get(), 3);
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_noticed_while_the_connection_looks_alive() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let mut rig = Rig::start(config(&proxy.url()), &[&load_tag(1)]);
+    rig.value(TagId(0)).await;
+
+    proxy.open_hole();
+    let plc = rig.plc.clone();
+    let write = tokio::spawn(async move { plc.write(TagId(0), TagValue::Double(1.0)).await });
+    let begun = Instant::now();
+    let snapshot = rig.wait_for("silence", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("silence noticed after {seconds:.2} s");
+    // Three keep-alives of 0.5 s and the grace.
+    assert!(seconds < 4.0, "{seconds}");
+    assert!(snapshot.opcua.reason().unwrap().contains("silent"), "{snapshot:?}");
+    let answer = write.await.unwrap();
+    assert!(matches!(answer, Err(PlcError::NoAnswer { .. })), "{answer:?}");
+
+    proxy.close_hole();
+    rig.update(TagId(0), |update| update.flags.is_initial).await;
+    assert_eq!(rig.metrics.opcua_reconnects.get(), 1);
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_said_and_the_right_one_gets_in() {
+    let server = plc(PlcOptions { user: Some(("edge".into(), "right".into())), ..load() }).await;
+    let with = |auth| OpcUaConfig { auth, ..config(&server.endpoint_url()) };
+
+    let rig = Rig::start(with(user("edge", "wrong")), &[&load_tag(1)]);
+    let snapshot = rig.wait_for("a refusal", |snapshot| snapshot.opcua.as_str() == "ERROR").await;
+    let reason = snapshot.opcua.reason().unwrap();
+    assert!(reason.contains("user name or password") && reason.contains("opcua.auth"), "{reason}");
+    assert!(!reason.contains("wrong\"") && !reason.contains("edge"), "{reason}");
+    rig.stop().await;
+
+    let rig = Rig::start(config(&server.endpoint_url()), &[&load_tag(1)]);
+    let snapshot = rig.wait_for("a refusal", |snapshot| snapshot.opcua.as_str() == "ERROR").await;
+    assert!(snapshot.opcua.reason().unwrap().contains("no anonymous"), "{snapshot:?}");
+    rig.stop().await;
+
+    let mut rig = Rig::start(with(user("edge", "right")), &[&load_tag(1)]);
+    rig.value(TagId(0)).await;
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_quick_and_ends_the_queue() {
+    let server = plc(load()).await;
+    let mut rig = Rig::start(config(&server.endpoint_url()), &[&load_tag(1)]);
+    rig.value(TagId(0)).await;
+    let (mut values, time) = rig.stop().await;
+    assert!(time < Duration::from_secs(3), "{time:?}");
+    while values.receive().await.is_some() {}
+    server.stop().await;
+
+    let rig = Rig::start(config(&format!("opc.tcp://{}", free_address().await)), &[&load_tag(1)]);
+    rig.wait_for("a reason", |snapshot| snapshot.opcua.reason().is_some()).await;
+    let (_, time) = rig.stop().await;
+    assert!(time < Duration::from_millis(500), "{time:?}");
+}
