@@ -21,7 +21,8 @@ pub(super) fn check(
 ) -> Result<(), Rejection> {
     let waited = now.seconds_since(command.received_at);
     if let Some(left) = command.message_expiry_seconds.filter(|&left| waited > f64::from(left)) {
-        let message = format!("the command expired here: {left} s were left when it arrived and it waited {waited:.1} s");
+        let message =
+            format!("the command expired here: {left} s were left when it arrived and it waited {waited:.1} s");
         return Err(Rejection::new(RejectReason::TooOld, message));
     }
     let Some(max_age) = max_age else { return Ok(()) };
@@ -56,7 +57,13 @@ mod tests {
 
     /// A command that waited for so many milliseconds, against a `max_age` of 5 s.
     #[track_caller]
-    fn expect(waited: i64, expiry: Option<u32>, age: Option<i64>, max_age: Option<u64>, expected: Option<RejectReason>) {
+    fn expect(
+        waited: i64,
+        expiry: Option<u32>,
+        age: Option<i64>,
+        max_age: Option<u64>,
+        expected: Option<RejectReason>,
+    ) {
         let command = Command {
             topic: "a".into(),
             payload: Bytes::new(),

@@ -46,7 +46,10 @@ impl Answer {
         let (outcome, message) = if status.is_good() {
             (Outcome::Succeeded, None)
         } else if is_open {
-            (Outcome::Unknown, Some(format!("the server cannot say whether the value was written: {symbol} (0x{code:08X})")))
+            (
+                Outcome::Unknown,
+                Some(format!("the server cannot say whether the value was written: {symbol} (0x{code:08X})")),
+            )
         } else {
             (Outcome::Failed, Some(format!("the server refused the write: {symbol} (0x{code:08X})")))
         };

@@ -118,7 +118,7 @@ mod tests {
     fn nothing_is_rounded_into_the_range() {
         let two_to_53 = 9_007_199_254_740_992.0;
         expect(&TagValue::Int64(9_007_199_254_740_993), None, Some(two_to_53), Some(RejectReason::OutOfRange));
-        expect(&TagValue::UInt64(u64::MAX), None, Some(18_446_744_073_709_551_616.0), None);
+        expect(&TagValue::UInt64(u64::MAX), None, Some(u64::MAX as f64), None);
         expect(&TagValue::UInt64(u64::MAX), None, Some(f64::MAX), None);
         expect(&TagValue::Float(0.1), Some(0.1), Some(0.1), None);
         expect(&TagValue::Float(0.100_000_01), None, Some(0.1), Some(RejectReason::OutOfRange));

@@ -95,7 +95,7 @@ mod tests {
     };
 
     fn routes(filters: &[Option<&str>]) -> CommandRoutes {
-        let mapping = |(tag, filter): (u32, &Option<&str>)| SouthboundMapping {
+        let mapping = |(tag, filter): (u32, Option<&str>)| SouthboundMapping {
             topic_filter: filter.map(|filter| TopicFilter::parse(filter).unwrap()),
             tag: TagId(tag),
             value: None,
@@ -104,7 +104,7 @@ mod tests {
             accepts_retained: false,
             line: 1,
         };
-        CommandRoutes::new((0..).zip(filters).map(mapping).collect())
+        CommandRoutes::new((0..).zip(filters.iter().copied()).map(mapping).collect())
     }
 
     #[track_caller]
@@ -138,7 +138,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_verdict_topic(filters: &[Option<&str>], topic: &str, response_topic: Option<&str>, expected: Option<&str>) {
+    fn check_verdict_topic(
+        filters: &[Option<&str>],
+        topic: &str,
+        response_topic: Option<&str>,
+        expected: Option<&str>,
+    ) {
         let command = Command {
             topic: topic.to_owned(),
             payload: Bytes::new(),
