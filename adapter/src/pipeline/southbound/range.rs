@@ -121,6 +121,7 @@ mod tests {
         expect(&TagValue::UInt64(u64::MAX), None, Some(u64::MAX as f64), None);
         expect(&TagValue::UInt64(u64::MAX), None, Some(f64::MAX), None);
         expect(&TagValue::Float(0.1), Some(0.1), Some(0.1), None);
+        expect(&TagValue::Float(0.7), Some(0.7), Some(0.7), None);
         expect(&TagValue::Float(0.100_000_01), None, Some(0.1), Some(RejectReason::OutOfRange));
     }
 
