@@ -1,0 +1,144 @@
+//! The mapping's `range`, held against the value as the node will have it.
+
+use std::fmt;
+
+use super::answer::Rejection;
+use crate::{
+    config::effective::Range,
+    domain::{RejectReason, TagValue},
+};
+
+/// Refuses what lies outside `range`; with a range, only numbers and arrays of them can be written.
+pub(super) fn check(value: &TagValue, range: Range) -> Result<(), Rejection> {
+    if range == Range::default() {
+        return Ok(());
+    }
+    match value {
+        TagValue::Array(array) => array.values.iter().try_for_each(|element| check(element, range)),
+        scalar => check_scalar(scalar, range),
+    }
+}
+
+fn check_scalar(value: &TagValue, range: Range) -> Result<(), Rejection> {
+    let Some(number) = Number::of(value) else {
+        let message = "the mapping has a `range` and the node is no number; take the range away to write it";
+        return Err(Rejection::new(RejectReason::WrongType, message));
+    };
+    if let Some(min) = range.min.filter(|&min| number.is_below(min)) {
+        let message = format!("{number} is below the mapping's range, at least {min} is allowed");
+        return Err(Rejection::new(RejectReason::OutOfRange, message));
+    }
+    if let Some(max) = range.max.filter(|&max| number.is_above(max)) {
+        let message = format!("{number} is above the mapping's range, at most {max} is allowed");
+        return Err(Rejection::new(RejectReason::OutOfRange, message));
+    }
+    Ok(())
+}
+
+/// Compared in full: a 64-bit integer is not rounded to a Double, and the ends of a Float's range are Floats too, so
+/// that 0.1 is within a range that ends at 0.1.
+#[derive(Clone, Copy)]
+enum Number {
+    Integer(i128),
+    Float(f32),
+    Double(f64),
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "whole and saturating for integers, the nearest Float for Floats")]
+impl Number {
+    fn of(value: &TagValue) -> Option<Self> {
+        Some(match *value {
+            TagValue::SByte(value) => Self::Integer(value.into()),
+            TagValue::Byte(value) => Self::Integer(value.into()),
+            TagValue::Int16(value) => Self::Integer(value.into()),
+            TagValue::UInt16(value) => Self::Integer(value.into()),
+            TagValue::Int32(value) => Self::Integer(value.into()),
+            TagValue::UInt32(value) => Self::Integer(value.into()),
+            TagValue::Int64(value) => Self::Integer(value.into()),
+            TagValue::UInt64(value) => Self::Integer(value.into()),
+            TagValue::Float(value) => Self::Float(value),
+            TagValue::Double(value) => Self::Double(value),
+            _ => return None,
+        })
+    }
+
+    fn is_below(self, min: f64) -> bool {
+        match self {
+            Self::Integer(value) => value < min.ceil() as i128,
+            Self::Float(value) => value < min as f32,
+            Self::Double(value) => value < min,
+        }
+    }
+
+    fn is_above(self, max: f64) -> bool {
+        match self {
+            Self::Integer(value) => value > max.floor() as i128,
+            Self::Float(value) => value > max as f32,
+            Self::Double(value) => value > max,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(formatter),
+            Self::Float(value) => value.fmt(formatter),
+            Self::Double(value) => value.fmt(formatter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{DataType, value::ArrayValue};
+
+    #[track_caller]
+    fn expect(value: &TagValue, min: Option<f64>, max: Option<f64>, expected: Option<RejectReason>) {
+        let checked = check(value, Range { min, max });
+        assert_eq!(checked.err().map(|rejection| rejection.reason), expected, "{value:?} in {min:?} to {max:?}");
+    }
+
+    #[test]
+    fn both_ends_belong_to_the_range() {
+        let out = Some(RejectReason::OutOfRange);
+        expect(&TagValue::Int16(0), Some(0.0), Some(3000.0), None);
+        expect(&TagValue::Int16(3000), Some(0.0), Some(3000.0), None);
+        expect(&TagValue::Int16(3001), Some(0.0), Some(3000.0), out);
+        expect(&TagValue::Int16(-1), Some(0.0), None, out);
+        expect(&TagValue::Int16(2), Some(1.5), Some(2.5), None);
+        expect(&TagValue::Int16(1), Some(1.5), None, out);
+        expect(&TagValue::Int16(3), None, Some(2.5), out);
+        expect(&TagValue::Double(0.1), Some(0.1), Some(0.1), None);
+        expect(&TagValue::Double(0.100_000_000_000_000_1), None, Some(0.1), out);
+    }
+
+    #[test]
+    fn nothing_is_rounded_into_the_range() {
+        let two_to_53 = 9_007_199_254_740_992.0;
+        expect(&TagValue::Int64(9_007_199_254_740_993), None, Some(two_to_53), Some(RejectReason::OutOfRange));
+        expect(&TagValue::UInt64(u64::MAX), None, Some(u64::MAX as f64), None);
+        expect(&TagValue::UInt64(u64::MAX), None, Some(f64::MAX), None);
+        expect(&TagValue::Float(0.1), Some(0.1), Some(0.1), None);
+        expect(&TagValue::Float(0.7), Some(0.7), Some(0.7), None);
+        expect(&TagValue::Float(0.100_000_01), None, Some(0.1), Some(RejectReason::OutOfRange));
+    }
+
+    #[test]
+    fn every_element_of_an_array_must_be_in_range() {
+        let array = |values: &[i16]| {
+            let values = values.iter().copied().map(TagValue::Int16).collect();
+            TagValue::Array(Box::new(ArrayValue { element: DataType::Int16, values, dimensions: Vec::new() }))
+        };
+        expect(&array(&[1, 2]), None, Some(2.0), None);
+        expect(&array(&[1, 3]), None, Some(2.0), Some(RejectReason::OutOfRange));
+    }
+
+    #[test]
+    fn what_is_no_number_cannot_be_in_a_range() {
+        expect(&TagValue::Boolean(true), None, None, None);
+        expect(&TagValue::Boolean(true), Some(0.0), None, Some(RejectReason::WrongType));
+        expect(&TagValue::String("5".into()), None, Some(9.0), Some(RejectReason::WrongType));
+    }
+}

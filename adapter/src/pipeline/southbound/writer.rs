@@ -1,0 +1,79 @@
+//! The way of a value to a node: describe, check, coerce, write. Commands and alarms take the same one.
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    answer::{Answer, Rejection},
+    coerce::coerce,
+    range,
+};
+use crate::{
+    config::effective::Range,
+    domain::{NodeDescription, RejectReason, StatusCode, TagId, TagValue},
+    opcua::{Plc, PlcError},
+    telemetry::Metrics,
+};
+
+/// Writes to tags whose mapping allows it. How long a write may take is the PLC link's own bound (`request_timeout`).
+#[derive(Debug)]
+pub(super) struct TagWriter<P> {
+    pub(super) plc: P,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) symbol: fn(StatusCode) -> Cow<'static, str>,
+}
+
+impl<P: Plc> TagWriter<P> {
+    /// Writes `json` to the tag's node once, unless a check refuses it.
+    pub(super) async fn write(&self, tag: TagId, json: &Value, range: Range) -> Answer {
+        let value = match self.prepare(tag, json, range).await {
+            Ok(value) => value,
+            Err(rejection) => return rejection.into(),
+        };
+        let started = Instant::now();
+        let written = self.plc.write(tag, value).await;
+        if !matches!(written, Err(PlcError::NotConnected)) {
+            self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
+        }
+        match written {
+            Ok(status) => Answer::from_status(status, &(self.symbol)(status)),
+            Err(error @ PlcError::NoAnswer { .. }) => Answer::no_answer(error.to_string()),
+            Err(error) => rejection(&error).into(),
+        }
+    }
+
+    /// The value as the node takes it.
+    async fn prepare(&self, tag: TagId, json: &Value, range: Range) -> Result<TagValue, Rejection> {
+        let node = self.plc.describe(tag).await.map_err(|error| rejection(&error))?;
+        let NodeDescription { data_type, value_rank, is_writable } = node;
+        if !is_writable {
+            let message = "the node's AccessLevel or UserAccessLevel does not allow CurrentWrite; allow it in the PLC";
+            return Err(Rejection::new(RejectReason::NotWritable, message));
+        }
+        let data_type = data_type.ok_or_else(|| {
+            Rejection::new(RejectReason::UnknownNode, "the node's DataType is none that can be written from JSON")
+        })?;
+        let value =
+            coerce(json, data_type, value_rank).map_err(|error| Rejection::new(error.reason(), error.to_string()))?;
+        range::check(&value, range)?;
+        Ok(value)
+    }
+}
+
+/// An error after which the PLC surely has nothing: one of describing the node, or one before a Write was sent.
+fn rejection(error: &PlcError) -> Rejection {
+    match error {
+        PlcError::NotConnected => Rejection::new(
+            RejectReason::NotConnected,
+            "there is no OPC UA session, nothing was written; send it again later",
+        ),
+        PlcError::UnknownNode { .. } => Rejection::new(RejectReason::UnknownNode, error.to_string()),
+        PlcError::NoAnswer { reason } => {
+            let message =
+                format!("the server did not say what the node is ({reason}), nothing was written; send it again later");
+            Rejection::new(RejectReason::NotConnected, message)
+        }
+    }
+}
