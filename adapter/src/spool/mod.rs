@@ -23,4 +23,4 @@ pub use position::{Position, Tails};
 #[cfg(test)]
 mod model_test;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
