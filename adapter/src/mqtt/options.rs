@@ -19,7 +19,7 @@ use super::{
 use crate::{config::effective::BrokerConfig, domain::TopicName};
 
 /// A dead connection is noticed after at most two of these.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// TCP, TLS and CONNACK together.
 const CONNECT_TIMEOUT_SECONDS: u64 = 10;
 /// Messages in flight at most, whatever the broker allows.
