@@ -1,0 +1,98 @@
+//! From a PUBLISH of the broker to a `Command`, and its way into the pipeline.
+
+use std::fmt;
+
+use rumqttc::v5::mqttbytes::v5::Publish;
+use tokio::sync::mpsc;
+
+use crate::domain::{Command, RejectReason, Timestamp};
+
+/// Where commands go: into a bounded queue, or straight to a refusal when the queue is full.
+///
+/// Every command gets a verdict, also the one that nobody has time for. So the pipeline gives a function that refuses:
+/// it encodes the verdict and appends it to the spool, without waiting for anything.
+pub struct CommandIntake {
+    commands_tx: mpsc::Sender<Command>,
+    refuse: Box<dyn Fn(Command, RejectReason) + Send + Sync>,
+}
+
+impl CommandIntake {
+    /// `refuse` is called on the link's task, with [`RejectReason::Overloaded`] or [`RejectReason::ShuttingDown`]; it
+    /// must not block.
+    pub fn new(
+        commands_tx: mpsc::Sender<Command>,
+        refuse: impl Fn(Command, RejectReason) + Send + Sync + 'static,
+    ) -> Self {
+        Self { commands_tx, refuse: Box::new(refuse) }
+    }
+
+    /// Hands a command on; `is_open` is false once a shutdown has begun.
+    pub(super) fn offer(&self, command: Command, is_open: bool) {
+        if !is_open {
+            (self.refuse)(command, RejectReason::ShuttingDown);
+            return;
+        }
+        match self.commands_tx.try_send(command) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(command)) => (self.refuse)(command, RejectReason::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(command)) => (self.refuse)(command, RejectReason::ShuttingDown),
+        }
+    }
+}
+
+impl fmt::Debug for CommandIntake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CommandIntake").field("commands_tx", &self.commands_tx).finish_non_exhaustive()
+    }
+}
+
+/// Takes over what matters of a PUBLISH. User properties are not among it, so nothing such as `hmq-bridge-hop-count`
+/// can ever be copied on.
+pub(super) fn command(publish: Publish, received_at: Timestamp) -> Command {
+    let properties = publish.properties.unwrap_or_default();
+    Command {
+        topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+        payload: publish.payload,
+        is_retained: publish.retain,
+        is_duplicate: publish.dup,
+        response_topic: properties.response_topic,
+        correlation_data: properties.correlation_data,
+        message_expiry_seconds: properties.message_expiry_interval,
+        received_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use rumqttc::v5::mqttbytes::QoS;
+
+    use super::*;
+
+    fn a_command(topic: &str) -> Command {
+        command(Publish::new(topic, QoS::AtLeastOnce, "1", None), Timestamp::from_unix_millis(5))
+    }
+
+    #[test]
+    fn what_nobody_has_time_for_is_refused_at_once() {
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        let (commands_tx, mut commands_rx) = mpsc::channel(1);
+        let record = Arc::clone(&refused);
+        let intake = CommandIntake::new(commands_tx, move |command, reason| {
+            record.lock().unwrap().push((command.topic, reason));
+        });
+        intake.offer(a_command("a"), true);
+        intake.offer(a_command("b"), true);
+        intake.offer(a_command("c"), false);
+        assert_eq!(commands_rx.try_recv().unwrap().topic, "a");
+        drop(commands_rx);
+        intake.offer(a_command("d"), true);
+        let expected = [
+            ("b".to_owned(), RejectReason::Overloaded),
+            ("c".to_owned(), RejectReason::ShuttingDown),
+            ("d".to_owned(), RejectReason::ShuttingDown),
+        ];
+        assert_eq!(*refused.lock().unwrap(), expected);
+    }
+}

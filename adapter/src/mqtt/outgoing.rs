@@ -1,0 +1,226 @@
+//! From an `OutboundMessage` to a PUBLISH that the broker can take.
+
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
+
+use crate::domain::{OutboundMessage, Timestamp};
+
+/// The largest remaining length that MQTT can write, plus its fixed header.
+const MAX_PACKET_BYTES: usize = 268_435_455 + 5;
+/// Strings and binary data in properties have a length prefix of 16 bits.
+const MAX_PROPERTY_BYTES: usize = 65_535;
+
+/// What the broker said about itself in its CONNACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BrokerLimits {
+    /// The largest packet it takes, in bytes.
+    pub(super) max_packet_bytes: usize,
+    /// Whether it keeps retained messages.
+    pub(super) keeps_retained: bool,
+}
+
+impl Default for BrokerLimits {
+    fn default() -> Self {
+        Self { max_packet_bytes: MAX_PACKET_BYTES, keeps_retained: true }
+    }
+}
+
+impl BrokerLimits {
+    /// From the CONNACK's Maximum Packet Size and Retain Available.
+    pub(super) fn new(max_packet_bytes: Option<u32>, retain_available: Option<u8>) -> Self {
+        let max_packet_bytes = max_packet_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
+        Self { max_packet_bytes: max_packet_bytes.min(MAX_PACKET_BYTES), keeps_retained: retain_available != Some(0) }
+    }
+}
+
+/// What is to be done with a message whose turn has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is sent; with properties only where someone asked for one, since they cost the CPU more than the payload.
+    Send(Option<PublishProperties>),
+    /// It has outlived its expiry.
+    Expired,
+    /// It can never be sent, for this reason.
+    Unsendable(String),
+}
+
+/// Decides about a message: `is_replay` when it was accepted before the connection came up, `now` for its age.
+pub(super) fn fate(message: &OutboundMessage, is_replay: bool, now: Timestamp, limits: BrokerLimits) -> Fate {
+    let expiry = match remaining_life(message, now) {
+        Some(0) => return Fate::Expired,
+        expiry => expiry,
+    };
+    if longest_property(message) > MAX_PROPERTY_BYTES {
+        return Fate::Unsendable(format!("a property has more than {MAX_PROPERTY_BYTES} bytes; shorten it"));
+    }
+    let properties = properties(message, is_replay, expiry);
+    let bytes = packet_bytes(message, properties.as_ref());
+    if bytes > limits.max_packet_bytes {
+        let limit = limits.max_packet_bytes;
+        return Fate::Unsendable(format!(
+            "it has {bytes} bytes and the broker takes {limit}; raise the broker's limit"
+        ));
+    }
+    Fate::Send(properties)
+}
+
+/// Whole seconds that the message has left, rounded up; `None` when it does not expire, 0 when it has.
+fn remaining_life(message: &OutboundMessage, now: Timestamp) -> Option<u32> {
+    let age = now.seconds_since(message.created_at).max(0.0);
+    let left = message.route.message_expiry?.as_secs_f64() - age;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest integer of the type: 0 when negative"
+    )]
+    Some(left.ceil() as u32)
+}
+
+fn longest_property(message: &OutboundMessage) -> usize {
+    let of_route = message.route.user_properties.iter().map(|(name, value)| name.len().max(value.len()));
+    let of_message = message.user_properties.iter().map(|(name, value)| name.len().max(value.len()));
+    let correlation = message.correlation_data.iter().map(bytes::Bytes::len);
+    of_route.chain(of_message).chain(correlation).max().unwrap_or(0)
+}
+
+fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -> Option<PublishProperties> {
+    let route = &message.route;
+    let is_plain = !is_replay
+        && expiry.is_none()
+        && route.user_properties.is_empty()
+        && message.user_properties.is_empty()
+        && message.correlation_data.is_none();
+    if is_plain {
+        return None;
+    }
+    let mut user_properties = route.user_properties.clone();
+    user_properties.extend(message.user_properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    if is_replay {
+        user_properties.push(("replay".to_owned(), "true".to_owned()));
+    }
+    Some(PublishProperties {
+        message_expiry_interval: expiry,
+        correlation_data: message.correlation_data.clone(),
+        user_properties,
+        ..PublishProperties::default()
+    })
+}
+
+/// The size of the whole packet. rumqttc checks it only when it writes, and fails again and again then.
+fn packet_bytes(message: &OutboundMessage, properties: Option<&PublishProperties>) -> usize {
+    const PACKET_ID: usize = 2;
+    let properties = properties.map_or(0, |properties| {
+        let expiry = properties.message_expiry_interval.map_or(0, |_| 5);
+        let correlation = properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
+        let user: usize = properties.user_properties.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
+        expiry + correlation + user
+    });
+    let topic = 2 + message.route.topic.as_str().len();
+    let remaining = topic + PACKET_ID + variable_length(properties) + properties + message.payload.len();
+    1 + variable_length(remaining) + remaining
+}
+
+/// The bytes of MQTT's variable byte integer.
+const fn variable_length(value: usize) -> usize {
+    match value {
+        0..=127 => 1,
+        128..=16_383 => 2,
+        16_384..=2_097_151 => 3,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use bytes::Bytes;
+    use rumqttc::v5::mqttbytes::{QoS, v5::Publish};
+
+    use super::*;
+    use crate::{
+        domain::{Qos, Route, TopicName},
+        spool,
+    };
+
+    fn route(user_properties: &[(&str, &str)], message_expiry: Option<Duration>) -> Route {
+        Route {
+            topic: TopicName::parse("machine/vib").unwrap(),
+            qos: Qos::AtLeastOnce,
+            is_retained: false,
+            user_properties: user_properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            message_expiry,
+            tag_name: None,
+        }
+    }
+
+    fn message(route: Route) -> OutboundMessage {
+        OutboundMessage { route: Arc::new(route), ..spool::sample::message("machine/vib", 1) }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds * 1_000)
+    }
+
+    fn sent(message: &OutboundMessage, is_replay: bool, now: Timestamp) -> Option<PublishProperties> {
+        match fate(message, is_replay, now, BrokerLimits::default()) {
+            Fate::Send(properties) => properties,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_put_on_a_message_that_nobody_asked_for() {
+        assert_eq!(sent(&message(route(&[], None)), false, at(0)), None);
+    }
+
+    #[test]
+    fn properties_come_from_route_message_and_replay() {
+        let mut message = message(route(&[("site", "A")], None));
+        message.user_properties.push(("anomaly-label", "1".to_owned()));
+        message.correlation_data = Some(Bytes::from_static(b"77"));
+        let properties = sent(&message, true, at(0)).unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(properties.user_properties, [pair("site", "A"), pair("anomaly-label", "1"), pair("replay", "true")]);
+        assert_eq!(properties.correlation_data, message.correlation_data);
+        assert_eq!(properties.message_expiry_interval, None);
+    }
+
+    #[test]
+    fn expiry_is_what_is_left_of_it() {
+        let message = message(route(&[], Some(Duration::from_secs(60))));
+        let left = |now| sent(&message, false, now).unwrap().message_expiry_interval;
+        assert_eq!(left(at(0)), Some(60));
+        assert_eq!(left(at(-5)), Some(60), "a clock that was set back makes nothing live longer");
+        assert_eq!(left(Timestamp::from_unix_millis(59_900)), Some(1));
+        assert_eq!(fate(&message, false, at(60), BrokerLimits::default()), Fate::Expired);
+    }
+
+    #[test]
+    fn the_size_is_the_one_that_the_client_writes() {
+        for payload_bytes in [0, 100, 127, 128, 16_000, 17_000] {
+            for correlation in [None, Some(Bytes::from_static(b"1234"))] {
+                let mut message = message(route(&[("a", "b"), ("site", "north")], Some(Duration::from_secs(9))));
+                message.payload = Bytes::from(vec![b'x'; payload_bytes]);
+                message.correlation_data = correlation;
+                let properties = sent(&message, true, at(0));
+                let mut publish =
+                    Publish::new("machine/vib", QoS::AtLeastOnce, message.payload.clone(), properties.clone());
+                publish.pkid = 1;
+                assert_eq!(packet_bytes(&message, properties.as_ref()), publish.size());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_broker_cannot_take_is_not_sent() {
+        let mut message = message(route(&[], None));
+        let size = packet_bytes(&message, None);
+        let limit = |bytes: usize| BrokerLimits::new(u32::try_from(bytes).ok(), None);
+        assert_eq!(fate(&message, false, at(0), limit(size)), Fate::Send(None));
+        assert!(
+            matches!(fate(&message, false, at(0), limit(size - 1)), Fate::Unsendable(reason) if reason.contains("bytes"))
+        );
+        message.user_properties.push(("anomaly-model", "m".repeat(65_536)));
+        assert!(matches!(fate(&message, false, at(0), BrokerLimits::default()), Fate::Unsendable(_)));
+    }
+}

@@ -1,0 +1,350 @@
+//! Feeds one connection from the spool, and tells the spool what the broker has acknowledged.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rumqttc::v5::{
+    AsyncClient,
+    mqttbytes::{
+        QoS,
+        v5::{PubAck, PublishProperties},
+    },
+};
+
+use super::{
+    backoff::Backoff,
+    metrics::LinkMetrics,
+    outgoing::{BrokerLimits, Fate, fate},
+    reason,
+    refusal_log::RefusalLog,
+    window::{Answer, UnexpectedPacket, Window},
+};
+use crate::{
+    domain::{Lane, OutboundMessage, Timestamp, TopicFilter},
+    spool::{DropReason, Position, Spool, Tails},
+};
+
+/// Messages read from the spool at a time.
+const CHUNK: usize = 256;
+/// Requests that may stand before the socket. Few, so that an urgent message has few values before it.
+const DEPTH: usize = 64;
+/// Requests that rumqttc's channel takes: messages of both kinds and the link's own packets, so it is never full.
+pub(super) const CHANNEL_CAPACITY: usize = 4 * DEPTH;
+
+/// What a packet in the window was for.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// A message of the spool.
+    Message(OutboundMessage),
+    /// The status, retained.
+    Status,
+    /// The last status, before DISCONNECT.
+    Offline,
+    /// A SUBSCRIBE for these filters.
+    Subscription(Vec<TopicFilter>),
+    /// An UNSUBSCRIBE.
+    Unsubscription,
+}
+
+/// Messages of one lane that were read and not yet sent.
+#[derive(Debug)]
+struct Ahead {
+    lane: Lane,
+    messages: VecDeque<(Position, OutboundMessage)>,
+    may_have_more: bool,
+}
+
+impl Ahead {
+    const fn new(lane: Lane) -> Self {
+        Self { lane, messages: VecDeque::new(), may_have_more: true }
+    }
+
+    fn next(&mut self, spool: &Spool) -> Option<(Position, OutboundMessage)> {
+        if self.messages.is_empty() && self.may_have_more {
+            let mut taken = Vec::with_capacity(CHUNK);
+            self.may_have_more = spool.read(self.lane, CHUNK, &mut taken) == CHUNK;
+            self.messages = taken.into();
+        }
+        self.messages.pop_front()
+    }
+}
+
+/// The publishing half of one connection.
+pub(super) struct Publisher {
+    client: AsyncClient,
+    spool: Arc<Spool>,
+    metrics: Arc<LinkMetrics>,
+    limits: BrokerLimits,
+    window: Window<Sent>,
+    /// What was accepted before the connection came up is marked as a replay.
+    replay_until: Tails,
+    urgent: Ahead,
+    values: Ahead,
+    volatile: VecDeque<OutboundMessage>,
+    volatile_may_have_more: bool,
+    last_answer_at: Instant,
+    has_delivered: bool,
+    refusals: RefusalLog,
+    backoff: Backoff,
+    resume_at: Option<Instant>,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        client: AsyncClient,
+        spool: Arc<Spool>,
+        metrics: Arc<LinkMetrics>,
+        limits: BrokerLimits,
+        inflight_maximum: u16,
+    ) -> Self {
+        let replay_until = spool.broker_arrived();
+        Self {
+            client,
+            spool,
+            metrics,
+            limits,
+            window: Window::new(inflight_maximum),
+            replay_until,
+            urgent: Ahead::new(Lane::Urgent),
+            values: Ahead::new(Lane::Values),
+            volatile: VecDeque::new(),
+            volatile_may_have_more: true,
+            last_answer_at: Instant::now(),
+            has_delivered: false,
+            refusals: RefusalLog::default(),
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
+            resume_at: None,
+        }
+    }
+
+    /// The spool may have more.
+    pub(super) const fn nudge(&mut self) {
+        self.urgent.may_have_more = true;
+        self.values.may_have_more = true;
+        self.volatile_may_have_more = true;
+    }
+
+    /// Hands messages to the client as far as the window allows, urgent ones first. Never waits.
+    pub(super) fn feed(&mut self) {
+        let is_supplied = self.window.requested() > DEPTH / 2 || self.window.room() == 0;
+        if is_supplied && self.volatile.is_empty() && !self.volatile_may_have_more {
+            return;
+        }
+        let now = Timestamp::now();
+        while !self.window.is_rewinding() && self.window.room() > 0 && self.window.requested() < DEPTH {
+            let next = match self.urgent.next(&self.spool) {
+                Some((position, message)) => Some((Lane::Urgent, position, message)),
+                None => self.values.next(&self.spool).map(|(position, message)| (Lane::Values, position, message)),
+            };
+            let Some((lane, position, message)) = next else { break };
+            if let Err(message) = self.offer(lane, position, message, now) {
+                let ahead = if lane == Lane::Urgent { &mut self.urgent } else { &mut self.values };
+                ahead.messages.push_front((position, message));
+                break;
+            }
+        }
+        self.feed_volatile(now);
+    }
+
+    /// Gives the message back when the client's channel is full.
+    fn offer(
+        &mut self,
+        lane: Lane,
+        position: Position,
+        message: OutboundMessage,
+        now: Timestamp,
+    ) -> Result<(), OutboundMessage> {
+        let is_replay = position <= self.replay_until.of(lane);
+        match fate(&message, is_replay, now, self.limits) {
+            Fate::Send(properties) => {
+                if !self.publish(&message, QoS::AtLeastOnce, properties) {
+                    return Err(message);
+                }
+                self.window.request(Some((lane, position)), Sent::Message(message));
+            }
+            Fate::Expired => {
+                self.spool.report_dropped(&message, DropReason::Expired);
+                self.window.skip(lane, position);
+            }
+            Fate::Unsendable(reason) => {
+                self.refuse(&message, &reason);
+                self.window.skip(lane, position);
+            }
+        }
+        Ok(())
+    }
+
+    fn feed_volatile(&mut self, now: Timestamp) {
+        while self.window.volatile_requested() < DEPTH {
+            if self.volatile.is_empty() && self.volatile_may_have_more {
+                let mut taken = Vec::new();
+                self.volatile_may_have_more = self.spool.read_volatile(CHUNK, &mut taken) == CHUNK;
+                self.volatile = taken.into();
+            }
+            let Some(message) = self.volatile.pop_front() else { break };
+            match fate(&message, false, now, self.limits) {
+                Fate::Send(properties) => {
+                    if !self.publish(&message, QoS::AtMostOnce, properties) {
+                        self.volatile.push_front(message);
+                        break;
+                    }
+                    self.window.request_volatile();
+                }
+                Fate::Expired => self.spool.report_dropped(&message, DropReason::Expired),
+                Fate::Unsendable(reason) => self.refuse(&message, &reason),
+            }
+        }
+    }
+
+    fn publish(&self, message: &OutboundMessage, qos: QoS, properties: Option<PublishProperties>) -> bool {
+        let topic = message.route.topic.as_str();
+        let is_retained = message.route.is_retained && self.limits.keeps_retained;
+        let payload = message.payload.clone();
+        // A topic name is valid and the client lives as long as we do, so a full channel is the only error.
+        match properties {
+            None => self.client.try_publish(topic, qos, is_retained, payload).is_ok(),
+            Some(properties) => {
+                self.client.try_publish_with_properties(topic, qos, is_retained, payload, properties).is_ok()
+            }
+        }
+    }
+
+    /// Sends a packet of the link's own, when the window has room for it. Returns whether it was sent.
+    pub(super) fn send_own(&mut self, sent: Sent, request: impl FnOnce(&AsyncClient) -> bool) -> bool {
+        let is_sent = self.window.room() > 0 && request(&self.client);
+        if is_sent {
+            self.window.request(None, sent);
+        }
+        is_sent
+    }
+
+    /// Asks the client for a DISCONNECT. Nothing else is asked of it by then, so its channel has room.
+    pub(super) fn disconnect(&self) {
+        if self.client.try_disconnect().is_err() {
+            tracing::debug!("the client takes no DISCONNECT; the connection ends with the time to shut down");
+        }
+    }
+
+    /// The client has written a packet under this id.
+    pub(super) fn on_sent(&mut self, id: u16, now: Instant) -> Result<(), UnexpectedPacket> {
+        if id == 0 {
+            self.metrics.sent.inc();
+        } else if self.window.in_flight() == 0 {
+            self.last_answer_at = now;
+        }
+        self.window.on_sent(id, now)
+    }
+
+    /// The broker has acknowledged a PUBLISH. Returns what it was for when it was one of the link's own.
+    pub(super) fn on_puback(&mut self, puback: &PubAck, now: Instant) -> Option<Sent> {
+        let answer = reason::answer(puback.reason);
+        let answered = self.on_answer(puback.pkid, answer, now)?;
+        let Sent::Message(message) = answered.content else {
+            if answer != Answer::Accepted {
+                let reason = reason::publish_words(puback.reason);
+                tracing::warn!(reason, "the broker refuses the status message; allow its topic or choose another");
+            }
+            return Some(answered.content);
+        };
+        match answer {
+            Answer::Accepted => {
+                self.has_delivered = true;
+                self.metrics.acknowledged.inc();
+                self.metrics.ack_seconds.observe((now - answered.sent_at).as_secs_f64());
+                if let Some(source) = message.source_timestamp {
+                    self.metrics.delay_seconds.observe(Timestamp::now().seconds_since(source));
+                }
+                if !self.window.is_rewinding() {
+                    self.backoff.reset();
+                }
+            }
+            Answer::RefusedForNow => {
+                let topic = message.route.topic.as_str();
+                let reason = reason::publish_words(puback.reason);
+                self.refusals.warn(now, topic, reason, "refused for now; it will be sent again");
+            }
+            Answer::RefusedForGood => self.refuse(&message, reason::publish_words(puback.reason)),
+        }
+        None
+    }
+
+    /// The broker has answered a packet of the link's own other than a PUBLISH.
+    pub(super) fn on_own_answer(&mut self, id: u16, now: Instant) -> Option<Sent> {
+        self.on_answer(id, Answer::Accepted, now).map(|answered| answered.content)
+    }
+
+    fn on_answer(&mut self, id: u16, answer: Answer, now: Instant) -> Option<super::window::Answered<Sent>> {
+        self.last_answer_at = now;
+        let answered = self.window.on_answer(id, answer);
+        if answered.is_none() {
+            tracing::debug!(id, "the broker answered a packet that does not wait for an answer");
+        }
+        answered
+    }
+
+    fn refuse(&mut self, message: &OutboundMessage, reason: &str) {
+        self.metrics.refused.inc();
+        self.spool.report_dropped(message, DropReason::Refused);
+        let topic = message.route.topic.as_str();
+        self.refusals.warn(Instant::now(), topic, reason, "refused for good; the message is dropped");
+    }
+
+    /// Lets the spool go of what is settled. Called once per bunch of answers.
+    pub(super) fn settle(&mut self) {
+        for lane in [Lane::Urgent, Lane::Values] {
+            if let Some(position) = self.window.take_watermark(lane) {
+                self.spool.acknowledge(lane, position);
+            }
+        }
+    }
+
+    /// What is due from time to time: gauges, and the next round for what was refused for now.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.settle();
+        self.nudge();
+        self.metrics.inflight.set(i64::try_from(self.window.in_flight()).unwrap_or(i64::MAX));
+        if !self.window.can_rewind() {
+            return;
+        }
+        // All that followed the refused message is sent again after it: whoever keeps the last value, or looks for holes
+        // in the sequence, finds every message in order in the last round.
+        let resume_at = *self.resume_at.get_or_insert_with(|| now + self.backoff.pause());
+        if now >= resume_at {
+            self.resume_at = None;
+            self.window.rewind();
+            self.urgent.messages.clear();
+            self.values.messages.clear();
+            self.spool.rewind();
+        }
+    }
+
+    /// For how long the broker has left packets unanswered.
+    pub(super) fn unanswered_for(&self, now: Instant) -> Duration {
+        if self.window.in_flight() == 0 { Duration::ZERO } else { now.saturating_duration_since(self.last_answer_at) }
+    }
+
+    /// Whether everything that was accepted is delivered and nothing is on its way.
+    pub(super) fn is_drained(&self) -> bool {
+        self.window.is_idle() && self.volatile.is_empty() && self.spool.is_empty()
+    }
+
+    /// Whether the broker has taken at least one message of the spool on this connection.
+    pub(super) const fn has_delivered(&self) -> bool {
+        self.has_delivered
+    }
+}
+
+impl Drop for Publisher {
+    /// The connection is gone: what is not acknowledged is read again, and QoS 0 is dropped and counted.
+    fn drop(&mut self) {
+        self.settle();
+        for message in self.volatile.drain(..) {
+            self.spool.report_dropped(&message, DropReason::Away);
+        }
+        self.spool.broker_left();
+        self.metrics.inflight.set(0);
+    }
+}

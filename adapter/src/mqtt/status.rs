@@ -1,0 +1,70 @@
+//! The status message on one connection: the newest one, one at a time.
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::QoS;
+use tokio::sync::watch;
+
+use super::{
+    link::StatusTopic,
+    publisher::{Publisher, Sent},
+};
+use crate::domain::TopicName;
+
+/// What of the status is to be published. What changes while one is on its way is not worth a message of its own.
+#[derive(Debug)]
+pub(super) struct StatusFeed {
+    topic: TopicName,
+    offline: Bytes,
+    current: watch::Receiver<Bytes>,
+    is_due: bool,
+    is_on_its_way: bool,
+    has_source: bool,
+}
+
+impl StatusFeed {
+    /// The current status is due on every new connection.
+    pub(super) fn new(status: &StatusTopic) -> Self {
+        Self {
+            topic: status.topic.clone(),
+            offline: status.offline.clone(),
+            current: status.current.clone(),
+            is_due: true,
+            is_on_its_way: false,
+            has_source: true,
+        }
+    }
+
+    /// Ends when the status has changed; never, when nobody is left to change it.
+    pub(super) async fn changed(&mut self) {
+        if self.has_source && self.current.changed().await.is_ok() {
+            self.is_due = true;
+        } else {
+            self.has_source = false;
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Publishes the newest status when one is due.
+    pub(super) fn feed(&mut self, publisher: &mut Publisher) {
+        if self.is_due && !self.is_on_its_way {
+            let payload = self.current.borrow_and_update().clone();
+            self.is_on_its_way = self.send(publisher, Sent::Status, payload);
+            self.is_due = !self.is_on_its_way;
+        }
+    }
+
+    /// The broker has taken a status.
+    pub(super) const fn on_acknowledged(&mut self) {
+        self.is_on_its_way = false;
+    }
+
+    /// Publishes the last status. Returns whether it is on its way.
+    pub(super) fn feed_offline(&self, publisher: &mut Publisher) -> bool {
+        self.send(publisher, Sent::Offline, self.offline.clone())
+    }
+
+    fn send(&self, publisher: &mut Publisher, sent: Sent, payload: Bytes) -> bool {
+        let topic = self.topic.as_str();
+        publisher.send_own(sent, |client| client.try_publish(topic, QoS::AtLeastOnce, true, payload).is_ok())
+    }
+}
