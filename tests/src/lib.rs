@@ -17,6 +17,7 @@ mod sequence;
 mod simulator;
 mod tls;
 mod ua_server;
+mod usage;
 mod wait;
 
 pub use adapter::{Adapter, Output, run_to_end};
@@ -34,4 +35,5 @@ pub use sequence::{Fault, SequenceCheck};
 pub use simulator::{Simulator, SimulatorOptions};
 pub use tls::{Authority, ServerCertificate};
 pub use ua_server::{UaServer, UaServerOptions};
+pub use usage::Usage;
 pub use wait::{PATIENCE, pause, wait_until};

@@ -1,5 +1,7 @@
 //! Mapping files for the adapter under test.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::free_port;
@@ -9,6 +11,7 @@ use crate::free_port;
 pub struct Mapping {
     adapter: String,
     opcua: String,
+    subscription: String,
     broker: String,
     http: String,
     rest: String,
@@ -23,9 +26,9 @@ impl Mapping {
             adapter: "id: line1, drain_timeout: 5s".to_owned(),
             opcua: format!(
                 "uri: \"{opcua}\", security: {{ policy: none }}, \
-                 subscription: {{ publishing_interval: 100ms, sampling_interval: 50ms }}, \
                  connection_options: {{ retry: {{ initial: 250ms, max: 1s }} }}"
             ),
+            subscription: "publishing_interval: 100ms, sampling_interval: 50ms".to_owned(),
             broker: format!("url: \"{broker}\""),
             http: format!("listen: \"127.0.0.1:{http_port}\""),
             rest: String::new(),
@@ -44,6 +47,14 @@ impl Mapping {
     #[must_use]
     pub fn opcua(mut self, keys: &str) -> Self {
         self.opcua = format!("{}, {keys}", self.opcua);
+        self
+    }
+
+    /// Other intervals for the subscription; sampling in milliseconds.
+    #[must_use]
+    pub fn publishing(mut self, publishing: Duration, sampling: u64) -> Self {
+        let publishing = publishing.as_millis();
+        self.subscription = format!("publishing_interval: {publishing}ms, sampling_interval: {sampling}ms");
         self
     }
 
@@ -73,9 +84,10 @@ impl Mapping {
 
     /// The file's text.
     pub fn text(&self) -> String {
-        let Self { adapter, opcua, broker, http, rest, .. } = self;
+        let Self { adapter, opcua, subscription, broker, http, rest, http_port: _ } = self;
         format!(
-            "version: 1\nadapter: {{ {adapter} }}\nopcua: {{ {opcua} }}\nbroker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
+            "version: 1\nadapter: {{ {adapter} }}\nopcua: {{ {opcua}, subscription: {{ {subscription} }} }}\n\
+             broker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
         )
     }
 
