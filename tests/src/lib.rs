@@ -1,1 +1,39 @@
-//! Tests.
+//! The harness of the end-to-end scenarios: the real binary, real peers, and a probe that sees what they exchange.
+//!
+//! Everything listens on loopback, everything started is stopped on drop, and every wait has a deadline and a name.
+
+mod adapter;
+mod binary;
+mod http;
+mod mapping;
+mod message;
+mod metrics;
+mod mosquitto;
+mod peer;
+mod ports;
+mod probe;
+mod process;
+mod sequence;
+mod simulator;
+mod tls;
+mod ua_server;
+mod usage;
+mod wait;
+
+pub use adapter::{Adapter, Output, run_to_end};
+pub use binary::{tagwise_binary, workspace_root};
+pub use http::{Http, Reply};
+pub use mapping::Mapping;
+pub use message::Message;
+pub use metrics::{Metrics, Sample};
+pub use mosquitto::{BrokerAccess, Mosquitto, MosquittoOptions};
+pub use peer::{Peer, announce_skip};
+pub use ports::free_port;
+pub use probe::MqttProbe;
+pub use process::{Process, Signal};
+pub use sequence::{Fault, SequenceCheck};
+pub use simulator::{Simulator, SimulatorOptions};
+pub use tls::{Authority, ServerCertificate};
+pub use ua_server::{UaServer, UaServerOptions};
+pub use usage::Usage;
+pub use wait::{PATIENCE, pause, wait_until};

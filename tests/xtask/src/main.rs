@@ -1,1 +1,61 @@
-fn main() {}
+//! The repository's chores: `cargo xtask test`, `soak`, `bench`, `fuzz` and `peers`.
+
+mod deploy;
+mod measure;
+mod peers;
+mod runner;
+mod shell;
+mod suite;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The repository's chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Sets up and runs every check; what CI runs.
+    Test {
+        /// Installs nothing and leaves out the scenarios with foreign peers.
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Runs the load with faults for a long time; not part of `test`.
+    Soak {
+        /// For how long, in seconds.
+        #[arg(long, default_value_t = 1800)]
+        seconds: u32,
+    },
+    /// Measures the release build under load, next to bare clients.
+    Bench {
+        /// Further arguments for the measurement; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Fuzzes each target in turn.
+    Fuzz {
+        /// How long each target runs, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Installs the foreign peers and says which are missing.
+    Peers,
+}
+
+fn main() -> ExitCode {
+    let is_done = match Arguments::parse().chore {
+        Chore::Test { fast } => suite::run(fast),
+        Chore::Soak { seconds } => measure::soak(seconds),
+        Chore::Bench { arguments } => measure::bench(&arguments),
+        Chore::Fuzz { seconds } => measure::fuzz(seconds),
+        Chore::Peers => peers::install_and_report(),
+    };
+    if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

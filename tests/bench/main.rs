@@ -1,0 +1,118 @@
+//! The whole-process measurement behind `cargo xtask bench`.
+//!
+//! The simulated PLC, the adapter, mosquitto and a measuring subscriber run as processes of their own. After that, a bare
+//! OPC UA client receives the same load and a bare MQTT client publishes the same bytes, so that the adapter's cost can
+//! be compared with what its two libraries cost by themselves.
+
+mod bare_mqtt;
+mod bare_opcua;
+mod load;
+mod mapping;
+mod report;
+mod subscriber;
+mod tally;
+
+use std::{env, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use load::Load;
+use serde_json::Value;
+use tagwise_tests::{Adapter, Mosquitto, Peer, Process, Simulator, SimulatorOptions};
+
+/// Measures the adapter under load, next to bare clients.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    #[command(flatten)]
+    load: Load,
+    /// The detector on every tag, or `none`.
+    #[arg(long, default_value = "isolation_forest")]
+    model: String,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// The processes that this program starts of itself.
+#[derive(Debug, Subcommand)]
+enum Role {
+    #[command(hide = true)]
+    Subscriber(subscriber::Arguments),
+    #[command(hide = true)]
+    BareOpcua(bare_opcua::Arguments),
+    #[command(hide = true)]
+    BareMqtt(bare_mqtt::Arguments),
+}
+
+/// What the three measurements said.
+#[derive(Debug)]
+struct Results {
+    adapter: Value,
+    bare_opcua: Value,
+    bare_mqtt: Value,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.role {
+        None => compare(&arguments).await,
+        Some(Role::Subscriber(arguments)) => subscriber::run(arguments).await,
+        Some(Role::BareOpcua(arguments)) => bare_opcua::run(arguments).await,
+        Some(Role::BareMqtt(arguments)) => bare_mqtt::run(arguments).await,
+    }
+}
+
+async fn compare(arguments: &Arguments) -> Result<()> {
+    let program = Peer::Mosquitto.program().context("mosquitto is not installed; `cargo xtask peers` installs it")?;
+    let broker = Mosquitto::start(program).await?;
+    let options = SimulatorOptions { tags: arguments.load.tags, rate: Some(arguments.load.rate), user: None };
+    let simulator = Simulator::start_with(options).await?;
+    let results = measure(arguments, &simulator, &broker).await?;
+    report::print(&arguments.load, &arguments.model, &results);
+    Ok(())
+}
+
+async fn measure(arguments: &Arguments, simulator: &Simulator, broker: &Mosquitto) -> Result<Results> {
+    let load = &arguments.load;
+    let folder = tempfile::tempdir()?;
+    let sample = folder.path().join("sample.tsv");
+    let port = broker.access().port.to_string();
+    let time = Duration::from_secs(load.warm_up + load.seconds);
+
+    report::progress(&format!("adapter: {} s of warm-up, {} s of measurement", load.warm_up, load.seconds));
+    let mapping = mapping::generate(load, &arguments.model, &simulator.url(), &broker.url())?;
+    let mut adapter = Adapter::start(&mapping).await?;
+    let mut subscriber = child("subscriber", load)?;
+    subscriber.args(["--port", &port, "--watch", &adapter.id()?.to_string(), "--sample"]).arg(&sample);
+    let of_adapter = result_of(&mut subscriber, folder.path(), time).await?;
+    adapter.terminate(Duration::from_secs(30)).await?;
+
+    report::progress(&format!("bare OPC UA client: {} s", load.seconds));
+    let mut bare_opcua = child("bare-opcua", load)?;
+    bare_opcua.args(["--url", &simulator.url()]);
+    let bare_opcua = result_of(&mut bare_opcua, folder.path(), time).await?;
+
+    report::progress(&format!("bare MQTT client: {} s", load.seconds));
+    let mut bare_mqtt = child("bare-mqtt", load)?;
+    bare_mqtt.args(["--port", &port, "--sample"]).arg(&sample);
+    let bare_mqtt = result_of(&mut bare_mqtt, folder.path(), time).await?;
+    Ok(Results { adapter: of_adapter, bare_opcua, bare_mqtt })
+}
+
+/// This program in one of its other roles.
+fn child(role: &str, load: &Load) -> Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg(role).args(load.arguments());
+    Ok(command)
+}
+
+/// Runs it to its end and reads the JSON object it prints.
+async fn result_of(command: &mut Command, folder: &Path, time: Duration) -> Result<Value> {
+    let output = tempfile::tempdir_in(folder)?;
+    let mut process = Process::spawn("bench", command, output.path())?;
+    process.exit_within(time + Duration::from_secs(60)).await?;
+    let text = process.stdout()?;
+    serde_json::from_str(text.trim())
+        .with_context(|| format!("{command:?} printed {text:?}; {}", process.stderr().unwrap_or_default()))
+}

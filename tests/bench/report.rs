@@ -1,0 +1,72 @@
+//! The table at the end.
+
+use serde_json::Value;
+
+use crate::{Results, load::Load};
+
+/// Says what is going on.
+#[expect(clippy::print_stderr, reason = "a measurement takes minutes and says where it is")]
+pub(crate) fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Prints all figures.
+#[expect(clippy::print_stdout, reason = "the result")]
+pub(crate) fn print(load: &Load, model: &str, results: &Results) {
+    let Results { adapter, bare_opcua, bare_mqtt } = results;
+    let [all, receiving, publishing] = [adapter, bare_opcua, bare_mqtt].map(cpu_per_100k);
+    println!(
+        "\n{} Double tags at {} Hz, publishing {} ms, sampling {} ms, model {model}, QoS 1, {} s\n",
+        load.tags, load.rate, load.publishing, load.sampling, load.seconds
+    );
+    println!("{:<34}{:>12}{:>16}{:>16}", "", "adapter", "bare OPC UA", "bare MQTT");
+    row("values", [adapter, bare_opcua, bare_mqtt].map(|result| text(&result["values"])));
+    row("values per second", [adapter, bare_opcua, bare_mqtt].map(|result| rate(result, load)));
+    row("tags seen", [text(&adapter["tags"]), text(&bare_opcua["tags"]), dash()]);
+    row("lost", [text(&adapter["lost"]), text(&bare_opcua["lost"]), dash()]);
+    row("duplicates", [text(&adapter["duplicates"]), dash(), dash()]);
+    row("out of order", [text(&adapter["out_of_order"]), dash(), dash()]);
+    row("scored", [share(adapter), dash(), dash()]);
+    row("delay p50 / p99, ms", [delays(adapter), dash(), dash()]);
+    row("CPU-seconds per 100,000 values", [all, receiving, publishing].map(|figure| format!("{figure:.3}")));
+    row("peak resident memory, MB", [adapter, bare_opcua, bare_mqtt].map(megabytes));
+    println!("\nadapter / (bare OPC UA + bare MQTT) = {:.2}", all / (receiving + publishing));
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn row(title: &str, [adapter, bare_opcua, bare_mqtt]: [String; 3]) {
+    println!("{title:<34}{adapter:>12}{bare_opcua:>16}{bare_mqtt:>16}");
+}
+
+fn cpu_per_100k(result: &Value) -> f64 {
+    number(&result["cpu_seconds"]) * 100_000.0 / number(&result["values"])
+}
+
+fn rate(result: &Value, load: &Load) -> String {
+    let seconds = result["seconds"].as_f64().unwrap_or(load.seconds as f64);
+    format!("{:.0}", number(&result["values"]) / seconds)
+}
+
+fn share(result: &Value) -> String {
+    format!("{:.1} %", 100.0 * number(&result["scored"]) / number(&result["values"]))
+}
+
+fn delays(result: &Value) -> String {
+    format!("{} / {}", text(&result["delay_p50_ms"]), text(&result["delay_p99_ms"]))
+}
+
+fn megabytes(result: &Value) -> String {
+    format!("{:.1}", number(&result["peak_resident_bytes"]) / 1e6)
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn text(value: &Value) -> String {
+    if value.is_null() { dash() } else { value.to_string() }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}

@@ -1,0 +1,182 @@
+"""An OPC UA server that is not ours: asyncua, with a node of each type and a counter that ticks.
+
+Nodes have string ids in the namespace `urn:tagwise:test`. The first line on stdout is `ready <endpoint>`; after that each
+line on stdin is a command and gets one line of answer:
+
+    add-node NAME            a new Double that counts ticks from now on         -> `done`
+    read NAME                what a client of the server would see              -> `value <json>`
+    write NAME JSON          a new value of the node's own type                 -> `done`
+    status NAME SYMBOL       the node's StatusCode, such as BadSensorFailure    -> `done`
+    stop                     close all sessions and end                         -> `done`
+
+The end of stdin ends the server, so it cannot outlive the test that started it.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+
+from asyncua import Server, ua
+from asyncua.crypto.permission_rules import User, UserRole
+
+NAMESPACE = "urn:tagwise:test"
+
+TYPES = ua.VariantType
+TYPED = [
+    ("Float", TYPES.Float, 0.1),
+    ("Double", TYPES.Double, 0.1),
+    ("SByte", TYPES.SByte, -128),
+    ("Byte", TYPES.Byte, 255),
+    ("Int16", TYPES.Int16, -32768),
+    ("UInt16", TYPES.UInt16, 65535),
+    ("Int32", TYPES.Int32, -2147483648),
+    ("UInt32", TYPES.UInt32, 4294967295),
+    ("Int64", TYPES.Int64, -9007199254740993),
+    ("UInt64", TYPES.UInt64, 18446744073709551615),
+    ("String", TYPES.String, 'grün "q" \n'),
+    ("Boolean", TYPES.Boolean, True),
+    ("DateTime", TYPES.DateTime, datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=timezone.utc)),
+    ("ByteString", TYPES.ByteString, b"\x00\x01\x07"),
+    ("NaN", TYPES.Double, float("nan")),
+    ("Int32Array", TYPES.Int32, [1, 2, 3]),
+    ("DoubleArray", TYPES.Double, [1.5, -2.0]),
+    ("BooleanArray", TYPES.Boolean, [True, False]),
+    ("StringArray", TYPES.String, ["a", "ü"]),
+]
+
+
+class OneUser:
+    """Lets in one user by name and password, and nobody else."""
+
+    def __init__(self, name, password):
+        self.name, self.password = name, password
+
+    def get_user(self, iserver, username=None, password=None, certificate=None):
+        if isinstance(password, bytes):
+            password = password.decode()
+        if username == self.name and password == self.password:
+            return User(role=UserRole.User, name=username)
+        return None
+
+
+class TestServer:
+    """The server, its nodes and its ticks."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.nodes = {}
+        self.ticking = []
+        self.ticks = 0
+
+    async def start(self):
+        user = self.arguments.user
+        self.server = Server(user_manager=OneUser(*user.split(":", 1)) if user else None)
+        await self.server.init()
+        if user:
+            self.server.set_identity_tokens([ua.UserNameIdentityToken])
+        self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.arguments.port}/")
+        self.server.set_server_name("Tagwise test server")
+        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        self.index = await self.server.register_namespace(NAMESPACE)
+        self.folder = await self.server.nodes.objects.add_folder(self.index, "Types")
+        for name, kind, value in TYPED:
+            await self.add(f"Types.{name}", kind, value, writable=True)
+        await self.add("ReadOnly", TYPES.Double, 1.0, writable=False)
+        for number in range(1, self.arguments.counters + 1):
+            await self.add_counter(f"Counter{number}")
+        for name in self.arguments.node:
+            await self.add_counter(name)
+        await self.server.start()
+
+    async def add(self, name, kind, value, writable):
+        node_id = ua.NodeId(name, self.index)
+        node = await self.folder.add_variable(node_id, name, ua.Variant(value, kind))
+        if writable:
+            await node.set_writable()
+        self.nodes[name] = (node, kind)
+
+    async def add_counter(self, name):
+        await self.add(name, TYPES.Double, float(self.ticks), writable=False)
+        self.ticking.append(self.nodes[name][0])
+
+    async def tick(self):
+        """Every ticking node counts the ticks; a late tick is made up for, so that none is left out."""
+        period = 1 / self.arguments.rate
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due += period
+            await asyncio.sleep(max(0, due - loop.time()))
+            self.ticks += 1
+            now = datetime.now(timezone.utc)
+            value = ua.DataValue(ua.Variant(float(self.ticks), TYPES.Double), SourceTimestamp=now, ServerTimestamp=now)
+            for node in list(self.ticking):
+                await node.write_value(value)
+
+    async def obey(self, line):
+        """Carries out one line and returns the answer."""
+        verb, _, rest = line.partition(" ")
+        if verb == "add-node":
+            await self.add_counter(rest)
+            return "done"
+        if verb == "read":
+            value = await self.nodes[rest][0].read_value()
+            return "value " + json.dumps(value, default=str)
+        if verb == "write":
+            name, _, text = rest.partition(" ")
+            node, kind = self.nodes[name]
+            await node.write_value(json.loads(text), kind)
+            return "done"
+        if verb == "status":
+            name, _, symbol = rest.partition(" ")
+            node, kind = self.nodes[name]
+            if node in self.ticking:
+                self.ticking.remove(node)
+            code = ua.StatusCode(getattr(ua.StatusCodes, symbol))
+            value = await node.read_value()
+            now = datetime.now(timezone.utc)
+            await node.write_value(
+                ua.DataValue(ua.Variant(value, kind), StatusCode=code, SourceTimestamp=now, ServerTimestamp=now)
+            )
+            return "done"
+        return f"error unknown command {verb!r}"
+
+
+async def standard_input():
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--rate", type=float, default=10, help="ticks per second")
+    parser.add_argument("--counters", type=int, default=1, help="number of nodes Counter1, Counter2, ...")
+    parser.add_argument("--node", action="append", default=[], help="one more counter of this name")
+    parser.add_argument("--user", help="NAME:PASSWORD; refuses anonymous clients")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+
+    test = TestServer(arguments)
+    await test.start()
+    ticking = asyncio.create_task(test.tick())
+    print(f"ready opc.tcp://127.0.0.1:{arguments.port}", flush=True)
+    lines = await standard_input()
+    while line := (await lines.readline()).decode().strip():
+        if line == "stop":
+            break
+        try:
+            print(await test.obey(line), flush=True)
+        except Exception as error:  # the test on the other end reads what went wrong
+            print(f"error {error!r}", flush=True)
+    ticking.cancel()
+    await test.server.stop()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,3 @@
+//! End-to-end scenarios: the real binary between real peers, one scenario a file.
+
+mod harness;

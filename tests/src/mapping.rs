@@ -1,0 +1,98 @@
+//! Mapping files for the adapter under test.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::free_port;
+
+/// A mapping file in the making: the head says whom the adapter stands between, the scenario adds the tags.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    adapter: String,
+    opcua: String,
+    subscription: String,
+    broker: String,
+    http: String,
+    rest: String,
+    http_port: u16,
+}
+
+impl Mapping {
+    /// Between an OPC UA endpoint and a broker, both by URL, with quick publishing and a page of metrics on a free port.
+    pub fn between(opcua: &str, broker: &str) -> Result<Self> {
+        let http_port = free_port()?;
+        Ok(Self {
+            adapter: "id: line1, drain_timeout: 5s".to_owned(),
+            opcua: format!(
+                "uri: \"{opcua}\", security: {{ policy: none }}, \
+                 connection_options: {{ retry: {{ initial: 250ms, max: 1s }} }}"
+            ),
+            subscription: "publishing_interval: 100ms, sampling_interval: 50ms".to_owned(),
+            broker: format!("url: \"{broker}\""),
+            http: format!("listen: \"127.0.0.1:{http_port}\""),
+            rest: String::new(),
+            http_port,
+        })
+    }
+
+    /// More keys for `adapter`, in flow style: `status_topic: x`.
+    #[must_use]
+    pub fn adapter(mut self, keys: &str) -> Self {
+        self.adapter = format!("{}, {keys}", self.adapter);
+        self
+    }
+
+    /// More keys for `opcua`, in flow style.
+    #[must_use]
+    pub fn opcua(mut self, keys: &str) -> Self {
+        self.opcua = format!("{}, {keys}", self.opcua);
+        self
+    }
+
+    /// Other intervals for the subscription; sampling in milliseconds.
+    #[must_use]
+    pub fn publishing(mut self, publishing: Duration, sampling: u64) -> Self {
+        let publishing = publishing.as_millis();
+        self.subscription = format!("publishing_interval: {publishing}ms, sampling_interval: {sampling}ms");
+        self
+    }
+
+    /// More keys for `broker`, in flow style.
+    #[must_use]
+    pub fn broker(mut self, keys: &str) -> Self {
+        self.broker = format!("{}, {keys}", self.broker);
+        self
+    }
+
+    /// More keys for `http`, in flow style.
+    #[must_use]
+    pub fn http(mut self, keys: &str) -> Self {
+        self.http = format!("{}, {keys}", self.http);
+        self
+    }
+
+    /// More top-level keys, as they shall stand in the file: `models:`, `tags:`, mappings.
+    #[must_use]
+    pub fn with(mut self, text: &str) -> Self {
+        self.rest.push_str(text.trim_start_matches('\n'));
+        if !self.rest.ends_with('\n') {
+            self.rest.push('\n');
+        }
+        self
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        let Self { adapter, opcua, subscription, broker, http, rest, http_port: _ } = self;
+        format!(
+            "version: 1\nadapter: {{ {adapter} }}\nopcua: {{ {opcua}, subscription: {{ {subscription} }} }}\n\
+             broker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
+        )
+    }
+
+    /// Where the adapter will serve its pages.
+    pub fn http_port(&self) -> u16 {
+        self.http_port
+    }
+}

@@ -1,0 +1,105 @@
+//! What `/metrics` says, read as Prometheus reads it.
+
+/// One sample: a line of the text format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The name, such as `tagwise_tags`, with `_bucket`, `_sum` and `_count` for the parts of a histogram.
+    pub name: String,
+    /// Label names and values.
+    pub labels: Vec<(String, String)>,
+    /// The value.
+    pub value: f64,
+}
+
+impl Sample {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| label == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// All samples of one scrape.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// In the order of the page.
+    pub samples: Vec<Sample>,
+    /// The families that the page declares with `# TYPE`, and their types.
+    pub families: Vec<(String, String)>,
+}
+
+impl Metrics {
+    /// Reads the text format; lines it cannot read are left out, so that a test misses them by name.
+    pub fn parse(text: &str) -> Self {
+        let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        Self {
+            samples: text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect(),
+            families: families.map(|(name, kind)| (name.to_owned(), kind.trim().to_owned())).collect(),
+        }
+    }
+
+    /// The sum of all samples of a name that carry all of these labels; 0 when there is none, as for a counter that has
+    /// not counted yet.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.matching(name, labels).map(|sample| sample.value).sum()
+    }
+
+    /// Whether there is a sample of this name with these labels.
+    pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
+        self.matching(name, labels).next().is_some()
+    }
+
+    fn matching<'a>(&'a self, name: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a Sample> {
+        let is_labelled = |sample: &Sample| labels.iter().all(|(label, value)| sample.label(label) == Some(value));
+        self.samples.iter().filter(move |sample| sample.name == name && is_labelled(sample))
+    }
+}
+
+fn sample(line: &str) -> Option<Sample> {
+    let (series, value) = line.rsplit_once(' ')?;
+    let (name, labels) = match series.split_once('{') {
+        Some((name, rest)) => (name, label_pairs(rest.strip_suffix('}')?)?),
+        None => (series, Vec::new()),
+    };
+    Some(Sample { name: name.to_owned(), labels, value: value.parse().ok()? })
+}
+
+/// `a="x",b="y"`, with `\"`, `\\` and `\n` in the values.
+fn label_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let mut labels = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (name, quoted) = rest.split_once("=\"")?;
+        let mut value = String::new();
+        let mut characters = quoted.char_indices();
+        let end = loop {
+            match characters.next()? {
+                (at, '"') => break at,
+                (_, '\\') => match characters.next()?.1 {
+                    'n' => value.push('\n'),
+                    other => value.push(other),
+                },
+                (_, other) => value.push(other),
+            }
+        };
+        labels.push((name.trim_start_matches(',').to_owned(), value));
+        rest = quoted.get(end + 1..)?;
+    }
+    Some(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_read_with_their_labels() {
+        let page = "# HELP a b\n# TYPE tags gauge\ntags{adapter=\"a\",state=\"failed\"} 2\ntags{state=\"x,\\\"}\"} 3e0\nup 1\n";
+        let metrics = Metrics::parse(page);
+        assert_eq!(metrics.families, [("tags".to_owned(), "gauge".to_owned())]);
+        assert_eq!(metrics.samples.len(), 3);
+        assert_eq!(metrics.sum("tags", &[("state", "failed")]).to_string(), "2");
+        assert_eq!(metrics.sum("tags", &[]).to_string(), "5");
+        assert_eq!(metrics.samples[1].label("state"), Some("x,\"}"));
+        assert!(metrics.has("up", &[]) && !metrics.has("up", &[("a", "b")]));
+    }
+}
