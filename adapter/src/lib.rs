@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md at the root of the repository is the map.
 
 pub mod alarm;
+pub mod app;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tagwise` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tagwise::cli::main()
+}

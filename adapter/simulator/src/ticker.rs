@@ -121,7 +121,7 @@ mod tests {
         };
         check(105 * SECOND, Duration::ZERO, 105 * SECOND);
         check(105 * SECOND + SECOND / 2, Duration::ZERO, 105 * SECOND);
-        check(165 * SECOND, Duration::from_secs(60), 105 * SECOND);
+        check(165 * SECOND, Duration::from_mins(1), 105 * SECOND);
         check(165 * SECOND, Duration::ZERO, 165 * SECOND);
         check(45 * SECOND, Duration::ZERO, 45 * SECOND);
     }

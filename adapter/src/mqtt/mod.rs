@@ -18,9 +18,11 @@ mod status;
 mod subscriptions;
 mod tls;
 mod trouble;
+mod watcher;
 mod window;
 #[cfg(test)]
 mod window_model_test;
 
 pub use commands::CommandIntake;
 pub use link::{LinkParts, LinkShutdown, MqttLink, StatusTopic};
+pub use watcher::{WatchedMessage, Watcher};

@@ -27,13 +27,20 @@ pub(super) const MAX_IN_FLIGHT: u16 = 1_000;
 /// The largest packet taken from the broker; rumqttc's own default of 10 KiB ends the connection at once.
 pub(super) const MAX_INCOMING_PACKET_BYTES: u32 = 1 << 20;
 
-/// Options for the next connection. Reads the files that the configuration names; blocks on the file system.
+/// Options for the next connection of a link. Reads the files that the configuration names; blocks on the file system.
 pub(super) fn client_options(
     broker: &BrokerConfig,
     client_id: &str,
     status_topic: &TopicName,
     offline: &Bytes,
 ) -> Result<MqttOptions, Trouble> {
+    let mut options = connection_options(broker, client_id)?;
+    options.set_last_will(LastWill::new(status_topic.as_str(), offline.to_vec(), QoS::AtLeastOnce, true, None));
+    Ok(options)
+}
+
+/// Options for any connection to the broker, without a Last Will.
+pub(super) fn connection_options(broker: &BrokerConfig, client_id: &str) -> Result<MqttOptions, Trouble> {
     // rumqttc joins host and port with a colon.
     let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
     let mut options = MqttOptions::new(client_id, host, broker.port);
@@ -44,8 +51,7 @@ pub(super) fn client_options(
         .set_clean_start(true)
         .set_session_expiry_interval(Some(0))
         .set_max_packet_size(Some(MAX_INCOMING_PACKET_BYTES))
-        .set_outgoing_inflight_upper_limit(MAX_IN_FLIGHT)
-        .set_last_will(LastWill::new(status_topic.as_str(), offline.to_vec(), QoS::AtLeastOnce, true, None));
+        .set_outgoing_inflight_upper_limit(MAX_IN_FLIGHT);
     let mut network = NetworkOptions::new();
     // A value waits for nothing; with Nagle's algorithm the last one waits for the acknowledgement of the one before.
     network.set_tcp_nodelay(true);

@@ -1,1 +1,16 @@
-//! To come.
+//! The model stage: binds detectors to mappings, isolates their failures, trains and swaps them, remembers versions.
+//!
+//! It fails open: whatever happens here, the value leaves and says why it has no score.
+
+pub mod assessed;
+pub mod instance;
+pub mod models;
+pub mod trainer;
+pub mod training_file;
+pub mod versions;
+
+pub use assessed::{Assessed, Unscored};
+pub use instance::Instance;
+pub use models::{ModelError, ModelStage, Prediction};
+pub use trainer::{Retrained, TrainError, Trainer};
+pub use versions::Versions;

@@ -167,6 +167,11 @@ impl Board {
         self.lock().tags.clone()
     }
 
+    /// Whether there is an OPC UA session with its subscriptions.
+    pub fn is_opcua_connected(&self) -> bool {
+        self.lock().opcua == Connection::Connected
+    }
+
     /// Everything at one moment.
     pub fn snapshot(&self) -> Snapshot {
         let entries = self.lock();
@@ -228,7 +233,7 @@ mod tests {
         let board = Board::new(2);
         assert_eq!(board.snapshot().pending_tags, 2);
         board.set_tags([(TagId(1), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
-        assert_eq!(board.snapshot().failed_tags.get(&TagId(1)).unwrap(), "BadNodeIdUnknown");
+        assert_eq!(board.snapshot().failed_tags[&TagId(1)], "BadNodeIdUnknown");
         board.set_tags([(TagId(0), TagState::Active), (TagId(1), TagState::Active)]);
         assert!(board.snapshot().failed_tags.is_empty());
         assert_eq!(board.snapshot().pending_tags, 0);

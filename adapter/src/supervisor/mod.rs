@@ -1,5 +1,11 @@
 //! Named tasks, one cancellation tree, phased drain, and the board on which the tasks say how they are.
 
 pub mod board;
+pub mod state_dir;
+pub mod status;
+pub mod tasks;
 
 pub use board::{Board, Connection, TagState};
+pub use state_dir::StateDir;
+pub use status::StatusTask;
+pub use tasks::{Phase, Supervisor, TaskFailed};

@@ -28,7 +28,7 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// Commands that may wait for the one in hand; those beyond it go to `SouthboundTask::overload_handler`.
+/// Commands that may wait for the one in hand; those beyond it go to `SouthboundTask::refuse_handler`.
 pub const MAX_WAITING_COMMANDS: usize = 256;
 
 /// The task's name on the board.
@@ -65,8 +65,10 @@ pub struct SouthboundTask<P, O> {
     handler: CommandHandler<P, O>,
     commands_rx: mpsc::Receiver<Command>,
     levels_rx: watch::Receiver<Levels>,
+    alarm_levels: AlarmLevels,
     alarm_writes: AlarmWrites,
     board: Arc<Board>,
+    has_session: bool,
 }
 
 impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O> {
@@ -92,16 +94,29 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         let verdicts = Arc::new(Verdicts { routes, tag_names, outbox, metrics, clock, symbol });
         let handler = CommandHandler { verdicts, writer, memory: VerdictMemory::default() };
         let levels_rx = alarm_levels.subscribe();
-        Self { handler, commands_rx, levels_rx, alarm_writes: AlarmWrites::default(), board }
+        Self {
+            handler,
+            commands_rx,
+            levels_rx,
+            alarm_levels,
+            alarm_writes: AlarmWrites::default(),
+            board,
+            has_session: false,
+        }
     }
 
-    /// What to call with a command for which the channel has no room: it gives the verdict `overloaded` and returns.
-    pub fn overload_handler(&self) -> Arc<dyn Fn(&Command) + Send + Sync> {
+    /// What to call with a command that cannot be handed over: it gives the verdict and returns.
+    pub fn refuse_handler(&self) -> impl Fn(Command, RejectReason) + Send + Sync + use<P, O> {
         let verdicts = Arc::clone(&self.handler.verdicts);
-        Arc::new(move |command| {
-            let message = format!("{MAX_WAITING_COMMANDS} commands wait already; send fewer, or send it again later");
-            verdicts.refuse(command, Rejection::new(RejectReason::Overloaded, message));
-        })
+        move |command, reason| {
+            let message = match reason {
+                RejectReason::Overloaded => {
+                    format!("{MAX_WAITING_COMMANDS} commands wait already; send fewer, or send it again later")
+                }
+                _ => "the adapter is shutting down; send it again once it is back".to_owned(),
+            };
+            verdicts.refuse(&command, Rejection::new(reason, message));
+        }
     }
 
     /// Runs until `cancel`; then ends the write in hand, turns away the commands that wait, and returns.
@@ -109,17 +124,28 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         self.take_over_levels();
         let mut progress = interval(PROGRESS_PERIOD);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut board_changes = self.board.watch();
         while !cancel.is_cancelled() {
             let due = self.alarm_writes.next_due();
             tokio::select! {
                 () = cancel.cancelled() => {}
                 Some(command) = self.commands_rx.recv() => self.handler.handle(&command).await,
                 Ok(()) = self.levels_rx.changed() => self.take_over_levels(),
+                Ok(()) = board_changes.changed() => self.follow_session(),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.write_alarm_bit().await,
                 _ = progress.tick() => self.board.progress(TASK),
             }
         }
         self.turn_away_the_rest();
+    }
+
+    /// A new session may be one with a PLC that has restarted and forgotten its alarm bits.
+    fn follow_session(&mut self) {
+        let has_session = self.board.is_opcua_connected();
+        if has_session && !self.has_session {
+            self.alarm_levels.reassert();
+        }
+        self.has_session = has_session;
     }
 
     fn take_over_levels(&mut self) {

@@ -76,7 +76,7 @@ struct Scene {
     levels: AlarmLevels,
     metrics: Arc<Metrics>,
     board: Arc<Board>,
-    overload_handler: Arc<dyn Fn(&Command) + Send + Sync>,
+    refuse_handler: Box<dyn Fn(Command, RejectReason) + Send + Sync>,
     cancel: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -116,10 +116,10 @@ impl Scene {
                 _ => "BadTimeout".into(),
             },
         });
-        let overload_handler = task.overload_handler();
+        let refuse_handler = Box::new(task.refuse_handler());
         let cancel = CancellationToken::new();
         let task = tokio::spawn(task.run(cancel.clone()));
-        Self { plc, commands_tx, sent_rx, levels, metrics, board, overload_handler, cancel, task }
+        Self { plc, commands_tx, sent_rx, levels, metrics, board, refuse_handler, cancel, task }
     }
 
     fn send(&self, command: Command) {

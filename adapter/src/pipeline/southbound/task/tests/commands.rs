@@ -131,7 +131,7 @@ async fn the_task_shows_progress_while_nobody_commands() {
 #[tokio::test(start_paused = true)]
 async fn what_the_channel_cannot_take_gets_its_verdict_too() {
     let mut scene = Scene::start();
-    (scene.overload_handler)(&command(r#"{"value":1,"id":"x"}"#));
+    (scene.refuse_handler)(command(r#"{"value":1,"id":"x"}"#), RejectReason::Overloaded);
     let verdict = scene.verdict().await;
     assert_eq!((&verdict["reason"], &verdict["id"]), (&json!("overloaded"), &json!("x")));
     assert_eq!(scene.count("rejected"), 1);

@@ -1,0 +1,164 @@
+//! The composition root: the only file that names every concrete part and wires them.
+//!
+//! A program of your own can add detector kinds: build a [`Registry`] with them and give it to [`App::new`].
+
+use std::{future::Future, net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use tagwise_model::Registry;
+use tokio::sync::mpsc;
+
+use crate::{
+    config::Config,
+    domain::{Epoch, Lane, Timestamp, TopicName},
+    http::{HttpServer, HttpState},
+    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, StatusTopic},
+    opcua::{OpcUaLink, status_symbol},
+    pipeline::{
+        ingress::{self, ingress},
+        northbound::{NorthboundParts, NorthboundTask},
+        southbound::{AlarmLevels, MAX_WAITING_COMMANDS, SouthboundParts, SouthboundTask},
+    },
+    spool::{Spool, SpoolLimits},
+    stage::{ModelStage, Versions},
+    supervisor::{Board, Phase, StateDir, StatusTask, Supervisor, status::offline_payload},
+    telemetry::Metrics,
+};
+
+/// One adapter, ready to run.
+#[derive(Debug)]
+pub struct App {
+    config: Arc<Config>,
+    registry: Arc<Registry>,
+}
+
+/// What is known once every task has started.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// The number of this start.
+    pub epoch: Epoch,
+    /// Where HTTP listens, when the mapping asks for it.
+    pub http: Option<SocketAddr>,
+}
+
+impl App {
+    /// An adapter for a mapping that has been resolved with the same `registry`.
+    pub fn new(config: Config, registry: Registry) -> Self {
+        Self { config: Arc::new(config), registry: Arc::new(registry) }
+    }
+
+    /// Runs until `stop` is ready, then drains; `on_start` is called once every task has started.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the adapter from starting (state directory, training files, HTTP port), the task that failed while it
+    /// ran, or a drain that took longer than `adapter.drain_timeout`.
+    pub async fn run(self, stop: impl Future<Output = ()>, on_start: impl FnOnce(Started)) -> anyhow::Result<()> {
+        let Self { config, registry } = self;
+        let state_dir = StateDir::open(&config.adapter.state_dir)?;
+        let epoch = state_dir.next_epoch()?;
+        let metrics = Arc::new(Metrics::new(&config.adapter.id));
+        metrics.config_last_reload_successful.set(1);
+        metrics.config_last_reload_success_timestamp_seconds.set(Timestamp::now().unix_millis() as f64 / 1e3);
+        let board = Arc::new(Board::new(config.tags.len()));
+        let spool = Arc::new(Spool::new(&config.broker.name, SpoolLimits::default(), &metrics));
+        let versions = Versions::open(state_dir.path())?;
+        let (stage, trainer) = ModelStage::new(&config, registry, versions, Arc::clone(&board), Arc::clone(&metrics))?;
+        let stage = Arc::new(stage);
+        let mut supervisor = Supervisor::default();
+
+        let http = match &config.http {
+            Some(http) => {
+                let state = HttpState {
+                    board: Arc::clone(&board),
+                    metrics: Arc::clone(&metrics),
+                    stage: Arc::clone(&stage),
+                    config: Arc::clone(&config),
+                };
+                let server = HttpServer::bind(http.listen, Arc::new(state)).await?;
+                let address = server.local_addr().context("the HTTP socket has no address")?;
+                let token = supervisor.token(Phase::Watching);
+                supervisor.spawn("http", Phase::Watching, server.run(token));
+                Some(address)
+            }
+            None => None,
+        };
+
+        let (status, current_status) = StatusTask::new(Arc::clone(&board), Arc::clone(&metrics), epoch);
+        let token = supervisor.token(Phase::Watching);
+        supervisor.spawn("status", Phase::Watching, status.run(token));
+        let token = supervisor.token(Phase::Watching);
+        supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
+
+        let (ingress_tx, ingress_rx) = ingress(ingress::MAX_WAITING_VALUES);
+        let (opcua, plc) = OpcUaLink::new(
+            config.opcua.clone(),
+            &config.adapter.id,
+            config.tags.as_slice().into(),
+            ingress_tx,
+            Arc::clone(&board),
+            Arc::clone(&metrics),
+        );
+        let token = supervisor.token(Phase::Intake);
+        supervisor.spawn("opcua", Phase::Intake, opcua.run(token));
+
+        let alarm_levels = AlarmLevels::default();
+        let parts = NorthboundParts {
+            ingress: ingress_rx,
+            stage,
+            spool: Arc::clone(&spool),
+            alarm_levels: alarm_levels.clone(),
+            board: Arc::clone(&board),
+            metrics: Arc::clone(&metrics),
+        };
+        supervisor.spawn("northbound", Phase::Pipeline, NorthboundTask::new(&config, epoch, parts).run());
+
+        let (commands_tx, commands_rx) = mpsc::channel(MAX_WAITING_COMMANDS);
+        let outbox = Arc::clone(&spool);
+        let southbound = SouthboundTask::new(SouthboundParts {
+            mappings: config.southbound_mappings.clone(),
+            tag_names: config.tags.iter().map(|tag| tag.name.clone()).collect(),
+            plc,
+            commands_rx,
+            alarm_levels,
+            outbox: move |message| {
+                outbox.append(Lane::Urgent, vec![message]);
+            },
+            metrics: Arc::clone(&metrics),
+            board: Arc::clone(&board),
+            clock: Timestamp::now,
+            symbol: status_symbol,
+        });
+        let commands = CommandIntake::new(commands_tx, southbound.refuse_handler());
+        let token = supervisor.token(Phase::Commands);
+        supervisor.spawn("southbound", Phase::Commands, southbound.run(token));
+
+        let status_topic = TopicName::parse(&format!("{}/status", config.adapter.status_topic))
+            .context("`adapter.status_topic` leaves no room for `/status`")?;
+        let parts = LinkParts {
+            broker: config.broker.clone(),
+            adapter_id: config.adapter.id.clone(),
+            spool,
+            commands,
+            filters: config.southbound_mappings.iter().filter_map(|mapping| mapping.topic_filter.clone()).collect(),
+            status: StatusTopic {
+                topic: status_topic,
+                offline: offline_payload(Timestamp::now(), epoch),
+                current: current_status,
+            },
+            board: Arc::clone(&board),
+        };
+        let shutdown = LinkShutdown::new(
+            supervisor.token(Phase::Commands),
+            supervisor.token(Phase::Delivery),
+            config.adapter.drain_timeout,
+        );
+        supervisor.spawn("mqtt", Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
+
+        tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
+        on_start(Started { epoch, http });
+        supervisor.run(stop, config.adapter.drain_timeout, || board.set_stopping()).await?;
+        tracing::info!(adapter = config.adapter.id, "stopped");
+        Ok(())
+    }
+}

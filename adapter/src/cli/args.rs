@@ -1,0 +1,152 @@
+//! The arguments of every command.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::logging::LogFormat;
+
+/// Bridges OPC UA and MQTT, scoring every value on its way.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tagwise",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  tagwise demo\n  tagwise check line1.yaml\n  tagwise run line1.yaml\n\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage, 78 mapping invalid.\n\
+                  Logs go to stderr, results to stdout. RUST_LOG overrides --log-level."
+)]
+pub struct Args {
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+    /// What is logged at least.
+    #[arg(long, global = true, value_enum)]
+    pub log_level: Option<Level>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an adapter until it is told to stop.
+    #[command(after_help = "Examples:\n  tagwise run line1.yaml\n  tagwise run /etc/tagwise/line1.yaml --log-format json")]
+    Run {
+        /// The mapping file.
+        mapping: PathBuf,
+    },
+    /// Check a mapping file and report every mistake with its place and the way out.
+    #[command(after_help = "Examples:\n  tagwise check line1.yaml\n  tagwise check line1.yaml --resolved > effective.yaml")]
+    Check {
+        /// The mapping file.
+        mapping: PathBuf,
+        /// Print the effective mapping, every default filled in, secrets masked.
+        #[arg(long)]
+        resolved: bool,
+        /// How mistakes are reported.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print the JSON Schema of the mapping language, for editors.
+    Schema,
+    /// Run a simulated PLC, an embedded broker and an adapter between them, and show what flows.
+    #[cfg(feature = "demo")]
+    #[command(after_help = "Examples:\n  tagwise demo\n  tagwise demo --duration 30s")]
+    Demo {
+        /// End by itself after this time, such as 30s.
+        #[arg(long, value_parser = humantime::parse_duration)]
+        duration: Option<Duration>,
+    },
+    /// Run the demo's PLC alone, for load and for other people's tests.
+    #[cfg(feature = "demo")]
+    #[command(after_help = "Examples:\n  tagwise simulate\n  tagwise simulate --tags 1000 --rate 10 --listen 127.0.0.1:0")]
+    Simulate(Simulate),
+}
+
+/// The arguments of `tagwise simulate`.
+#[cfg(feature = "demo")]
+#[derive(Debug, clap::Args)]
+pub struct Simulate {
+    /// Where the OPC UA server listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:4840")]
+    pub listen: std::net::SocketAddr,
+    /// Double nodes `"Load"."T0001"`… that all change at every tick.
+    #[arg(long, default_value_t = 0)]
+    pub tags: usize,
+    /// Ticks a second.
+    #[arg(long, default_value_t = 10.0)]
+    pub rate: f64,
+    /// Refuse anonymous sessions and take this user only, as NAME:PASSWORD.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Seed of noise and faults.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// End by itself after this time, such as 30s.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+}
+
+/// Text for people or JSON for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Everything that a developer may want.
+    Debug,
+    /// News: connections, trainings, alarms, commands.
+    Info,
+    /// What may need a look.
+    Warn,
+    /// What needs one.
+    Error,
+}
+
+impl Level {
+    /// The level as the log filter spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_lines_parse() {
+        for line in ["tagwise run a.yaml", "tagwise check a.yaml --resolved --format json", "tagwise schema"] {
+            Args::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
+}

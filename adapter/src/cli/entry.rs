@@ -1,0 +1,56 @@
+//! From the first argument to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::{
+    args::{Args, Command, Level},
+    check, run,
+};
+use crate::telemetry::logging;
+
+/// Done.
+pub const DONE: u8 = 0;
+/// Something failed that is not the mapping's fault.
+pub const FAILED: u8 = 1;
+/// The mapping is invalid; sysexits' EX_CONFIG.
+pub const MAPPING_INVALID: u8 = 78;
+
+/// Runs the command line of this process. Wrong usage ends the process with exit code 2.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let level = args.log_level.unwrap_or_else(|| default_level(&args.command));
+    logging::log_panics();
+    let outcome = logging::start(args.log_format.into(), level.as_str())
+        .map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+        .and_then(|()| execute(args.command));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// The demo shows messages; news about connections would drown them.
+fn default_level(command: &Command) -> Level {
+    match command {
+        #[cfg(feature = "demo")]
+        Command::Demo { .. } | Command::Simulate(_) => Level::Warn,
+        _ => Level::Info,
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Run { mapping } => run::run(&mapping),
+        Command::Check { mapping, resolved, format } => check::check(&mapping, resolved, format),
+        Command::Schema => check::schema(),
+        #[cfg(feature = "demo")]
+        Command::Demo { duration } => super::demo::demo(duration),
+        #[cfg(feature = "demo")]
+        Command::Simulate(arguments) => super::simulate::simulate(&arguments),
+    }
+}

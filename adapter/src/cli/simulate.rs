@@ -1,0 +1,47 @@
+//! `tagwise simulate`: the demo's PLC alone.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, bail};
+use tagwise_simulator::{Plc, PlcOptions};
+
+use super::{args::Simulate, entry::DONE, run::runtime, signals::StopSignals};
+
+/// Runs the PLC until told to stop. The first line on stdout is its endpoint.
+pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
+    let options = PlcOptions {
+        listen: arguments.listen,
+        load_tags: arguments.tags,
+        load_rate_hz: arguments.rate,
+        seed: arguments.seed,
+        user: arguments.user.as_deref().map(user_and_password).transpose()?,
+        ..PlcOptions::default()
+    };
+    runtime()?.block_on(async {
+        let signals = StopSignals::listen()?;
+        let plc = Plc::start(options).await.context("the simulated PLC cannot start")?;
+        // Written and flushed whole, since other programs wait for it.
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", plc.endpoint_url()).and_then(|()| out.flush()).context("stdout is closed")?;
+        drop(out);
+        let end = async {
+            match arguments.duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = signals.first() => {}
+            () = end => {}
+        }
+        plc.stop().await;
+        Ok(DONE)
+    })
+}
+
+fn user_and_password(text: &str) -> anyhow::Result<(String, String)> {
+    match text.split_once(':') {
+        Some((user, password)) if !user.is_empty() => Ok((user.to_owned(), password.to_owned())),
+        _ => bail!("`--user` takes NAME:PASSWORD"),
+    }
+}

@@ -1,0 +1,113 @@
+//! `/healthz`: does every task get on with its work? `/readyz`: can values flow, and which cannot?
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::HttpState;
+use crate::{
+    domain::Timestamp,
+    supervisor::{Connection, board::Snapshot},
+};
+
+/// A task that has shown no progress for so long is stuck; the slowest sign of life is given every 5 s.
+const STUCK_AFTER_SECONDS: f64 = 30.0;
+/// Failed tags listed one by one; the rest is a count.
+const LISTED_TAGS: usize = 100;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    status: &'static str,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reason {
+    component: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag_name: Option<String>,
+    /// The line of the mapping file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    message: String,
+}
+
+impl Reason {
+    fn new(component: &'static str, message: impl Into<String>) -> Self {
+        Self { component, tag_name: None, line: None, message: message.into() }
+    }
+}
+
+/// 200 while every task makes progress, else 503 with the names of those that do not.
+pub(super) async fn healthz(State(state): State<Arc<HttpState>>) -> Response {
+    let now = Timestamp::now();
+    let progress = state.board.progress_of_tasks();
+    let stuck: Vec<Reason> = progress
+        .into_iter()
+        .map(|(task, last)| (task, now.seconds_since(last)))
+        .filter(|(_, seconds)| *seconds > STUCK_AFTER_SECONDS)
+        .map(|(task, seconds)| Reason::new(task, format!("no progress for {seconds:.0} s")))
+        .collect();
+    if stuck.is_empty() {
+        respond(StatusCode::OK, "healthy", stuck)
+    } else {
+        respond(StatusCode::SERVICE_UNAVAILABLE, "stuck", stuck)
+    }
+}
+
+/// 503 with reasons while values cannot flow; 200 and `degraded` while some tags cannot.
+pub(super) async fn readyz(State(state): State<Arc<HttpState>>) -> Response {
+    let snapshot = state.board.snapshot();
+    let blocking = blocking_reasons(&snapshot);
+    if !blocking.is_empty() {
+        return respond(StatusCode::SERVICE_UNAVAILABLE, "unavailable", blocking);
+    }
+    let degrading = degrading_reasons(&state, &snapshot);
+    let status = if degrading.is_empty() { "ready" } else { "degraded" };
+    respond(StatusCode::OK, status, degrading)
+}
+
+fn blocking_reasons(snapshot: &Snapshot) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if snapshot.is_stopping {
+        reasons.push(Reason::new("adapter", "shutting down"));
+    }
+    for (component, connection) in [("opcua", &snapshot.opcua), ("mqtt", &snapshot.broker)] {
+        if *connection != Connection::Connected {
+            reasons.push(Reason::new(component, connection.reason().unwrap_or("not connected yet")));
+        }
+    }
+    reasons
+}
+
+fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if snapshot.pending_tags > 0 {
+        reasons.push(Reason::new("tag", format!("{} tags are not subscribed yet", snapshot.pending_tags)));
+    }
+    for (tag, reason) in snapshot.failed_tags.iter().take(LISTED_TAGS) {
+        let tag = &state.config.tags[tag.index()];
+        reasons.push(Reason {
+            component: "tag",
+            tag_name: Some(tag.name.to_string()),
+            line: Some(tag.line),
+            message: reason.clone(),
+        });
+    }
+    if let Some(more) = snapshot.failed_tags.len().checked_sub(LISTED_TAGS).filter(|more| *more > 0) {
+        reasons.push(Reason::new("tag", format!("{more} more tags failed")));
+    }
+    reasons
+}
+
+fn respond(code: StatusCode, status: &'static str, reasons: Vec<Reason>) -> Response {
+    (code, Json(Report { status, reasons })).into_response()
+}

@@ -1,0 +1,260 @@
+//! All model instances, found by mapping on the hot path and by name from the HTTP API.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use ndarray::Array2;
+use prometheus::IntCounter;
+use tagwise_model::{Assessment, Registry, RowError, Time};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Assessed, Instance, Retrained, TrainError, Trainer, Unscored, Versions,
+    instance::Owner,
+    trainer::TrainRequest,
+    training_file::{TrainingFileError, read_training_file},
+};
+use crate::{
+    config::{
+        Config,
+        effective::{ModelConfig, ModelScope, Training},
+    },
+    domain::{TagUpdate, Timestamp},
+    supervisor::Board,
+    telemetry::Metrics,
+};
+
+/// Cells in a row: the value alone, as long as `features:` knows nothing else.
+const FEATURES: usize = 1;
+
+/// Why a question to a model has no answer.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// No model has that name.
+    #[error("there is no model `{name}`; there are {known}")]
+    UnknownModel {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The model has an instance per tag and none was named, or one it has not.
+    #[error("model `{model}` has an instance per tag; say which with `?tag=`: {choices}", choices = choices.join(", "))]
+    WhichTag {
+        /// The model's name.
+        model: String,
+        /// The tags it has instances for.
+        choices: Vec<String>,
+    },
+    /// The instance has not been trained yet.
+    #[error("model `{model}` is warming up; {missing} more good values are needed")]
+    WarmingUp {
+        /// The model's name.
+        model: String,
+        /// How many more values it needs.
+        missing: usize,
+    },
+    /// The row cannot be scored.
+    #[error(transparent)]
+    Row(#[from] RowError),
+    /// The training came to nothing.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+/// What a model says of a row that somebody asked about.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// Score, threshold and label.
+    pub assessment: Assessment,
+    /// The row as the detector sees it.
+    pub scaled: Vec<f64>,
+    /// The version that answered.
+    pub version: u64,
+}
+
+/// All model instances of a mapping file.
+#[derive(Debug)]
+pub struct ModelStage {
+    instances: Vec<Arc<Instance>>,
+    /// By northbound mapping.
+    by_mapping: Vec<Option<Arc<Instance>>>,
+    counters: HashMap<String, ModelCounters>,
+    requests_tx: mpsc::Sender<TrainRequest>,
+    metrics: Arc<Metrics>,
+}
+
+/// Counters of one model, looked up once.
+#[derive(Debug)]
+struct ModelCounters {
+    scored: [IntCounter; 2],
+    unscored: HashMap<Unscored, IntCounter>,
+}
+
+impl ModelStage {
+    /// Binds instances to mappings and asks for the trainings that files stand for. The trainer has to be run.
+    pub fn new(
+        config: &Config,
+        registry: Arc<Registry>,
+        versions: Versions,
+        board: Arc<Board>,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Trainer), TrainingFileError> {
+        let (instances, by_mapping) = bind(config);
+        // Each instance has at most one training of its own under way; the rest is for those that people ask for.
+        let (requests_tx, requests_rx) = mpsc::channel(instances.len() + 16);
+        for (instance, model) in &instances {
+            if let Training::File(path) = &model.training {
+                let tag = instance.owner().map_or(instance.model(), |owner| owner.tag.as_str());
+                let rows = read_training_file(path, tag)?;
+                let request = TrainRequest { instance: Arc::clone(instance), rows, reply: None };
+                requests_tx.try_send(request).expect("the channel has room for one training per instance");
+            }
+        }
+        let counters =
+            config.models.iter().map(|model| (model.name.clone(), ModelCounters::new(&metrics, &model.name)));
+        let stage = Self {
+            counters: counters.collect(),
+            instances: instances.into_iter().map(|(instance, _)| instance).collect(),
+            by_mapping,
+            requests_tx,
+            metrics: Arc::clone(&metrics),
+        };
+        Ok((stage, Trainer::new(requests_rx, registry, versions, board, metrics)))
+    }
+
+    /// Assesses a value for one northbound mapping; `None` when the mapping has no model.
+    pub fn assess(&self, mapping: usize, update: &TagUpdate) -> Option<Assessed> {
+        let instance = self.by_mapping.get(mapping)?.as_ref()?;
+        let started = Instant::now();
+        let outcome = instance.observe(update);
+        if outcome.assessed.result.is_ok() {
+            self.metrics.model_score_seconds.observe(started.elapsed().as_secs_f64());
+        }
+        if let Some(rows) = outcome.training_rows {
+            let request = TrainRequest { instance: Arc::clone(instance), rows, reply: None };
+            if self.requests_tx.try_send(request).is_err() {
+                instance.training_failed();
+            }
+        }
+        if let Some(counters) = self.counters.get(instance.model()) {
+            counters.count(&outcome.assessed.result);
+        }
+        Some(outcome.assessed)
+    }
+
+    /// The names of all models that a mapping uses.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.instances.iter().map(|instance| instance.model()).collect();
+        names.dedup();
+        names
+    }
+
+    /// All instances.
+    pub fn instances(&self) -> &[Arc<Instance>] {
+        &self.instances
+    }
+
+    /// The instance of `model`, or the one of them that sees `tag`.
+    pub fn find(&self, model: &str, tag: Option<&str>) -> Result<&Arc<Instance>, ModelError> {
+        let of_model: Vec<_> = self.instances.iter().filter(|instance| instance.model() == model).collect();
+        let is_wanted = |instance: &&Arc<Instance>| match (tag, instance.owner()) {
+            (Some(tag), Some(owner)) => owner.tag.as_str() == tag,
+            (Some(_), None) | (None, _) => true,
+        };
+        let wanted: Vec<_> = of_model.iter().copied().filter(is_wanted).collect();
+        match (of_model.as_slice(), wanted.as_slice()) {
+            ([], _) => Err(ModelError::UnknownModel { name: model.to_owned(), known: self.names().join(", ") }),
+            (_, [instance]) => Ok(instance),
+            _ => Err(ModelError::WhichTag { model: model.to_owned(), choices: tags_of(&of_model) }),
+        }
+    }
+
+    /// Scores rows against the instance as it is now, and changes nothing.
+    pub fn predict(
+        &self,
+        instance: &Instance,
+        rows: &[Vec<f64>],
+        at: Timestamp,
+    ) -> Result<Vec<Prediction>, ModelError> {
+        let Some((chain, state, version)) = instance.chain() else {
+            let missing = instance.missing_samples();
+            return Err(ModelError::WarmingUp { model: instance.model().to_owned(), missing });
+        };
+        let time = Time(at.unix_micros());
+        let predict = |row: &Vec<f64>| {
+            let scaled = chain.scale(row)?;
+            Ok(Prediction { assessment: chain.assess(&state, row, time), scaled, version })
+        };
+        rows.iter().map(predict).collect()
+    }
+
+    /// Trains the instance off the hot path and waits until the result is in use.
+    pub async fn retrain(&self, instance: &Arc<Instance>, rows: Array2<f64>) -> Result<Retrained, ModelError> {
+        if rows.ncols() != FEATURES {
+            return Err(TrainError::Width { found: rows.ncols(), expected: FEATURES }.into());
+        }
+        let (reply_tx, reply_rx) = oneshot::channel();
+        let request = TrainRequest { instance: Arc::clone(instance), rows, reply: Some(reply_tx) };
+        self.requests_tx.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => TrainError::Busy,
+            mpsc::error::TrySendError::Closed(_) => TrainError::Stopping,
+        })?;
+        Ok(reply_rx.await.unwrap_or(Err(TrainError::Stopping))?)
+    }
+}
+
+type Bound<'a> = (Vec<(Arc<Instance>, &'a ModelConfig)>, Vec<Option<Arc<Instance>>>);
+
+/// One instance per mapping, or one for all of them, as each model's `per` says.
+fn bind(config: &Config) -> Bound<'_> {
+    let mut instances: Vec<(Arc<Instance>, &ModelConfig)> = Vec::new();
+    let mut shared: HashMap<usize, Arc<Instance>> = HashMap::new();
+    let mut by_mapping = Vec::with_capacity(config.northbound_mappings.len());
+    for mapping in &config.northbound_mappings {
+        let bound = mapping.model.map(|index| {
+            let model = &config.models[index];
+            if let Some(instance) = shared.get(&index) {
+                return Arc::clone(instance);
+            }
+            let owner = (model.per == ModelScope::Tag)
+                .then(|| Owner { tag: config.tags[mapping.tag.index()].name.clone(), topic: mapping.topic.clone() });
+            let is_shared = owner.is_none();
+            let warm_up_samples = match model.training {
+                Training::Samples(samples) => samples,
+                Training::File(_) => 0,
+            };
+            let instance =
+                Arc::new(Instance::new(model.name.as_str().into(), owner, model.spec.clone(), warm_up_samples));
+            if is_shared {
+                shared.insert(index, Arc::clone(&instance));
+            }
+            instances.push((Arc::clone(&instance), model));
+            instance
+        });
+        by_mapping.push(bound);
+    }
+    instances.sort_by(|(left, _), (right, _)| left.model().cmp(right.model()));
+    (instances, by_mapping)
+}
+
+fn tags_of(instances: &[&Arc<Instance>]) -> Vec<String> {
+    instances.iter().filter_map(|instance| instance.owner()).map(|owner| owner.tag.to_string()).collect()
+}
+
+impl ModelCounters {
+    fn new(metrics: &Metrics, model: &str) -> Self {
+        let unscored = |reason: Unscored| (reason, metrics.model_unscored.with_label_values(&[model, reason.as_str()]));
+        Self {
+            scored: ["0", "1"].map(|label| metrics.model_scored.with_label_values(&[model, label])),
+            unscored: Unscored::ALL.into_iter().map(unscored).collect(),
+        }
+    }
+
+    fn count(&self, result: &Result<Assessment, Unscored>) {
+        match result {
+            Ok(assessment) => self.scored[usize::from(assessment.label.as_u8())].inc(),
+            Err(reason) => self.unscored[reason].inc(),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What must outlive the process: a directory of its own, locked, with the epoch in it.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use crate::domain::Epoch;
+
+/// Why the state directory cannot be used.
+#[derive(Debug, Error)]
+pub enum StateDirError {
+    /// The directory or a file in it cannot be made, read or written.
+    #[error("cannot use `{path}`; set `adapter.state_dir` to a directory that this user can write", path = path.display())]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process works here.
+    #[error(
+        "`{path}` is in use by process {holder}; each adapter needs an `adapter.id` or `adapter.state_dir` of its own",
+        path = path.display()
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The process id of the holder, as it wrote it.
+        holder: String,
+    },
+    /// The epoch file holds something else.
+    #[error(
+        "`{path}` holds `{content}` and not the number of the last start; write a number into it that is higher than any \
+         epoch your consumers have seen",
+        path = path.display()
+    )]
+    Epoch {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        content: String,
+    },
+}
+
+/// The directory, held until this is dropped.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    /// The lock goes with the file's last handle, also when the process is killed.
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes the directory where it is missing, and locks it.
+    pub fn open(path: &Path) -> Result<Self, StateDirError> {
+        let failed = |at: &Path| {
+            let path = at.to_owned();
+            move |source| StateDirError::Io { path, source }
+        };
+        fs::create_dir_all(path).map_err(failed(path))?;
+        let lock_path = path.join("lock");
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(failed(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                lock.read_to_string(&mut holder).map_err(failed(&lock_path))?;
+                return Err(StateDirError::Locked { path: path.to_owned(), holder: holder.trim().to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(StateDirError::Io { path: lock_path, source }),
+        }
+        let write_holder = |lock: &mut File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "{}", std::process::id())
+        };
+        write_holder(&mut lock).map_err(failed(&lock_path))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Counts this start; on disk before it is returned, so that no two starts share an epoch.
+    pub fn next_epoch(&self) -> Result<Epoch, StateDirError> {
+        let path = self.path.join("epoch");
+        let last = match fs::read_to_string(&path) {
+            Ok(content) => content.trim().parse::<u64>().ok().filter(|last| *last < u64::MAX).ok_or_else(|| {
+                StateDirError::Epoch { path: path.clone(), content: content.chars().take(40).collect() }
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(source) => return Err(StateDirError::Io { path, source }),
+        };
+        let next = last + 1;
+        write_atomically(&path, format!("{next}\n").as_bytes()).map_err(|source| StateDirError::Io { path, source })?;
+        Ok(Epoch(next))
+    }
+}
+
+/// Replaces a file whole or not at all, through power cuts too: a new file, synced, renamed over the old one.
+pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let temporary = path.with_extension("new");
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_count_the_starts() {
+        let dir = tempfile::tempdir().unwrap();
+        for expected in 1..=3 {
+            let state = StateDir::open(&dir.path().join("line1")).unwrap();
+            assert_eq!(state.next_epoch().unwrap(), Epoch(expected));
+        }
+    }
+
+    #[test]
+    fn a_second_process_is_told_who_holds_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = StateDir::open(dir.path()).unwrap();
+        let error = StateDir::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        drop(held);
+        StateDir::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn an_epoch_that_is_no_number_is_never_guessed() {
+        for content in ["seven", "", "-1", "18446744073709551615"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("epoch"), content).unwrap();
+            let state = StateDir::open(dir.path()).unwrap();
+            assert!(matches!(state.next_epoch(), Err(StateDirError::Epoch { .. })), "{content}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The retained status message: what the board says, in HiveMQ Edge's words.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::board::{Board, Snapshot};
+use crate::{
+    domain::{Epoch, Timestamp},
+    telemetry::Metrics,
+};
+
+/// How often the task says that it is alive.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the keys are the payload's")]
+struct Status<'a> {
+    status: &'a str,
+    runtime: &'a str,
+    connection: &'a str,
+    since: i64,
+    epoch: u64,
+    version: &'a str,
+}
+
+/// The payload that says how things are.
+pub fn status_payload(snapshot: &Snapshot, epoch: Epoch) -> Bytes {
+    let is_connected = snapshot.opcua == super::Connection::Connected;
+    let is_online = is_connected && snapshot.failed_tags.is_empty();
+    encode(&Status {
+        status: if is_online { "online" } else { "degraded" },
+        runtime: "STARTED",
+        connection: snapshot.opcua.as_str(),
+        since: snapshot.since.unix_millis(),
+        epoch: epoch.0,
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// The payload that says that nobody is here: the Last Will, and the last message of an orderly end.
+pub fn offline_payload(since: Timestamp, epoch: Epoch) -> Bytes {
+    encode(&Status {
+        status: "offline",
+        runtime: "STOPPED",
+        connection: "DISCONNECTED",
+        since: since.unix_millis(),
+        epoch: epoch.0,
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+fn encode(status: &Status<'_>) -> Bytes {
+    serde_json::to_vec(status).expect("text and numbers always have a JSON form").into()
+}
+
+/// Turns changes on the board into the current status payload and the tag metrics.
+#[derive(Debug)]
+pub struct StatusTask {
+    board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    epoch: Epoch,
+    current_tx: watch::Sender<Bytes>,
+}
+
+impl StatusTask {
+    /// The task and the payload that it keeps current.
+    pub fn new(board: Arc<Board>, metrics: Arc<Metrics>, epoch: Epoch) -> (Self, watch::Receiver<Bytes>) {
+        let (current_tx, current_rx) = watch::channel(status_payload(&board.snapshot(), epoch));
+        (Self { board, metrics, epoch, current_tx }, current_rx)
+    }
+
+    /// Follows the board until it is cancelled.
+    pub async fn run(self, cancel: CancellationToken) {
+        let mut changes = self.board.watch();
+        let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
+        loop {
+            self.refresh();
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+                _ = progress.tick() => self.board.progress("status"),
+            }
+        }
+    }
+
+    fn refresh(&self) {
+        let snapshot = self.board.snapshot();
+        let payload = status_payload(&snapshot, self.epoch);
+        self.current_tx.send_if_modified(|current| {
+            let is_changed = *current != payload;
+            *current = payload;
+            is_changed
+        });
+        for (task, time) in self.board.progress_of_tasks() {
+            let seconds = time.unix_millis() as f64 / 1e3;
+            self.metrics.task_last_progress_timestamp_seconds.with_label_values(&[task]).set(seconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::TagId,
+        supervisor::{Connection, TagState},
+    };
+
+    #[test]
+    fn online_needs_a_session_and_every_tag() {
+        let board = Board::new(1);
+        let status = |board: &Board| {
+            let payload = status_payload(&board.snapshot(), Epoch(7));
+            serde_json::from_slice::<serde_json::Value>(&payload).unwrap()
+        };
+        assert_eq!(status(&board)["status"], "degraded");
+        assert_eq!(status(&board)["connection"], "DISCONNECTED");
+        board.set_opcua(Connection::Connected);
+        assert_eq!(status(&board)["status"], "online");
+        board.set_tags([(TagId(0), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
+        assert_eq!(status(&board)["status"], "degraded");
+        assert_eq!(status(&board)["epoch"], 7);
+    }
+
+    #[test]
+    fn keys_stand_in_the_documented_order() {
+        let payload = offline_payload(Timestamp::from_unix_millis(5), Epoch(7));
+        let expected = format!(
+            r#"{{"status":"offline","runtime":"STOPPED","connection":"DISCONNECTED","since":5,"epoch":7,"version":"{}"}}"#,
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(std::str::from_utf8(&payload).unwrap(), expected);
+    }
+}
