@@ -1,6 +1,58 @@
-//! Placeholder of the model crate's outside API, replaced by the real one when its branch is merged.
-#![expect(missing_docs, reason = "placeholder")]
-#[derive(Clone, Debug)]
-pub struct ModelSpec {
-    pub kind: String,
-}
+//! Anomaly detection on streams and tables: no I/O, no clock, deterministic for a seed.
+//!
+//! A [`Model`] is a chain: scaler -> detector -> threshold -> label. A [`ModelSpec`] says which chain is meant and
+//! fits it to training rows; a [`Registry`] knows the kinds of detector there are, and takes further ones.
+//!
+//! A [`Detector`] has three verbs, kept apart because different callers use them: `score` reads only, `advance` moves
+//! the short memory with every good value, `learn` changes what normal is. Time is an argument everywhere.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use tagwise_model::{Label, ModelSpec, Registry, ThresholdSpec, Time};
+//!
+//! let registry = Registry::builtin();
+//! let kind = registry.get("isolation_forest").expect("a builtin kind");
+//! let spec = ModelSpec { threshold: ThresholdSpec::Contamination(0.05), ..ModelSpec::defaults_of(kind.as_ref()) };
+//!
+//! let vibration = Array2::from_shape_fn((500, 1), |(row, _)| 2.0 + (row % 50) as f64 / 50.0);
+//! let model = spec.fit(&registry, vibration.view())?;
+//!
+//! let mut state = model.initial_state();
+//! let now = Time(1_767_225_600_000_000);
+//! let assessment = model.assess(&state, &[9.0], now);
+//! model.advance(&mut state, &[9.0], now);
+//! assert_eq!(assessment.label, Label::Anomaly);
+//! # Ok::<(), tagwise_model::FitError>(())
+//! ```
+
+mod assessment;
+mod detector;
+mod detectors;
+mod error;
+mod kind;
+mod model;
+mod parameter;
+mod params;
+mod quantile;
+mod random;
+mod registry;
+mod reservoir;
+mod scaler;
+mod spec;
+mod threshold;
+mod time;
+
+pub use assessment::{Assessment, Label};
+pub use detector::{Detector, State};
+pub use detectors::{EwmaZKind, IsolationForestKind};
+pub use error::{FitError, RowError};
+pub use kind::DetectorKind;
+pub use model::Model;
+pub use parameter::{Domain, ParamError, ParamValue, Parameter};
+pub use params::Params;
+pub use registry::Registry;
+pub use reservoir::Reservoir;
+pub use scaler::ScalerSpec;
+pub use spec::ModelSpec;
+pub use threshold::{ThresholdError, ThresholdSpec};
+pub use time::Time;

@@ -1,0 +1,7 @@
+//! The kinds of detector that this crate brings.
+
+mod ewma_z;
+mod isolation_forest;
+
+pub use ewma_z::EwmaZKind;
+pub use isolation_forest::IsolationForestKind;
