@@ -91,7 +91,8 @@ impl FromStr for NodeAddress {
             (Namespace::Uri(decode_uri(uri)), identifier)
         } else if let Some(rest) = text.strip_prefix("ns=") {
             let (index, identifier) = rest.split_once(';').ok_or(NodeAddressError::NoIdentifier)?;
-            let index = parse_number(index).ok_or_else(|| NodeAddressError::NamespaceIndex { text: index.to_owned() })?;
+            let index =
+                parse_number(index).ok_or_else(|| NodeAddressError::NamespaceIndex { text: index.to_owned() })?;
             (Namespace::Index(index), identifier)
         } else {
             (Namespace::Index(0), text)
@@ -118,9 +119,9 @@ impl FromStr for Identifier {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (kind, text) = text.split_once('=').ok_or(NodeAddressError::NoIdentifier)?;
         match kind {
-            "i" => parse_number(text)
-                .map(Self::Numeric)
-                .ok_or_else(|| NodeAddressError::Numeric { text: text.to_owned() }),
+            "i" => {
+                parse_number(text).map(Self::Numeric).ok_or_else(|| NodeAddressError::Numeric { text: text.to_owned() })
+            }
             "s" if text.is_empty() || text.len() > MAX_IDENTIFIER_LENGTH => Err(NodeAddressError::StringLength),
             "s" => Ok(Self::String(text.to_owned())),
             "g" => parse_guid(text).map(Self::Guid).ok_or_else(|| NodeAddressError::Guid { text: text.to_owned() }),
@@ -166,8 +167,12 @@ fn parse_guid(text: &str) -> Option<[u8; 16]> {
     if !text.split('-').map(str::len).eq(GROUPS) {
         return None;
     }
-    let digits: Vec<u8> =
-        text.chars().filter(|&c| c != '-').map(|c| c.to_digit(16)).map(|d| d?.try_into().ok()).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|&c| c != '-')
+        .map(|c| c.to_digit(16))
+        .map(|d| d?.try_into().ok())
+        .collect::<Option<_>>()?;
     let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
     bytes.try_into().ok()
 }
@@ -179,7 +184,8 @@ mod base64 {
     pub(super) fn encode(bytes: &[u8]) -> String {
         let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
         for chunk in bytes.chunks(3) {
-            let group = chunk.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+            let group =
+                chunk.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
             for position in 0..4 {
                 let digit = (group >> (18 - 6 * position)) & 63;
                 text.push(if position <= chunk.len() { char::from(ALPHABET[digit as usize]) } else { '=' });
@@ -276,7 +282,8 @@ mod tests {
     }
 
     fn any_address() -> impl Strategy<Value = NodeAddress> {
-        let namespace = prop_oneof![any::<u16>().prop_map(Namespace::Index), "[a-z:/%;. ]{1,30}".prop_map(Namespace::Uri)];
+        let namespace =
+            prop_oneof![any::<u16>().prop_map(Namespace::Index), "[a-z:/%;. ]{1,30}".prop_map(Namespace::Uri)];
         let identifier = prop_oneof![
             any::<u32>().prop_map(Identifier::Numeric),
             ".{1,40}".prop_map(Identifier::String),
