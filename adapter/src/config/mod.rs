@@ -1,5 +1,29 @@
 //! The mapping language: YAML text with spans, one resolve pass, all diagnostics at once.
+//!
+//! The way of a file: [`load`] reads text, `compose` makes the spanned tree of it (mending what `syntax` can explain),
+//! `expression` replaces `${…}`, `form` checks keys and types by the tables in `keys`, and `resolve` builds the
+//! [`Config`]. Each of them goes on after a mistake.
 
+mod compose;
+pub mod diagnostic;
+mod duration;
 pub mod effective;
+mod expression;
+mod form;
+mod keys;
+mod load;
+mod mask;
+mod report;
+mod resolve;
+mod scalar;
+mod source;
+mod span;
+mod suggest;
+mod syntax;
+mod tree;
+mod view;
 
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use effective::Config;
+pub use expression::{Environment, ProcessEnvironment};
+pub use load::{Loaded, MAX_FILE_SIZE, load, parse};

@@ -1,0 +1,103 @@
+//! `opcua:`
+
+use super::table::{DAY, HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, key, milliseconds, planned};
+
+pub(super) static OPCUA: Section = Section { groups: &[OPCUA_KEYS] };
+
+const OPCUA_KEYS: &[Key] = &[
+    key("uri", TEXT, "The endpoint, opc.tcp://host:port/path; the port is 4840 by default.")
+        .required("write `uri: opc.tcp://plc:4840`"),
+    key("override_uri", Shape::Boolean, "Keep this host and port whatever the server advertises.").default("true"),
+    key("security", Shape::Section(&SECURITY), "How the connection is secured; must be written.")
+        .required("say how the connection is secured; without encryption that is `security: { policy: none }`"),
+    planned("pki_dir", "remove it; without a security policy no certificates are needed"),
+    key("auth", Shape::Section(&AUTH), "Who we are to the server; anonymous when absent."),
+    key("subscription", Shape::Section(&SUBSCRIPTION), "How the server samples and sends."),
+    key("connection_options", Shape::Section(&CONNECTION_OPTIONS), "Timeouts and retries."),
+    key(
+        "profile",
+        Shape::Choice {
+            options: &["auto", "generic"],
+            planned: &["s7_1200", "s7_1500", "kepware", "ignition", "prosys"],
+        },
+        "Limits of known servers.",
+    )
+    .default("auto"),
+];
+
+static SECURITY: Section = Section { groups: &[SECURITY_KEYS] };
+
+const SECURITY_KEYS: &[Key] = &[
+    key(
+        "policy",
+        Shape::Choice {
+            options: &["none"],
+            planned: &["basic128rsa15", "basic256", "basic256sha256", "aes128_sha256_rsaoaep", "aes256_sha256_rsapss"],
+        },
+        "The security policy; `none` must be written to be had.",
+    )
+    .required("no encryption must be asked for: write `policy: none`"),
+    key(
+        "message_security_mode",
+        Shape::Choice { options: &["none"], planned: &["sign", "sign_and_encrypt"] },
+        "Whether messages are signed and encrypted.",
+    )
+    .default("none"),
+];
+
+static AUTH: Section = Section { groups: &[AUTH_KEYS] };
+
+const AUTH_KEYS: &[Key] = &[
+    key("basic", Shape::Section(&BASIC), "A user with a password."),
+    planned("x509", "use `basic: { username: …, password: … }`, or leave `auth` out for anonymous access"),
+];
+
+static BASIC: Section = Section { groups: &[BASIC_KEYS] };
+
+const BASIC_KEYS: &[Key] = &[
+    key("username", TEXT, "The user name.").required("write `username: …`"),
+    key("password", SECRET, "The password.").required("write `password: \"${env:PLC_PASSWORD}\"`"),
+];
+
+static SUBSCRIPTION: Section = Section { groups: &[SUBSCRIPTION_KEYS, SAMPLING_KEYS] };
+
+const SUBSCRIPTION_KEYS: &[Key] = &[
+    key("publishing_interval", milliseconds(10, HOUR), "How often the server sends what has changed.").default("500ms"),
+    planned("deadband", "remove it; every change is sent"),
+];
+
+/// Shared by `opcua.subscription` and a tag's own `subscription`.
+pub(super) const SAMPLING_KEYS: &[Key] = &[
+    key("sampling_interval", milliseconds(0, DAY), "How often the server looks at the node; 0ms is as fast as it can.")
+        .default("250ms"),
+    key(
+        "server_queue_size",
+        Shape::AutoOrInteger { min: 1, max: 100_000 },
+        "Values the server keeps between two publishes; auto is twice publishing / sampling interval (taken as 10ms when 0ms), at least 2.",
+    )
+    .default("auto"),
+];
+
+static CONNECTION_OPTIONS: Section = Section { groups: &[CONNECTION_KEYS] };
+
+const CONNECTION_KEYS: &[Key] = &[
+    key("session_timeout", milliseconds(10 * SECOND, HOUR), "After how long without a word the server forgets us.")
+        .default("120s"),
+    key("request_timeout", milliseconds(SECOND, 300 * SECOND), "How long a request may take.").default("10s"),
+    key("keep_alive_interval", milliseconds(SECOND, 60 * SECOND), "How often the session is proved alive.")
+        .default("5s"),
+    key(
+        "keep_alive_failures_allowed",
+        Shape::Integer { min: 1, max: 10 },
+        "How many proofs may fail before the session is given up.",
+    )
+    .default("2"),
+    key("retry", Shape::Section(&RETRY), "Pauses between attempts to connect."),
+];
+
+static RETRY: Section = Section { groups: &[RETRY_KEYS] };
+
+const RETRY_KEYS: &[Key] = &[
+    key("initial", milliseconds(100, HOUR), "The first pause; it doubles from there.").default("1s"),
+    key("max", milliseconds(100, HOUR), "The longest pause.").default("60s"),
+];

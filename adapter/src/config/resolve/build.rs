@@ -1,0 +1,66 @@
+//! Puts the parts together.
+
+use std::path::Path;
+
+use tagwise_model::Registry;
+
+use super::{broker, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags};
+use crate::config::{
+    effective::Config, expression::Environment, keys::ROOT, report::Report, source::Source, tree::Mapping, view::View,
+};
+
+/// What a mapping is resolved with, besides itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    /// The text, for messages.
+    pub source: &'a Source,
+    /// The kinds of detector there are.
+    pub registry: &'a Registry,
+    /// For `$STATE_DIRECTORY`.
+    pub environment: &'a dyn Environment,
+    /// The directory of the mapping file, absolute.
+    pub directory: &'a Path,
+}
+
+/// A resolved mapping.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// The mapping as it runs.
+    pub config: Config,
+    /// Values that `--resolved` must not print, besides passwords and tokens.
+    pub masked: Vec<String>,
+}
+
+/// Resolves a mapping whose form has been checked. `None` when the report has an error.
+pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -> Option<Resolved> {
+    let Inputs { source, registry, environment, directory } = inputs;
+    let mut context = Context { source, report, registry, environment, directory, masked: Vec::new() };
+    let context = &mut context;
+    let root = View::new(root, &ROOT);
+
+    let adapter = process::adapter(&root, context);
+    let id = adapter.as_ref().map_or("adapter", |adapter| adapter.id.as_str()).to_owned();
+    let opcua = opcua::opcua(&root, context);
+    let broker = broker::broker(&root, context);
+    let http = process::http(&root, context);
+    let mut models = Models::declared(&root, context);
+    let tags = Tags::read(&root, context);
+    let southbound = southbound::read(&root, &id, &tags, context);
+    let northbound = northbound::read(&root, &id, broker.as_ref(), &tags, &mut models, &southbound, context);
+    conflicts::check(&tags, &northbound, &southbound, adapter.as_ref(), context);
+    models.warn_of_unused(context);
+
+    let is_complete = !context.report.has_errors();
+    let masked = std::mem::take(&mut context.masked);
+    let config = Config {
+        adapter: adapter.filter(|_| is_complete)?,
+        opcua: opcua?,
+        broker: broker?,
+        models: models.into_configs(),
+        tags: tags.into_configs()?,
+        northbound_mappings: northbound.into_iter().map(|planned| planned.mapping).collect(),
+        southbound_mappings: southbound.into_iter().map(|planned| planned.mapping).collect(),
+        http,
+    };
+    Some(Resolved { config, masked })
+}

@@ -1,0 +1,17 @@
+//! The second half of the resolve pass: from the tree to a `Config`, with everything that is wrong in its meaning.
+
+mod broker;
+mod build;
+mod conflicts;
+mod context;
+mod groups;
+mod models;
+mod northbound;
+mod opcua;
+mod process;
+mod southbound;
+mod tags;
+mod template;
+mod url;
+
+pub(super) use build::{Inputs, resolve};

@@ -1,0 +1,237 @@
+//! `northbound_mappings:`, and tags that are mappings themselves.
+
+use super::{context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags, template};
+use crate::config::{
+    effective::{
+        AlarmConfig, AlarmSeverity, AnomalyUserProperties, BrokerConfig, Include, NorthboundMapping, QualityAction,
+        QualityPolicy,
+    },
+    span::Span,
+    suggest::did_you_mean,
+    view::{Text, View},
+};
+use crate::domain::{Qos, TagId, TopicName};
+
+/// A mapping with the places that later checks point at.
+pub(super) struct PlannedNorthbound<'a> {
+    pub(super) mapping: NorthboundMapping,
+    /// The topic as written.
+    pub(super) topic: Text<'a>,
+    pub(super) alarm_span: Option<Span>,
+}
+
+/// Reads all northbound mappings, in the order of the tags.
+pub(super) fn read<'a>(
+    root: &View<'a>,
+    adapter: &str,
+    broker: Option<&BrokerConfig>,
+    tags: &Tags<'a>,
+    models: &mut Models,
+    southbound: &[PlannedSouthbound<'a>],
+    context: &mut Context<'_>,
+) -> Vec<PlannedNorthbound<'a>> {
+    let defaults = root.section("defaults").and_then(|defaults| defaults.section("northbound_mapping"));
+    let groups = Groups::read(root, context);
+    let mut own: Vec<Vec<(Span, View<'a>)>> = tags.iter().map(|_| Vec::new()).collect();
+    for (id, tag) in tags.iter().filter(|(_, tag)| tag.is_mapping()) {
+        own[id.index()].push((tag.span, tag.view.clone()));
+    }
+    for (span, view) in root.list("northbound_mappings") {
+        let tag = view.text("tag_name").and_then(|text| tags.find(text, context));
+        if let Some(tag) = tag.filter(|_| !view.has("tag_names")) {
+            own[tag.index()].push((span, view));
+        }
+    }
+    let mut reader = Reader { adapter, broker, tags, models, southbound, context };
+    let mut planned = Vec::new();
+    let mut used_groups = vec![false; groups.len()];
+    for (id, tag) in tags.iter() {
+        let group = groups.first_match(tag.name.value);
+        if let Some(group) = group {
+            used_groups[group] = true;
+        }
+        let group = group.map(|group| groups.get(group));
+        let mut mappings = std::mem::take(&mut own[id.index()]);
+        if mappings.is_empty() {
+            mappings.extend(group.clone());
+        } else if let Some((_, below)) = &group {
+            mappings = mappings.into_iter().map(|(span, view)| (span, view.over(below))).collect();
+        }
+        for (span, mut view) in mappings {
+            if let Some(below) = &defaults {
+                view = view.over(below);
+            }
+            planned.extend(reader.mapping(id, span, &view));
+        }
+    }
+    groups.warn_of_unused(&used_groups, reader.context);
+    planned
+}
+
+struct Reader<'r, 'a, 'c> {
+    adapter: &'r str,
+    broker: Option<&'r BrokerConfig>,
+    tags: &'r Tags<'a>,
+    models: &'r mut Models,
+    southbound: &'r [PlannedSouthbound<'a>],
+    context: &'r mut Context<'c>,
+}
+
+impl<'a> Reader<'_, 'a, '_> {
+    fn mapping(&mut self, tag: TagId, span: Span, view: &View<'a>) -> Option<PlannedNorthbound<'a>> {
+        self.broker(view);
+        let model = view.text("model").and_then(|text| self.models.find(text, self.context));
+        let qos = self.qos(view);
+        let mqtt_user_properties = self.user_properties(view);
+        let topic_text = view.text("topic");
+        let topic = topic_text.and_then(|text| self.topic(text, tag));
+        if topic_text.is_none() && !view.has("topic") {
+            let shown = self.context.show(self.tags.get(tag).name);
+            self.context
+                .report
+                .error(span, format!("the mapping of the tag {shown} has no topic"))
+                .help("write `topic: …` here, or for all tags `defaults: { northbound_mapping: { topic: \"{adapter}/{tag}\" } }`");
+        }
+        let expiry = self.expiry(view);
+        let alarm = self.alarm(view, topic.as_ref(), tag);
+        let quality = view.section("quality")?;
+        let mapping = NorthboundMapping {
+            tag,
+            topic: topic?,
+            qos: qos?,
+            model,
+            include: Include {
+                timestamp: view.boolean("include_timestamp"),
+                tag_name: view.boolean("include_tag_names"),
+                metadata: view.boolean("include_metadata"),
+                sequence: view.boolean("include_sequence"),
+            },
+            mqtt_user_properties,
+            message_expiry_interval: expiry,
+            retain: view.boolean("retain"),
+            quality: QualityPolicy { bad: action(&quality, "bad")?, uncertain: action(&quality, "uncertain")? },
+            anomaly_user_properties: match view.choice("anomaly_user_properties")? {
+                "never" => AnomalyUserProperties::Never,
+                "always" => AnomalyUserProperties::Always,
+                _ => AnomalyUserProperties::OnAnomaly,
+            },
+            alarm,
+            line: span.line,
+        };
+        let alarm_span = view.entry("alarm").map(|entry| {
+            view.section("alarm").and_then(|alarm| alarm.text("topic")).map_or(entry.key_span, |text| text.span)
+        });
+        Some(PlannedNorthbound { mapping, topic: topic_text?, alarm_span })
+    }
+
+    fn topic(&mut self, text: Text<'_>, tag: TagId) -> Option<TopicName> {
+        template::topic(text, self.adapter, Some(self.tags.get(tag).name.value), self.context)
+    }
+
+    fn broker(&mut self, view: &View<'_>) {
+        if let (Some(text), Some(broker)) = (view.text("broker"), self.broker)
+            && text.value != broker.name
+        {
+            let shown = self.context.show(text);
+            let meant = did_you_mean(text.value, [broker.name.as_str()]).filter(|_| !text.scalar.is_interpolated);
+            let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
+            self.context.report.error(text.span, format!("unknown broker {shown}{guess}")).help(format!(
+                "the broker of this file is named \"{}\"; with only one the key can be left out",
+                broker.name
+            ));
+        }
+    }
+
+    fn qos(&mut self, view: &View<'_>) -> Option<Qos> {
+        match view.integer::<u8>("max_qos")? {
+            0 => Some(Qos::AtMostOnce),
+            1 => Some(Qos::AtLeastOnce),
+            _ => {
+                let span = view.entry("max_qos")?.value.span;
+                self.context
+                    .report
+                    .note(span, "quality of service 2 is sent as 1")
+                    .help("a repeated message has the same epoch and sequence, so that repeats can be told");
+                Some(Qos::AtLeastOnce)
+            }
+        }
+    }
+
+    fn user_properties(&mut self, view: &View<'_>) -> Vec<(String, String)> {
+        const MAX_LENGTH: usize = 65_535;
+        let mut properties = Vec::new();
+        for (entry, text) in view.text_map("mqtt_user_properties") {
+            let is_possible = |text: &str| text.len() <= MAX_LENGTH && !text.contains('\0');
+            if entry.key.is_empty() || !is_possible(&entry.key) || !is_possible(text.value) {
+                self.context
+                    .report
+                    .error(entry.key_span, "this cannot be an MQTT user property")
+                    .help("name and value have at most 65535 bytes and no NUL, and the name is not empty");
+            }
+            if text.scalar.is_interpolated {
+                self.context.masked.push(text.value.to_owned());
+            }
+            properties.push((entry.key.clone(), text.value.to_owned()));
+        }
+        properties
+    }
+
+    fn expiry(&mut self, view: &View<'_>) -> Option<std::time::Duration> {
+        let entry = view.entry("message_expiry_interval")?;
+        let interval = view.duration("message_expiry_interval")?;
+        if interval.subsec_nanos() != 0 {
+            self.context
+                .report
+                .error(entry.value.span, "MQTT counts the expiry of messages in whole seconds")
+                .help(format!("write `{}s`", interval.as_secs() + 1));
+        }
+        Some(interval)
+    }
+
+    fn alarm(&mut self, view: &View<'a>, topic: Option<&TopicName>, tag: TagId) -> Option<AlarmConfig> {
+        let entry = view.entry("alarm")?;
+        if !view.has("model") {
+            // Defaults for alarms may stand where only some mappings have a model.
+            if view.has_own("alarm") {
+                self.context
+                    .report
+                    .error(entry.key_span, "an alarm needs a `model`, whose labels raise and clear it")
+                    .help("write `model: isolation_forest` beside it, or an entry of `models`");
+            }
+            return None;
+        }
+        let alarm = view.section("alarm")?;
+        let own_topic = match alarm.text("topic") {
+            Some(text) => self.topic(text, tag),
+            None => topic.and_then(|topic| TopicName::parse(&format!("{topic}/alarm")).ok()),
+        };
+        let write_tag = alarm.text("write_tag").and_then(|text| self.write_tag(text));
+        let severity = alarm.choice("severity")?;
+        Some(AlarmConfig {
+            topic: own_topic?,
+            raise_after: alarm.integer("raise_after")?,
+            clear_after: alarm.integer("clear_after")?,
+            severity: AlarmSeverity::ALL.into_iter().find(|known| known.as_str() == severity)?,
+            write_tag,
+        })
+    }
+
+    fn write_tag(&mut self, text: Text<'_>) -> Option<TagId> {
+        let tag = self.tags.find(text, self.context)?;
+        if !self.southbound.iter().any(|planned| planned.mapping.tag == tag) {
+            let shown = self.context.show(text);
+            self.context
+                .report
+                .error(text.span, format!("the tag {shown} cannot be written: it has no southbound mapping"))
+                .help(format!(
+                    "add `- {{ tag_name: {} }}` to `southbound_mappings`; it needs no `topic_filter`",
+                    shown.trim_matches('"')
+                ));
+        }
+        Some(tag)
+    }
+}
+
+fn action(quality: &View<'_>, name: &str) -> Option<QualityAction> {
+    Some(if quality.choice(name)? == "drop" { QualityAction::Drop } else { QualityAction::Publish })
+}

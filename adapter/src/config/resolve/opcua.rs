@@ -1,0 +1,79 @@
+//! `opcua:`
+
+use super::{context::Context, url::ServerUrl};
+use crate::config::{
+    effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig},
+    view::{Text, View},
+};
+
+/// The port that is registered for OPC UA.
+const DEFAULT_PORT: u16 = 4840;
+
+/// `opcua:`
+pub(super) fn opcua(root: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaConfig> {
+    let section = root.section("opcua")?;
+    let uri = section.text("uri").and_then(|text| endpoint(text, context));
+    let auth = auth(&section, context);
+    let connection = connection(&section, context);
+    let subscription = section.section("subscription")?;
+    Some(OpcUaConfig {
+        uri: uri?,
+        keeps_own_address: section.boolean("override_uri"),
+        auth: auth?,
+        publishing_interval: subscription.duration("publishing_interval")?,
+        connection: connection?,
+    })
+}
+
+/// The endpoint with its port written out.
+fn endpoint(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {
+    const HELP: &str = "write `opc.tcp://host:port/path`; the port is 4840 by default, the path is often empty";
+    let url = match ServerUrl::parse(text.value) {
+        Ok(url) if url.scheme == "opc.tcp" => url,
+        Ok(_) => {
+            context.reject(text, "OPC UA endpoint", "it must start with `opc.tcp://`", HELP);
+            return None;
+        }
+        Err(error) => {
+            context.reject(text, "OPC UA endpoint", error, HELP);
+            return None;
+        }
+    };
+    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.to_owned() };
+    Some(format!("opc.tcp://{host}:{}{}", url.port.unwrap_or(DEFAULT_PORT), url.path))
+}
+
+fn auth(section: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaAuth> {
+    let auth = section.section("auth")?;
+    let Some(entry) = auth.entry("basic") else { return Some(OpcUaAuth::Anonymous) };
+    let basic = auth.section("basic")?;
+    let (username, password) = (basic.text("username")?, basic.text("password")?);
+    // The only policy there is so far is `none`.
+    context
+        .report
+        .warning(entry.key_span, "with `security: { policy: none }` this password crosses the network in clear text")
+        .help("use an account of its own for this, with no more rights than it needs");
+    let (username, password) = (username.value.to_owned(), password.value.to_owned().into());
+    Some(OpcUaAuth::Basic { username, password })
+}
+
+fn connection(section: &View<'_>, context: &mut Context<'_>) -> Option<ConnectionOptions> {
+    let options = section.section("connection_options")?;
+    let retry = options.section("retry")?;
+    let (initial, max) = (retry.duration("initial")?, retry.duration("max")?);
+    if initial > max {
+        let span = retry.entry("initial").or_else(|| retry.entry("max"))?.value.span;
+        context
+            .report
+            .error(span, "the first pause of `retry` is longer than the longest")
+            .help("`initial` must be at most `max` (1s and 60s by default)");
+    }
+    Some(ConnectionOptions {
+        session_timeout: options.duration("session_timeout")?,
+        request_timeout: options.duration("request_timeout")?,
+        keep_alive_interval: options.duration("keep_alive_interval")?,
+        keep_alive_failures_allowed: options.integer("keep_alive_failures_allowed")?,
+        retry_initial: initial,
+        retry_max: max,
+    })
+}

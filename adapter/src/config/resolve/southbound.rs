@@ -1,0 +1,89 @@
+//! `southbound_mappings:`
+
+use std::sync::Arc;
+
+use serde_json_path::JsonPath;
+
+use super::{context::Context, tags::Tags, template};
+use crate::config::{
+    effective::{Range, SouthboundMapping},
+    span::Span,
+    view::{Text, View},
+};
+
+/// A mapping with the places that later checks point at.
+pub(super) struct PlannedSouthbound<'a> {
+    pub(super) mapping: SouthboundMapping,
+    /// The filter as written.
+    pub(super) filter: Option<Text<'a>>,
+    pub(super) span: Span,
+}
+
+/// Reads `southbound_mappings:`.
+pub(super) fn read<'a>(
+    root: &View<'a>,
+    adapter: &str,
+    tags: &Tags<'_>,
+    context: &mut Context<'_>,
+) -> Vec<PlannedSouthbound<'a>> {
+    let entries = root.list("southbound_mappings");
+    entries.into_iter().filter_map(|(span, view)| read_one(span, &view, adapter, tags, context)).collect()
+}
+
+fn read_one<'a>(
+    span: Span,
+    view: &View<'a>,
+    adapter: &str,
+    tags: &Tags<'_>,
+    context: &mut Context<'_>,
+) -> Option<PlannedSouthbound<'a>> {
+    let tag = view.text("tag_name").and_then(|text| tags.find(text, context));
+    let tag_name = tag.map_or("tag", |tag| tags.get(tag).name.value);
+    let filter = view.text("topic_filter");
+    let topic_filter = filter.and_then(|text| template::filter(text, adapter, tag_name, context));
+    let value = view.text("value").and_then(|text| json_path(text, context));
+    let range = range(view, context)?;
+    let mapping = SouthboundMapping {
+        topic_filter,
+        tag: tag?,
+        value,
+        range,
+        max_age: view.entry("max_age").and_then(|_| view.duration("max_age")),
+        accepts_retained: view.boolean("accept_retained"),
+        line: span.line,
+    };
+    Some(PlannedSouthbound { mapping, filter, span })
+}
+
+fn json_path(text: Text<'_>, context: &mut Context<'_>) -> Option<Arc<JsonPath>> {
+    const HELP: &str = "write where the value stands in the payload, such as `$.value` or `$.setpoint.speed`";
+    // The parser is recursive: what comes from outside must not choose how deep.
+    const MAX_LENGTH: usize = 256;
+    const MAX_BRACKETS: usize = 16;
+    if text.value.len() > MAX_LENGTH || text.value.matches(['(', '[', '!']).count() > MAX_BRACKETS {
+        context.reject(text, "JSONPath", "it is too long or nests too deep", HELP);
+        return None;
+    }
+    match JsonPath::parse(text.value) {
+        Ok(path) => Some(Arc::new(path)),
+        Err(error) => {
+            context.reject(text, "JSONPath", error, HELP);
+            None
+        }
+    }
+}
+
+fn range(view: &View<'_>, context: &mut Context<'_>) -> Option<Range> {
+    let section = view.section("range")?;
+    let range = Range { min: section.number("min"), max: section.number("max") };
+    if let (Some(min), Some(max)) = (range.min, range.max)
+        && min > max
+        && let Some(entry) = section.entry("min")
+    {
+        context
+            .report
+            .error(entry.value.span, format!("no value lies in this range: {min} is greater than {max}"))
+            .help("`min` must be at most `max`");
+    }
+    Some(range)
+}

@@ -1,0 +1,180 @@
+//! `tags:`
+
+use std::{collections::HashMap, time::Duration};
+
+use super::context::Context;
+use crate::config::{
+    effective,
+    keys::NORTHBOUND_KEYS,
+    span::Span,
+    suggest::did_you_mean,
+    view::{Text, View},
+};
+use crate::domain::{Namespace, NodeAddress, TagId, TagName};
+
+/// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
+const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
+/// The longest queue that `auto` asks for.
+const MAX_AUTO_QUEUE: u128 = 10_000;
+
+/// The tags, also those with mistakes, so that what refers to them is not called unknown.
+pub(super) struct Tags<'a> {
+    pub(super) list: Vec<ReadTag<'a>>,
+    by_name: HashMap<String, TagId>,
+}
+
+/// A tag as far as it could be read.
+pub(super) struct ReadTag<'a> {
+    pub(super) view: View<'a>,
+    pub(super) name: Text<'a>,
+    pub(super) span: Span,
+    config: Option<effective::Tag>,
+}
+
+impl ReadTag<'_> {
+    /// Whether the tag's own line makes it a northbound mapping.
+    pub(super) fn is_mapping(&self) -> bool {
+        NORTHBOUND_KEYS.iter().any(|key| self.view.has_own(key.name))
+    }
+}
+
+impl<'a> Tags<'a> {
+    /// Reads `tags:`.
+    pub(super) fn read(root: &View<'a>, context: &mut Context<'_>) -> Self {
+        let mut tags = Self { list: Vec::new(), by_name: HashMap::new() };
+        let subscription = root.section("opcua").and_then(|opcua| opcua.section("subscription"));
+        let publishing = subscription.as_ref().and_then(|section| section.duration("publishing_interval"));
+        let defaults = root.section("defaults").and_then(|defaults| defaults.section("tag"));
+        let mut first_index = None;
+        let mut indexed = 0;
+        let entries = root.list("tags");
+        if let Some(entry) = root.entry("tags").filter(|entry| entry.value.as_sequence().is_some_and(<[_]>::is_empty)) {
+            context.report.error(entry.key_span, "`tags` is empty").help("list at least one tag");
+        }
+        for (span, view) in entries {
+            let node = view.text("node").and_then(|text| node(text, context).map(|node| (text, node)));
+            if let Some((text, node)) = &node
+                && matches!(node.namespace, Namespace::Index(1..))
+            {
+                first_index.get_or_insert(text.span);
+                indexed += 1;
+            }
+            let Some(name) = view.text("name") else { continue };
+            if !tags.claim(name, context) {
+                continue;
+            }
+            let mut sampling = view.section("subscription");
+            for below in [
+                defaults.as_ref().and_then(|defaults| defaults.section("subscription")).as_ref(),
+                subscription.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            {
+                sampling = sampling.map(|section| section.over(below));
+            }
+            let config = build(name, span, &view, node.map(|(_, node)| node), sampling, publishing);
+            tags.list.push(ReadTag { view, name, span, config });
+        }
+        if let Some(span) = first_index {
+            let others = if indexed > 1 { format!(" ({indexed} nodes of this file do)") } else { String::new() };
+            context
+                .report
+                .note(span, format!("this node id names its namespace by index, which a server may change{others}"))
+                .help("`nsu=<namespace uri>;…` stays right; the URIs stand in the server's NamespaceArray (i=2255)");
+        }
+        tags
+    }
+
+    /// The tag of a name; what is unknown goes into the report.
+    pub(super) fn find(&self, text: Text<'_>, context: &mut Context<'_>) -> Option<TagId> {
+        if let Some(id) = self.by_name.get(text.value) {
+            return Some(*id);
+        }
+        let shown = context.show(text);
+        // Guessing among 10,000 names is worth it only while somebody will read the guess.
+        let is_guessable = !text.scalar.is_interpolated && !context.report.is_full();
+        let names = self.list.iter().filter(|tag| !tag.name.scalar.is_interpolated).map(|tag| tag.name.value);
+        let meant = if is_guessable { did_you_mean(text.value, names) } else { None };
+        let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
+        context.report.error(text.span, format!("unknown tag {shown}{guess}")).help("tags are named under `tags:`");
+        None
+    }
+
+    /// The tag at a position.
+    pub(super) fn get(&self, id: TagId) -> &ReadTag<'a> {
+        &self.list[id.index()]
+    }
+
+    /// All tags with their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TagId, &ReadTag<'a>)> {
+        (0_u32..).map(TagId).zip(&self.list)
+    }
+
+    /// The tags, if all of them are good.
+    pub(super) fn into_configs(self) -> Option<Vec<effective::Tag>> {
+        self.list.into_iter().map(|tag| tag.config).collect()
+    }
+
+    /// Takes a name for the next tag; not if it is taken, or is no name at all.
+    fn claim(&mut self, name: Text<'_>, context: &mut Context<'_>) -> bool {
+        const MAX_LENGTH: usize = 1024;
+        if name.value.is_empty() || name.value.len() > MAX_LENGTH || name.value.chars().any(char::is_control) {
+            let help = "choose a name that says what is measured, such as `line1/vibration`";
+            context.reject(name, "tag name", "a name has 1 to 1024 bytes and no control characters", help);
+            return false;
+        }
+        let next = TagId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        if let Some(first) = self.by_name.get(name.value) {
+            let line = self.list[first.index()].name.span.line;
+            let shown = context.show(name);
+            context
+                .report
+                .error(name.span, format!("the tag {shown} stands here a second time; the first is on line {line}"))
+                .help("rename one of the two; two tags may share a node, and a tag may have several mappings");
+            return false;
+        }
+        self.by_name.insert(name.value.to_owned(), next);
+        true
+    }
+}
+
+fn node(text: Text<'_>, context: &mut Context<'_>) -> Option<NodeAddress> {
+    match text.value.parse() {
+        Ok(node) => Some(node),
+        Err(error) => {
+            let help = "copy it from the server's browser, such as `nsu=http://www.siemens.com/simatic-s7-opcua;s=\"Machine\".\"Vibration\"`, and put it in single quotes";
+            context.reject(text, "node id", error, help);
+            None
+        }
+    }
+}
+
+fn build(
+    name: Text<'_>,
+    span: Span,
+    view: &View<'_>,
+    node: Option<NodeAddress>,
+    sampling: Option<View<'_>>,
+    publishing: Option<Duration>,
+) -> Option<effective::Tag> {
+    let sampling = sampling?;
+    let sampling_interval = sampling.duration("sampling_interval")?;
+    let queue_size = sampling.integer("server_queue_size").unwrap_or_else(|| auto_queue(publishing, sampling_interval));
+    Some(effective::Tag {
+        name: TagName::new(name.value),
+        node: node?,
+        unit: view.text("unit").map(|text| text.value.to_owned()),
+        description: view.text("description").map(|text| text.value.to_owned()),
+        sampling_interval,
+        queue_size,
+        line: span.line,
+    })
+}
+
+/// Enough for twice the values that are sampled between two publishes.
+fn auto_queue(publishing: Option<Duration>, sampling: Duration) -> u32 {
+    let sampling = if sampling.is_zero() { FASTEST_SAMPLING } else { sampling };
+    let ratio = publishing.unwrap_or_default().as_micros().div_ceil(sampling.as_micros().max(1));
+    u32::try_from((2 * ratio).clamp(2, MAX_AUTO_QUEUE)).unwrap_or(2)
+}
