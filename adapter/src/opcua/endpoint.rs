@@ -99,26 +99,11 @@ fn join(names: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::config::effective::ConnectionOptions;
+    use crate::opcua::test_support;
 
     fn config(auth: OpcUaAuth) -> OpcUaConfig {
-        OpcUaConfig {
-            uri: "opc.tcp://gateway:14840".into(),
-            keeps_own_address: true,
-            auth,
-            publishing_interval: Duration::from_millis(500),
-            connection: ConnectionOptions {
-                session_timeout: Duration::from_secs(120),
-                request_timeout: Duration::from_secs(10),
-                keep_alive_interval: Duration::from_secs(5),
-                keep_alive_failures_allowed: 2,
-                retry_initial: Duration::from_secs(1),
-                retry_max: Duration::from_secs(60),
-            },
-        }
+        OpcUaConfig { auth, ..test_support::config("opc.tcp://gateway:14840") }
     }
 
     fn basic() -> OpcUaAuth {

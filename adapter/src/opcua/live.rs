@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use opcua::{
     client::{Session, UARequest, services::Read},
-    types::{AttributeId, DataValue, Error, NodeId, ReadValueId, TimestampsToReturn, VariableId},
+    types::{AttributeId, DataValue, Error, NodeId, ReadValueId, TimestampsToReturn, VariableId, Variant},
 };
 use tokio::sync::Mutex;
 
@@ -25,18 +25,18 @@ pub(super) struct LiveSession {
     pub(super) limits: OperationLimits,
     /// Nodes described in this session.
     pub(super) descriptions: Mutex<HashMap<TagId, NodeDescription>>,
-    /// DataTypes already traced to a built-in type.
+    /// Every DataType already traced to a built-in type.
     pub(super) data_types: Mutex<HashMap<NodeId, BuiltIn>>,
 }
 
 /// What the server declares it can take; `None` where it declares nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct OperationLimits {
-    /// MaxNodesPerRead.
+    /// `MaxNodesPerRead`.
     pub(super) nodes_per_read: Option<u32>,
-    /// MaxMonitoredItemsPerCall.
+    /// `MaxMonitoredItemsPerCall`.
     pub(super) monitored_items_per_call: Option<u32>,
-    /// MaxMonitoredItemsPerSubscription.
+    /// `MaxMonitoredItemsPerSubscription`.
     pub(super) monitored_items_per_subscription: Option<u32>,
 }
 
@@ -106,10 +106,10 @@ async fn read_limits(session: &Session) -> OperationLimits {
     ];
     let nodes = nodes.map(|node| (NodeId::from(node), AttributeId::Value));
     let values = read(session, &nodes).await.unwrap_or_default();
-    let limit = |index: usize| {
-        let value = values.get(index)?.value.as_ref()?;
-        // 0 means that there is no limit.
-        value.as_f64().filter(|limit| *limit >= 1.0).map(|limit| limit as u32)
+    // 0 means that there is no limit.
+    let limit = |index: usize| match values.get(index)?.value {
+        Some(Variant::UInt32(limit)) if limit > 0 => Some(limit),
+        _ => None,
     };
     OperationLimits {
         nodes_per_read: limit(0),

@@ -9,7 +9,7 @@ use opcua::types::{
 use super::status;
 use crate::domain::{DataType, TagValue, Timestamp, value::ArrayValue};
 
-/// The value of a Variant; `None` for a type that has no form here (structures, nested DataValues, diagnostics).
+/// The value of a Variant; `None` for a type that has no form here (structures, a DataValue, diagnostics).
 pub(super) fn from_variant(variant: Variant) -> Option<TagValue> {
     Some(match variant {
         Variant::Empty => TagValue::Null,
