@@ -55,7 +55,7 @@ pub(super) fn explain(error: &ConnectionError, broker: &BrokerConfig) -> Trouble
             "{address} did not answer in time; check host, port and firewall, and that it speaks MQTT 5"
         )),
         ConnectionError::Io(error) => explain_io(error, broker),
-        ConnectionError::Tls(TlsError::Io(error)) => explain_io(error, broker),
+        ConnectionError::Tls(TlsError::Io(error)) => explain_handshake(error, broker),
         ConnectionError::Tls(TlsError::TLS(error)) => explain_tls(error, broker),
         ConnectionError::Tls(TlsError::DNSName(_)) => Trouble::lasting(format!(
             "`{}` is no name that a certificate can be checked against; use a host name or an IPv4 address",
@@ -85,9 +85,6 @@ fn explain_io(error: &io::Error, broker: &BrokerConfig) -> Trouble {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
             format!("{address} closed the connection{}", scheme_hint(broker))
         }
-        io::ErrorKind::UnexpectedEof if broker.tls.is_some() => {
-            format!("{address} closed the connection during the TLS handshake; does this port speak TLS?")
-        }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("there is no route to {address}; check the network")
         }
@@ -97,6 +94,20 @@ fn explain_io(error: &io::Error, broker: &BrokerConfig) -> Trouble {
     })
 }
 
+/// Brokers hang up on a TLS handshake that they do not expect.
+fn explain_handshake(error: &io::Error, broker: &BrokerConfig) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => Trouble::passing(format!(
+            "{} closed the connection during the TLS handshake; does this port speak TLS?",
+            Address(broker)
+        )),
+        _ => explain_io(error, broker),
+    }
+}
+
 fn explain_tls(error: &rustls::Error, broker: &BrokerConfig) -> Trouble {
     let address = Address(broker);
     let trusted = match broker.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
@@ -104,9 +115,12 @@ fn explain_tls(error: &rustls::Error, broker: &BrokerConfig) -> Trouble {
         None => "the system's root certificates".to_owned(),
     };
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Trouble::lasting(format!(
-            "the certificate of {address} is not signed by {trusted}; set `tls.ca_file` to the CA that signed it"
-        )),
+        // A CA that was made anew under its old name shows as a bad signature.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            Trouble::lasting(format!(
+                "the certificate of {address} is not signed by {trusted}; set `tls.ca_file` to the CA that signed it"
+            ))
+        }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => Trouble::lasting(format!(
@@ -254,7 +268,8 @@ mod tests {
     fn each_failure_to_reach_the_broker_has_its_sentence() {
         check(&io_error(io::ErrorKind::ConnectionRefused), "nothing listens at mqtts://hivemq:8883", false);
         check(&io_error(io::ErrorKind::NetworkUnreachable), "no route to", false);
-        check(&io_error(io::ErrorKind::UnexpectedEof), "does this port speak TLS?", false);
+        let handshake = ConnectionError::Tls(TlsError::Io(io::ErrorKind::ConnectionReset.into()));
+        check(&handshake, "does this port speak TLS?", false);
         check(&ConnectionError::Io(io::Error::other("failed to lookup address")), "check host name", false);
     }
 

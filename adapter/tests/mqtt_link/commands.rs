@@ -1,0 +1,106 @@
+//! Commands on their way south.
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
+use tagwise::{
+    domain::{Command, RejectReason},
+    supervisor::Connection,
+};
+use tokio::time;
+
+use crate::{
+    mosquitto::Mosquitto,
+    rig::{Rig, plain},
+    watcher::{PATIENCE, Watcher},
+};
+
+async fn next(rig: &mut Rig) -> Command {
+    time::timeout(PATIENCE, rig.commands_rx.recv()).await.expect("a command should have come").unwrap()
+}
+
+/// Publishes until the subscription stands, so that tests do not depend on how quick it is.
+async fn until_subscribed(watcher: &mut Watcher, rig: &mut Rig) {
+    loop {
+        watcher.publish("machine/hello/set", "hello", false, PublishProperties::default()).await;
+        if time::timeout(time::Duration::from_millis(100), rig.commands_rx.recv()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_comes_with_all_that_its_verdict_needs() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "none").await;
+    let mut rig = Rig::start(plain(broker.port), &["machine/+/set"]);
+    until_subscribed(&mut watcher, &mut rig).await;
+    let properties = PublishProperties {
+        response_topic: Some("answers/7".into()),
+        correlation_data: Some(Bytes::from_static(b"\x00\xff7")),
+        message_expiry_interval: Some(60),
+        user_properties: vec![("hmq-bridge-hop-count".into(), "1".into())],
+        ..PublishProperties::default()
+    };
+    watcher.publish("machine/speed/set", "{\"value\":1500}", false, properties).await;
+    let command = next(&mut rig).await;
+    assert_eq!(command.topic, "machine/speed/set");
+    assert_eq!(command.payload, "{\"value\":1500}");
+    assert_eq!(command.response_topic.as_deref(), Some("answers/7"));
+    assert_eq!(command.correlation_data.as_deref(), Some(&b"\x00\xff7"[..]));
+    assert!(command.message_expiry_seconds.is_some_and(|seconds| (55..=60).contains(&seconds)), "{command:?}");
+    assert!(!command.is_retained && !command.is_duplicate);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retained_command_is_not_delivered_and_a_retain_bit_is_seen() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "none").await;
+    watcher.publish("machine/speed/set", "old", true, PublishProperties::default()).await;
+    let mut rig = Rig::start(plain(broker.port), &["machine/+/set"]);
+    until_subscribed(&mut watcher, &mut rig).await;
+    watcher.publish("machine/speed/set", "new", true, PublishProperties::default()).await;
+    loop {
+        let command = next(&mut rig).await;
+        assert_ne!(command.payload, "old");
+        if command.payload == "new" {
+            assert!(command.is_retained);
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_nobody_has_time_for_are_refused_not_lost() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "none").await;
+    let mut rig = Rig::start(plain(broker.port), &["machine/+/set"]);
+    until_subscribed(&mut watcher, &mut rig).await;
+    while rig.commands_rx.try_recv().is_ok() {}
+    for number in 0..5 {
+        watcher.publish(&format!("machine/{number}/set"), "1", false, PublishProperties::default()).await;
+    }
+    let wait = async {
+        while rig.refused.lock().unwrap().len() < 3 {
+            time::sleep(time::Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(PATIENCE, wait).await.expect("three commands should have been refused");
+    let expected = [2, 3, 4].map(|number| (format!("machine/{number}/set"), RejectReason::Overloaded));
+    assert_eq!(*rig.refused.lock().unwrap(), expected);
+    assert_eq!(next(&mut rig).await.topic, "machine/0/set");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_command_does_not_end_the_connection() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "none").await;
+    let mut rig = Rig::start(plain(broker.port), &["machine/+/set"]);
+    until_subscribed(&mut watcher, &mut rig).await;
+    let publish = |bytes: usize| "x".repeat(bytes);
+    watcher.publish("machine/a/set", &publish(100_000), false, PublishProperties::default()).await;
+    assert_eq!(next(&mut rig).await.payload.len(), 100_000);
+    watcher.publish("machine/b/set", &publish(2_000_000), false, PublishProperties::default()).await;
+    watcher.publish("machine/c/set", "1", false, PublishProperties::default()).await;
+    assert_eq!(next(&mut rig).await.topic, "machine/c/set");
+    assert_eq!(rig.board.snapshot().broker, Connection::Connected);
+}

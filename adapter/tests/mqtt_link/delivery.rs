@@ -1,0 +1,154 @@
+//! Values on their way to a real broker.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tagwise::{domain::Lane, spool::DropCause, supervisor::Connection};
+
+use crate::{
+    gate::Gate,
+    mosquitto::Mosquitto,
+    rig::{Rig, message, plain, route, sequence_of},
+    watcher::{Watcher, user_property},
+};
+
+const TOPICS: usize = 10;
+const PER_TOPIC: u64 = 600;
+
+/// What a consumer keeps per topic: the payload of each sequence.
+#[derive(Default)]
+struct Consumer {
+    topics: HashMap<Bytes, Vec<Bytes>>,
+    arrived: usize,
+    repeated: usize,
+}
+
+impl Consumer {
+    /// A new message is the next one of its topic, a repeat is identical to what came first.
+    fn take(&mut self, topic: Bytes, payload: Bytes) {
+        let seen = self.topics.entry(topic).or_default();
+        let sequence = usize::try_from(sequence_of(&payload)).unwrap();
+        assert!(sequence <= seen.len() + 1, "{sequence} came after {}", seen.len());
+        if let Some(first) = seen.get(sequence - 1) {
+            assert_eq!(*first, payload);
+            self.repeated += 1;
+        } else {
+            seen.push(payload);
+        }
+        self.arrived += 1;
+    }
+
+    fn is_complete(&self) -> bool {
+        self.topics.len() == TOPICS && self.topics.values().all(|seen| seen.len() as u64 == PER_TOPIC)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_killed_in_the_middle_costs_no_message_and_no_order() {
+    let Some(mut broker) = Mosquitto::plain().await else { return };
+    let gate = Gate::open_to(broker.port).await;
+    let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
+    let rig = Rig::start(plain(gate.port), &[]);
+    rig.until_connected().await;
+    let routes: Vec<_> = (0..TOPICS).map(|topic| route(&format!("machine/{topic}"))).collect();
+    for sequence in 1..=PER_TOPIC {
+        rig.spool.append(Lane::Values, routes.iter().map(|route| message(route, sequence)).collect());
+    }
+    let mut consumer = Consumer::default();
+    while consumer.arrived < 2_000 {
+        let publish = watcher.next().await;
+        assert_eq!(user_property(&publish, "replay"), None, "it was accepted after the CONNACK");
+        consumer.take(publish.topic, publish.payload);
+    }
+    gate.set_open(false);
+    broker.kill();
+    while let Some(publish) = watcher.next_or_gone().await {
+        consumer.take(publish.topic, publish.payload);
+    }
+    assert!(!consumer.is_complete(), "the broker should have died in the middle");
+    broker.start().await;
+    let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
+    gate.set_open(true);
+    while !consumer.is_complete() {
+        let publish = watcher.next().await;
+        assert_eq!(user_property(&publish, "replay"), Some("true"), "it was accepted before the CONNACK");
+        consumer.take(publish.topic, publish.payload);
+    }
+    rig.until_delivered().await;
+    assert!(consumer.repeated <= 1_000, "{} messages came twice", consumer.repeated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_not_there_yet_gets_everything_when_it_comes() {
+    let Some(mut broker) = Mosquitto::prepare(|_| String::new()) else { return };
+    let gate = Gate::open_to(broker.port).await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    let connection = rig.until_broker(|connection| connection.reason().is_some()).await;
+    assert!(matches!(connection, Connection::Connecting { .. }), "{connection:?}");
+    assert!(connection.reason().unwrap().contains("nothing listens at mqtt://127.0.0.1"), "{connection:?}");
+    rig.append(&route("machine/a"), 1..=500);
+    broker.start().await;
+    let mut late = Watcher::subscribe(gate.port, "machine/#").await;
+    rig.until_connected().await;
+    rig.append(&route("machine/b"), 1..=1);
+    while late.next().await.topic != "machine/b" {}
+    rig.until_delivered().await;
+    rig.check_published("acknowledged", 501);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn urgent_messages_overtake_values() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "#").await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    rig.append(&route("machine/a"), 1..=5_000);
+    rig.spool.append(Lane::Urgent, vec![message(&route("alarm"), 1)]);
+    let mut values_before = 0;
+    loop {
+        let publish = watcher.next().await;
+        match publish.topic.as_ref() {
+            b"alarm" => break,
+            b"machine/a" => values_before += 1,
+            _ => {}
+        }
+    }
+    assert!(values_before < 1_500, "{values_before} values came before the alarm");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn qos_0_is_sent_once_and_counted() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    rig.until_connected().await;
+    let route = route("machine/a");
+    rig.spool.append_volatile((1..=300).map(|sequence| message(&route, sequence)).collect());
+    for sequence in 1..=300 {
+        assert_eq!(sequence_of(&watcher.next().await.payload), sequence);
+    }
+    rig.check_published("sent", 300);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_broker_will_never_take_does_not_hold_up_the_rest() {
+    let acl = |directory: &std::path::Path| {
+        let file = directory.join("acl");
+        std::fs::write(&file, "topic readwrite machine/#\ntopic readwrite tagwise/#\n").unwrap();
+        format!("max_packet_size 2000\nacl_file {}", file.display())
+    };
+    let Some(broker) = Mosquitto::with(acl).await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    rig.until_connected().await;
+    let (allowed, forbidden) = (route("machine/a"), route("forbidden/a"));
+    let mut large = message(&allowed, 2);
+    large.payload = Bytes::from(vec![b'x'; 3_000]);
+    rig.spool.append(Lane::Values, vec![message(&allowed, 1), large, message(&forbidden, 1), message(&allowed, 3)]);
+    rig.until_delivered().await;
+    assert_eq!(sequence_of(&watcher.next().await.payload), 1);
+    assert_eq!(sequence_of(&watcher.next().await.payload), 3);
+    rig.check_published("refused", 2);
+    let dropped = rig.spool.take_dropped();
+    let topics: Vec<_> = dropped.iter().map(|range| (range.topic.as_str(), range.cause, range.count)).collect();
+    assert_eq!(topics, [("forbidden/a", DropCause::Refused, 1), ("machine/a", DropCause::Refused, 1)]);
+}

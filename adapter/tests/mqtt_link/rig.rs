@@ -1,0 +1,169 @@
+//! A link with everything around it that a test looks at.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tagwise::{
+    config::effective::BrokerConfig,
+    domain::{
+        Command, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter, TopicName,
+    },
+    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, StatusTopic},
+    spool::{Spool, SpoolLimits},
+    supervisor::{Board, Connection},
+    telemetry::Metrics,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::watcher::PATIENCE;
+
+pub(crate) const STATUS_TOPIC: &str = "tagwise/line1/status";
+
+/// A running link. Aborted when dropped.
+pub(crate) struct Rig {
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) metrics: Metrics,
+    pub(crate) status_tx: watch::Sender<Bytes>,
+    pub(crate) commands_rx: mpsc::Receiver<Command>,
+    pub(crate) refused: Arc<Mutex<Vec<(String, RejectReason)>>>,
+    pub(crate) intake: CancellationToken,
+    pub(crate) drain: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// A broker at that port, without encryption or credentials.
+pub(crate) fn plain(port: u16) -> BrokerConfig {
+    BrokerConfig { name: "edge".into(), host: "127.0.0.1".into(), port, tls: None, auth: None }
+}
+
+impl Rig {
+    pub(crate) fn start(broker: BrokerConfig, filters: &[&str]) -> Self {
+        let metrics = Metrics::new("line1");
+        let spool = Arc::new(Spool::new(&broker.name, SpoolLimits::default(), &metrics));
+        let board = Arc::new(Board::new(0));
+        let (status_tx, current) = watch::channel(Bytes::from_static(b"online"));
+        let (commands_tx, commands_rx) = mpsc::channel(2);
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&refused);
+        let commands = CommandIntake::new(commands_tx, move |command, reason| {
+            record.lock().unwrap().push((command.topic, reason));
+        });
+        let topic = TopicName::parse(STATUS_TOPIC).unwrap();
+        let parts = LinkParts {
+            broker,
+            adapter_id: "line1".into(),
+            spool: Arc::clone(&spool),
+            commands,
+            filters: filters.iter().map(|filter| TopicFilter::parse(filter).unwrap()).collect(),
+            status: StatusTopic { topic, offline: Bytes::from_static(b"offline"), current },
+            board: Arc::clone(&board),
+        };
+        let (intake, drain) = (CancellationToken::new(), CancellationToken::new());
+        let shutdown = LinkShutdown::new(intake.clone(), drain.clone(), Duration::from_secs(10));
+        let task = tokio::spawn(MqttLink::new(parts, &metrics).run(shutdown));
+        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, task }
+    }
+
+    /// Waits until the board shows a state of the connection that pleases.
+    pub(crate) async fn until_broker(&self, pleases: impl Fn(&Connection) -> bool) -> Connection {
+        let mut changes = self.board.watch();
+        let wait = async {
+            loop {
+                let connection = self.board.snapshot().broker;
+                if pleases(&connection) {
+                    return connection;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        match time::timeout(PATIENCE, wait).await {
+            Ok(connection) => connection,
+            Err(_) => panic!("the connection stays {:?}", self.board.snapshot().broker),
+        }
+    }
+
+    pub(crate) async fn until_connected(&self) {
+        self.until_broker(|connection| *connection == Connection::Connected).await;
+    }
+
+    /// Waits until the broker has acknowledged everything.
+    pub(crate) async fn until_delivered(&self) {
+        let wait = async {
+            while !self.spool.is_empty() {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(time::timeout(PATIENCE, wait).await.is_ok(), "{} messages are left", self.spool.len());
+    }
+
+    /// The graceful end.
+    pub(crate) async fn shut_down(&mut self) {
+        self.intake.cancel();
+        self.drain.cancel();
+        time::timeout(PATIENCE, &mut self.task).await.expect("the link should end").unwrap();
+    }
+
+    /// The value of the line of `family` on which `label` stands; 0 when there is none.
+    pub(crate) fn metric(&self, family: &str, label: &str) -> f64 {
+        let text = self.metrics.encode().unwrap();
+        let start = format!("tagwise_{family}{{");
+        let line = text.lines().find(|line| line.starts_with(&start) && line.contains(label));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Checks how many messages ended like that.
+    #[track_caller]
+    pub(crate) fn check_published(&self, result: &str, expected: u32) {
+        let published = self.metric("mqtt_published_total", &format!("result=\"{result}\""));
+        assert!((published - f64::from(expected)).abs() < 0.1, "{published} messages are {result}, not {expected}");
+    }
+
+    pub(crate) fn append(&self, route: &Arc<Route>, sequences: std::ops::RangeInclusive<u64>) {
+        self.spool.append(Lane::Values, sequences.map(|sequence| message(route, sequence)).collect());
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn route(topic: &str) -> Arc<Route> {
+    Arc::new(Route {
+        topic: TopicName::parse(topic).unwrap(),
+        qos: Qos::AtLeastOnce,
+        is_retained: false,
+        user_properties: Vec::new(),
+        message_expiry: None,
+        tag_name: Some(TagName::new(topic)),
+    })
+}
+
+pub(crate) fn message(route: &Arc<Route>, sequence: u64) -> OutboundMessage {
+    let now = Timestamp::now();
+    OutboundMessage {
+        route: Arc::clone(route),
+        payload: Bytes::from(format!("{{\"value\":{}.5,\"sequence\":{sequence}}}", sequence * 7 % 100)),
+        sequence: Some(Sequence(sequence)),
+        user_properties: Vec::new(),
+        correlation_data: None,
+        source_timestamp: Some(now),
+        created_at: now,
+    }
+}
+
+/// The sequence that `message` has written into a payload.
+pub(crate) fn sequence_of(payload: &[u8]) -> u64 {
+    let json: serde_json::Value = serde_json::from_slice(payload).unwrap();
+    json["sequence"].as_u64().unwrap()
+}

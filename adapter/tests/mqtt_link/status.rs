@@ -1,0 +1,67 @@
+//! The retained status and the Last Will.
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
+use tagwise::supervisor::Connection;
+
+use crate::{
+    mosquitto::Mosquitto,
+    rig::{Rig, STATUS_TOPIC, plain, route},
+    watcher::Watcher,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_status_is_retained() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    assert_eq!(watcher.next().await.payload, "online");
+    for number in 1..=50 {
+        rig.status_tx.send_replace(Bytes::from(format!("degraded {number}")));
+    }
+    while watcher.next().await.payload != "degraded 50" {}
+    let retained = Watcher::subscribe(broker.port, STATUS_TOPIC).await.next().await;
+    assert!(retained.retain);
+    assert_eq!(retained.payload, "degraded 50");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_will_speaks_for_a_link_that_was_cut_off() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    assert_eq!(watcher.next().await.payload, "online");
+    rig.task.abort();
+    assert_eq!(watcher.next().await.payload, "offline");
+    let retained = Watcher::subscribe(broker.port, STATUS_TOPIC).await.next().await;
+    assert_eq!((retained.retain, retained.payload), (true, Bytes::from_static(b"offline")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_graceful_end_flushes_says_offline_once_and_leaves_no_will() {
+    let Some(broker) = Mosquitto::plain().await else { return };
+    let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
+    let mut rig = Rig::start(plain(broker.port), &["machine/set"]);
+    assert_eq!(watcher.next().await.payload, "online");
+    rig.append(&route("machine/a"), 1..=2_000);
+    rig.shut_down().await;
+    assert!(rig.spool.is_empty(), "{} messages are left", rig.spool.len());
+    assert_eq!(rig.board.snapshot().broker, Connection::Disconnected);
+    assert_eq!(watcher.next().await.payload, "offline");
+    // A Will would have come before the second of two messages that went through the broker since.
+    for _ in 0..2 {
+        let meanwhile = watcher.publish("other", "x", false, PublishProperties::default()).await;
+        assert!(meanwhile.is_empty(), "{meanwhile:?}");
+    }
+    let retained = Watcher::subscribe(broker.port, STATUS_TOPIC).await.next().await;
+    assert_eq!(retained.payload, "offline");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_without_a_broker_takes_no_time_when_nothing_waits() {
+    let mut rig = Rig::start(plain(crate::mosquitto::free_port()), &[]);
+    rig.until_broker(|connection| connection.reason().is_some()).await;
+    let start = std::time::Instant::now();
+    rig.shut_down().await;
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
