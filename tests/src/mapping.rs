@@ -10,6 +10,7 @@ use crate::free_port;
 #[derive(Clone, Debug)]
 pub struct Mapping {
     adapter: String,
+    drain_timeout: String,
     opcua: String,
     subscription: String,
     broker: String,
@@ -23,7 +24,8 @@ impl Mapping {
     pub fn between(opcua: &str, broker: &str) -> Result<Self> {
         let http_port = free_port()?;
         Ok(Self {
-            adapter: "id: line1, drain_timeout: 5s".to_owned(),
+            adapter: "id: line1".to_owned(),
+            drain_timeout: "5s".to_owned(),
             opcua: format!(
                 "uri: \"{opcua}\", security: {{ policy: none }}, \
                  connection_options: {{ retry: {{ initial: 250ms, max: 1s }} }}"
@@ -40,6 +42,13 @@ impl Mapping {
     #[must_use]
     pub fn adapter(mut self, keys: &str) -> Self {
         self.adapter = format!("{}, {keys}", self.adapter);
+        self
+    }
+
+    /// Another time to drain.
+    #[must_use]
+    pub fn drain_timeout(mut self, time: &str) -> Self {
+        time.clone_into(&mut self.drain_timeout);
         self
     }
 
@@ -84,9 +93,9 @@ impl Mapping {
 
     /// The file's text.
     pub fn text(&self) -> String {
-        let Self { adapter, opcua, subscription, broker, http, rest, http_port: _ } = self;
+        let Self { adapter, drain_timeout, opcua, subscription, broker, http, rest, http_port: _ } = self;
         format!(
-            "version: 1\nadapter: {{ {adapter} }}\nopcua: {{ {opcua}, subscription: {{ {subscription} }} }}\n\
+            "version: 1\nadapter: {{ {adapter}, drain_timeout: {drain_timeout} }}\nopcua: {{ {opcua}, subscription: {{ {subscription} }} }}\n\
              broker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
         )
     }

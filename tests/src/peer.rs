@@ -18,6 +18,8 @@ pub enum Peer {
     Asyncua,
     /// `PyPI`'s paho-mqtt, an MQTT client, in the same place.
     Paho,
+    /// Prometheus' own reader of metrics and rules.
+    Promtool,
 }
 
 impl Peer {
@@ -27,6 +29,7 @@ impl Peer {
             Self::Mosquitto => "mosquitto",
             Self::Asyncua => "asyncua",
             Self::Paho => "paho",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -37,6 +40,7 @@ impl Peer {
             Self::Mosquitto => find_program("mosquitto"),
             Self::Asyncua => python_with("asyncua"),
             Self::Paho => python_with("paho.mqtt"),
+            Self::Promtool => find_program("promtool"),
         }
     }
 
