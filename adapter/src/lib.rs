@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -21,9 +21,8 @@ pub fn check(mapping: &Path, resolved: bool, format: Format) -> anyhow::Result<u
             Ok(MAPPING_INVALID)
         }
         Ok(loaded) => {
-            let warnings = Diagnostics::from(loaded.warnings.clone());
-            if !warnings.is_empty() || format == Format::Json {
-                report(&warnings, format)?;
+            if !loaded.warnings.list.is_empty() || format == Format::Json {
+                report(&loaded.warnings, format)?;
             }
             let mut out = io::stdout().lock();
             if resolved {

@@ -23,7 +23,7 @@ pub fn run(mapping: &Path) -> anyhow::Result<u8> {
             return Ok(MAPPING_INVALID);
         }
     };
-    for warning in &loaded.warnings {
+    for warning in &loaded.warnings.list {
         tracing::warn!(line = warning.line, "{}", warning.message);
     }
     runtime()?.block_on(async {
