@@ -1,6 +1,6 @@
 //! The library's client: its settings, and one attempt to get a session from it.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use opcua::{
     client::{Client, ClientBuilder, Session, SessionBuilder},
@@ -146,7 +146,8 @@ fn client(config: &OpcUaConfig, adapter_id: &str) -> Client {
     let milliseconds = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     // Without security there are no certificates, and the library would make directories for them: below a file it
     // cannot, and it gets by without.
-    let no_directory = std::env::current_exe().unwrap_or_default().join("no-pki");
+    let file = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/dev/null"));
+    let no_directory = file.join("no-pki");
     let builder = ClientBuilder::new()
         .application_name("Tagwise")
         .application_uri(format!("urn:tagwise:{adapter_id}"))
@@ -172,6 +173,15 @@ fn client(config: &OpcUaConfig, adapter_id: &str) -> Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opcua::test_support;
+
+    #[test]
+    fn the_library_leaves_no_directory_behind() {
+        let factory = SessionFactory::new(test_support::config("opc.tcp://plc"), "a");
+        let store = factory.client.certificate_store().read();
+        assert!(!store.rejected_certs_dir().exists());
+        assert!(!std::path::Path::new("pki").exists());
+    }
 
     #[tokio::test]
     async fn a_panic_keeps_its_words() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use opcua::{
     client::{IdentityToken, Password},
     crypto::SecurityPolicy,
-    types::{EndpointDescription, MessageSecurityMode, UserTokenPolicy, UserTokenType},
+    types::{EndpointDescription, MessageSecurityMode, UAString, UserTokenPolicy, UserTokenType},
 };
 use secrecy::ExposeSecret;
 
@@ -46,17 +46,26 @@ fn choose_token(
     has_certificate: bool,
 ) -> Result<UserTokenPolicy, Problem> {
     let offered = join(tokens.iter().map(|token| format!("{:?}", token.token_type)));
-    let (wanted, missing) = match auth {
-        OpcUaAuth::Anonymous => (UserTokenType::Anonymous, Problem::NoAnonymous { offered }),
-        OpcUaAuth::Basic { .. } => (UserTokenType::UserName, Problem::NoUserName { offered }),
-    };
-    tokens
-        .into_iter()
-        .filter(|token| token.token_type == wanted)
-        .filter_map(|token| Some((strength(&token, has_certificate)?, token)))
-        .max_by_key(|(strength, _)| *strength)
-        .map(|(_, token)| token)
-        .ok_or(missing)
+    match auth {
+        // Nobody has nothing to hide, whatever policy the server puts beside it; and no list at all lets anybody in.
+        OpcUaAuth::Anonymous if tokens.is_empty() => Ok(anonymous("anonymous".into())),
+        OpcUaAuth::Anonymous => tokens
+            .into_iter()
+            .find(|token| token.token_type == UserTokenType::Anonymous)
+            .map(|token| anonymous(token.policy_id))
+            .ok_or(Problem::NoAnonymous { offered }),
+        OpcUaAuth::Basic { .. } => tokens
+            .into_iter()
+            .filter(|token| token.token_type == UserTokenType::UserName)
+            .filter_map(|token| Some((strength(&token, has_certificate)?, token)))
+            .max_by_key(|(strength, _)| *strength)
+            .map(|(_, token)| token)
+            .ok_or(Problem::NoUserName { offered }),
+    }
+}
+
+fn anonymous(policy_id: UAString) -> UserTokenPolicy {
+    UserTokenPolicy { policy_id, token_type: UserTokenType::Anonymous, ..UserTokenPolicy::default() }
 }
 
 /// How well a password is kept with this policy; `None` where it cannot be sent. It is encrypted for the server's
@@ -133,15 +142,11 @@ mod tests {
         }
     }
 
-    fn anonymous() -> UserTokenPolicy {
-        token("anonymous", UserTokenType::Anonymous, SecurityPolicy::None)
-    }
-
     #[test]
     fn the_plain_endpoint_is_taken_at_our_own_address() {
         let offered = vec![
-            endpoint(SecurityPolicy::Basic256Sha256, vec![anonymous()]),
-            endpoint(SecurityPolicy::None, vec![anonymous()]),
+            endpoint(SecurityPolicy::Basic256Sha256, vec![anonymous("0".into())]),
+            endpoint(SecurityPolicy::None, vec![anonymous("0".into())]),
         ];
         let chosen = choose(offered.clone(), &config(OpcUaAuth::Anonymous)).unwrap();
         assert_eq!(chosen.security_mode, MessageSecurityMode::None);
@@ -152,7 +157,7 @@ mod tests {
 
     #[test]
     fn security_is_never_chosen_in_silence() {
-        let offered = vec![endpoint(SecurityPolicy::Basic256Sha256, vec![anonymous()])];
+        let offered = vec![endpoint(SecurityPolicy::Basic256Sha256, vec![anonymous("0".into())])];
         let problem = choose(offered, &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "Basic256Sha256".into() });
         let problem = choose(Vec::new(), &config(OpcUaAuth::Anonymous)).unwrap_err();
@@ -165,7 +170,7 @@ mod tests {
         let only_names = vec![endpoint(SecurityPolicy::None, vec![name])];
         let problem = choose(only_names, &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoAnonymous { offered: "UserName".into() });
-        let only_anonymous = vec![endpoint(SecurityPolicy::None, vec![anonymous()])];
+        let only_anonymous = vec![endpoint(SecurityPolicy::None, vec![anonymous("0".into())])];
         let problem = choose(only_anonymous, &config(basic())).unwrap_err();
         assert_eq!(problem, Problem::NoUserName { offered: "Anonymous".into() });
     }
@@ -183,6 +188,14 @@ mod tests {
         };
         check(true, "best");
         check(false, "clear");
+    }
+
+    #[test]
+    fn nobody_needs_no_security_policy() {
+        let secured = token("7", UserTokenType::Anonymous, SecurityPolicy::Basic256Sha256);
+        let chosen = choose_token(vec![secured], &OpcUaAuth::Anonymous, false).unwrap();
+        assert_eq!((chosen.policy_id.as_ref(), chosen.security_policy_uri.as_ref()), ("7", ""));
+        assert!(choose_token(Vec::new(), &OpcUaAuth::Anonymous, false).is_ok());
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
             "the server refuses user name or password; correct `opcua.auth`"
         }
         Code::BadUserAccessDenied => {
-            "the server refuses the user: wrong user name or password, or no right to connect; correct `opcua.auth` or the user's rights on the server"
+            "the server refuses the user: wrong user name or password, or no right to connect; set or correct `opcua.auth`, or the user's rights on the server"
         }
         Code::BadSecurityPolicyRejected | Code::BadSecurityModeRejected | Code::BadSecurityModeInsufficient => {
             "the server refuses connections without security; enable the security policy None on it"
