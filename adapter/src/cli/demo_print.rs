@@ -74,7 +74,7 @@ impl<W: Write + IsTerminal> Printer<W> {
             let line = format!("command  mosquitto_pub -V 5 -h {host} -p {port} -t {topic} -m '{{\"value\":1200}}'");
             write_line(&mut self.out, &line)?;
         }
-        let line = "         one line a second per topic below; anomalies, alarms and verdicts always\n";
+        let line = "         below: one line a second per topic; anomalies, alarms and verdicts always\n";
         write_line(&mut self.out, line)
     }
 
@@ -154,5 +154,5 @@ fn time_of(payload: &Value) -> String {
 
 fn clock(millis: &Value) -> String {
     let time = millis.as_i64().and_then(DateTime::from_timestamp_millis);
-    time.map_or_else(|| "--:--:--.-".to_owned(), |time| time.with_timezone(&Local).format("%H:%M:%S%.1f").to_string())
+    time.map_or_else(|| "--:--:--.---".to_owned(), |time| time.with_timezone(&Local).format("%H:%M:%S%.3f").to_string())
 }
