@@ -4,6 +4,7 @@
 //! only truth: one task owns the client and its event loop, a window pairs packet ids with spool positions, and after
 //! any error client and event loop are thrown away and all that is not acknowledged is sent again.
 
+mod ahead;
 mod backoff;
 mod commands;
 mod link;

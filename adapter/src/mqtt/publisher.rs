@@ -15,20 +15,19 @@ use rumqttc::v5::{
 };
 
 use super::{
+    ahead::{Ahead, CHUNK},
     backoff::Backoff,
     metrics::LinkMetrics,
     outgoing::{BrokerLimits, Fate, fate},
     reason,
     refusal_log::RefusalLog,
-    window::{Answer, UnexpectedPacket, Window},
+    window::{Answer, Answered, UnexpectedPacket, Window},
 };
 use crate::{
     domain::{Lane, OutboundMessage, Timestamp, TopicFilter},
     spool::{DropReason, Position, Spool, Tails},
 };
 
-/// Messages read from the spool at a time.
-const CHUNK: usize = 256;
 /// Requests that may stand before the socket. Few, so that an urgent message has few values before it.
 const DEPTH: usize = 64;
 /// Requests that rumqttc's channel takes: messages of both kinds and the link's own packets, so it is never full.
@@ -47,29 +46,6 @@ pub(super) enum Sent {
     Subscription(Vec<TopicFilter>),
     /// An UNSUBSCRIBE.
     Unsubscription,
-}
-
-/// Messages of one lane that were read and not yet sent.
-#[derive(Debug)]
-struct Ahead {
-    lane: Lane,
-    messages: VecDeque<(Position, OutboundMessage)>,
-    may_have_more: bool,
-}
-
-impl Ahead {
-    const fn new(lane: Lane) -> Self {
-        Self { lane, messages: VecDeque::new(), may_have_more: true }
-    }
-
-    fn next(&mut self, spool: &Spool) -> Option<(Position, OutboundMessage)> {
-        if self.messages.is_empty() && self.may_have_more {
-            let mut taken = Vec::with_capacity(CHUNK);
-            self.may_have_more = spool.read(self.lane, CHUNK, &mut taken) == CHUNK;
-            self.messages = taken.into();
-        }
-        self.messages.pop_front()
-    }
 }
 
 /// The publishing half of one connection.
@@ -122,8 +98,8 @@ impl Publisher {
 
     /// The spool may have more.
     pub(super) const fn nudge(&mut self) {
-        self.urgent.may_have_more = true;
-        self.values.may_have_more = true;
+        self.urgent.nudge();
+        self.values.nudge();
         self.volatile_may_have_more = true;
     }
 
@@ -142,7 +118,7 @@ impl Publisher {
             let Some((lane, position, message)) = next else { break };
             if let Err(message) = self.offer(lane, position, message, now) {
                 let ahead = if lane == Lane::Urgent { &mut self.urgent } else { &mut self.values };
-                ahead.messages.push_front((position, message));
+                ahead.put_back(position, message);
                 break;
             }
         }
@@ -276,7 +252,7 @@ impl Publisher {
         self.on_answer(id, Answer::Accepted, now).map(|answered| answered.content)
     }
 
-    fn on_answer(&mut self, id: u16, answer: Answer, now: Instant) -> Option<super::window::Answered<Sent>> {
+    fn on_answer(&mut self, id: u16, answer: Answer, now: Instant) -> Option<Answered<Sent>> {
         self.last_answer_at = now;
         let answered = self.window.on_answer(id, answer);
         if answered.is_none() {
@@ -315,8 +291,8 @@ impl Publisher {
         if now >= resume_at {
             self.resume_at = None;
             self.window.rewind();
-            self.urgent.messages.clear();
-            self.values.messages.clear();
+            self.urgent.clear();
+            self.values.clear();
             self.spool.rewind();
         }
     }

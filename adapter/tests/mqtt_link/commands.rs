@@ -10,7 +10,7 @@ use tokio::time;
 
 use crate::{
     mosquitto::Mosquitto,
-    rig::{Rig, plain},
+    rig::{COMMAND_CAPACITY, Rig, plain},
     watcher::{PATIENCE, Watcher},
 };
 
@@ -18,14 +18,16 @@ async fn next(rig: &mut Rig) -> Command {
     time::timeout(PATIENCE, rig.commands_rx.recv()).await.expect("a command should have come").unwrap()
 }
 
-/// Publishes until the subscription stands, so that tests do not depend on how quick it is.
+/// Publishes until the subscription stands and nothing else is on its way.
 async fn until_subscribed(watcher: &mut Watcher, rig: &mut Rig) {
     loop {
         watcher.publish("machine/hello/set", "hello", false, PublishProperties::default()).await;
         if time::timeout(time::Duration::from_millis(100), rig.commands_rx.recv()).await.is_ok() {
-            return;
+            break;
         }
     }
+    watcher.publish("machine/ready/set", "ready", false, PublishProperties::default()).await;
+    while next(rig).await.topic != "machine/ready/set" {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,8 +77,7 @@ async fn commands_that_nobody_has_time_for_are_refused_not_lost() {
     let mut watcher = Watcher::subscribe(broker.port, "none").await;
     let mut rig = Rig::start(plain(broker.port), &["machine/+/set"]);
     until_subscribed(&mut watcher, &mut rig).await;
-    while rig.commands_rx.try_recv().is_ok() {}
-    for number in 0..5 {
+    for number in 0..COMMAND_CAPACITY + 3 {
         watcher.publish(&format!("machine/{number}/set"), "1", false, PublishProperties::default()).await;
     }
     let wait = async {
@@ -85,8 +86,9 @@ async fn commands_that_nobody_has_time_for_are_refused_not_lost() {
         }
     };
     time::timeout(PATIENCE, wait).await.expect("three commands should have been refused");
-    let expected = [2, 3, 4].map(|number| (format!("machine/{number}/set"), RejectReason::Overloaded));
-    assert_eq!(*rig.refused.lock().unwrap(), expected);
+    let expected = [0, 1, 2].map(|number| format!("machine/{}/set", COMMAND_CAPACITY + number));
+    let refused = rig.refused.lock().unwrap().clone();
+    assert_eq!(refused, expected.map(|topic| (topic, RejectReason::Overloaded)));
     assert_eq!(next(&mut rig).await.topic, "machine/0/set");
 }
 

@@ -27,6 +27,9 @@ use crate::watcher::PATIENCE;
 
 pub(crate) const STATUS_TOPIC: &str = "tagwise/line1/status";
 
+/// Commands that wait at most.
+pub(crate) const COMMAND_CAPACITY: usize = 32;
+
 /// A running link. Aborted when dropped.
 pub(crate) struct Rig {
     pub(crate) spool: Arc<Spool>,
@@ -51,7 +54,7 @@ impl Rig {
         let spool = Arc::new(Spool::new(&broker.name, SpoolLimits::default(), &metrics));
         let board = Arc::new(Board::new(0));
         let (status_tx, current) = watch::channel(Bytes::from_static(b"online"));
-        let (commands_tx, commands_rx) = mpsc::channel(2);
+        let (commands_tx, commands_rx) = mpsc::channel(COMMAND_CAPACITY);
         let refused = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&refused);
         let commands = CommandIntake::new(commands_tx, move |command, reason| {
@@ -85,10 +88,8 @@ impl Rig {
                 changes.changed().await.unwrap();
             }
         };
-        match time::timeout(PATIENCE, wait).await {
-            Ok(connection) => connection,
-            Err(_) => panic!("the connection stays {:?}", self.board.snapshot().broker),
-        }
+        let found = time::timeout(PATIENCE, wait).await;
+        found.unwrap_or_else(|_| panic!("the connection stays {:?}", self.board.snapshot().broker))
     }
 
     pub(crate) async fn until_connected(&self) {

@@ -45,12 +45,16 @@ impl Secure {
         Some(Self { broker, files })
     }
 
-    fn config(&self, ca_file: Option<PathBuf>) -> BrokerConfig {
-        BrokerConfig { host: "localhost".into(), tls: Some(TlsConfig { ca_file }), ..plain(self.broker.port) }
+    fn config(&self, ca_file: PathBuf) -> BrokerConfig {
+        BrokerConfig {
+            host: "localhost".into(),
+            tls: Some(TlsConfig { ca_file: Some(ca_file) }),
+            ..plain(self.broker.port)
+        }
     }
 
-    fn ca(&self) -> Option<PathBuf> {
-        Some(self.files.path().join("ca.pem"))
+    fn ca(&self) -> PathBuf {
+        self.files.path().join("ca.pem")
     }
 }
 
@@ -77,8 +81,8 @@ async fn a_certificate_that_cannot_be_trusted_says_what_to_do() {
     let other = tempfile::tempdir().unwrap();
     certificates(other.path(), "localhost");
     let other_ca = other.path().join("ca.pem");
-    check_refused(secure.config(Some(other_ca)), "set `tls.ca_file` to the CA that signed it").await;
-    check_refused(secure.config(Some("/nowhere/ca.pem".into())), "cannot read `tls.ca_file` /nowhere/ca.pem").await;
+    check_refused(secure.config(other_ca), "set `tls.ca_file` to the CA that signed it").await;
+    check_refused(secure.config("/nowhere/ca.pem".into()), "cannot read `tls.ca_file` /nowhere/ca.pem").await;
     let Some(stranger) = Secure::start("elsewhere").await else { return };
     check_refused(stranger.config(stranger.ca()), "is not for `localhost`").await;
 }
@@ -96,8 +100,8 @@ async fn tls_to_a_port_without_it_says_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_an_error_that_names_the_user() {
     let passwords = |directory: &Path| {
+        // Nobody has a password here.
         let file = directory.join("passwords");
-        // `joe:right`, as mosquitto_passwd writes it.
         std::fs::write(&file, "").unwrap();
         format!("password_file {}", file.display())
     };

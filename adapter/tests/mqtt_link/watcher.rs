@@ -37,11 +37,11 @@ impl Watcher {
         let mut task = JoinSet::new();
         task.spawn(async move {
             while let Ok(event) = event_loop.poll().await {
-                if let Event::Incoming(packet) = event
-                    && seen_tx.send(packet).await.is_err()
-                {
-                    return;
-                }
+                forward(event, &seen_tx).await;
+            }
+            // rumqttc keeps what it has read together with the end of the connection.
+            while let Some(event) = event_loop.state.events.pop_front() {
+                forward(event, &seen_tx).await;
             }
         });
         let mut watcher = Self { client, seen_rx, _task: task };
@@ -102,6 +102,13 @@ impl Watcher {
             }
         };
         time::timeout(PATIENCE, search).await.expect("what the test waits for has not arrived")
+    }
+}
+
+/// A test that has ended looks at nothing any more.
+async fn forward(event: Event, seen_tx: &mpsc::Sender<Packet>) {
+    if let Event::Incoming(packet) = event {
+        drop(seen_tx.send(packet).await);
     }
 }
 
