@@ -26,11 +26,16 @@ pub(crate) fn run(is_fast: bool) -> bool {
         shell::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     });
     runner.step("unused dependencies", || tools::unused_dependencies(!is_fast));
-    runner.check("unit and property tests", || shell::run(&mut cargo(&["test", "--workspace", "--lib", "--bins"])));
+    runner.check("unit and property tests", || {
+        shell::run(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]))
+    });
     runner.check("documentation tests", || shell::run(&mut cargo(&["test", "--workspace", "--doc"])));
     runner.check("documentation", || {
         let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    runner.check("fuzz targets", || {
+        shell::run(&mut cargo(&["check", "--manifest-path", "tests/fuzz/Cargo.toml", "--target-dir", "target"]))
     });
     runner.step("deployment files", deploy::check);
     runner.check("the binary", || shell::run(&mut cargo(&["build", "--workspace", "--bin", "tagwise"])));
@@ -40,7 +45,7 @@ pub(crate) fn run(is_fast: bool) -> bool {
 
 fn scenarios(is_fast: bool) -> Result<Done> {
     // The whole workspace is named, so that every dependency has the features it was built with before.
-    let mut test = cargo(&["test", "--workspace", "--test", "*", "--", SCENARIOS_AT_ONCE]);
+    let mut test = cargo(&["test", "--workspace", "--no-fail-fast", "--test", "*", "--", SCENARIOS_AT_ONCE]);
     if is_fast {
         without_peers(&mut test);
     }
