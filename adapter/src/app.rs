@@ -2,7 +2,12 @@
 //!
 //! A program of your own can add detector kinds: build a [`Registry`] with them and give it to [`App::new`].
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use tagwise_model::Registry;
@@ -138,7 +143,7 @@ impl App {
         let parts = LinkParts {
             broker: config.broker.clone(),
             adapter_id: config.adapter.id.clone(),
-            spool,
+            spool: Arc::clone(&spool),
             commands,
             filters: config.southbound_mappings.iter().filter_map(|mapping| mapping.topic_filter.clone()).collect(),
             status: StatusTopic {
@@ -148,17 +153,32 @@ impl App {
             },
             board: Arc::clone(&board),
         };
-        let shutdown = LinkShutdown::new(
-            supervisor.token(Phase::Commands),
-            supervisor.token(Phase::Delivery),
-            config.adapter.drain_timeout,
-        );
+        let deadline = Arc::new(OnceLock::new());
+        let shutdown = LinkShutdown {
+            intake: supervisor.token(Phase::Commands),
+            drain: supervisor.token(Phase::Delivery),
+            deadline: Arc::clone(&deadline),
+        };
         supervisor.spawn("mqtt", Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
 
         tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
         on_start(Started { epoch, http });
-        supervisor.run(stop, config.adapter.drain_timeout, || board.set_stopping()).await?;
+        let limit = config.adapter.drain_timeout;
+        let on_stop = || {
+            board.set_stopping();
+            deadline.get_or_init(|| Instant::now() + limit.saturating_sub(time_to_leave(limit)));
+        };
+        let ended = supervisor.run(stop, limit, on_stop).await;
+        if !spool.is_empty() {
+            tracing::warn!(messages = spool.len(), "undelivered messages are lost; the spool is in memory");
+        }
+        ended?;
         tracing::info!(adapter = config.adapter.id, "stopped");
         Ok(())
     }
+}
+
+/// What the tasks that end after the delivery need of the time that a shutdown has.
+fn time_to_leave(limit: Duration) -> Duration {
+    (limit / 5).min(Duration::from_secs(1))
 }

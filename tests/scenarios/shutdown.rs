@@ -97,8 +97,8 @@ async fn a_second_signal_stops_at_once() -> Result<()> {
     let mut adapter = Adapter::spawn(&mapping)?;
     adapter.metrics_where("values wait", |metrics| metrics.sum("tagwise_spool_messages", &[]) > 0.0).await?;
     adapter.signal(Signal::Interrupt)?;
-    let drains = |reply: &tagwise_tests::Reply| reply.status == 503;
-    adapter.readiness("it is no longer ready", drains).await?;
+    let drains = |reply: &tagwise_tests::Reply| reply.status == 503 && reply.body.contains("shutting down");
+    adapter.readiness("it says that it is shutting down", drains).await?;
     adapter.ensure_running().context("it drains while the broker is away")?;
     adapter.signal(Signal::Interrupt)?;
     adapter.exit_within(SLACK).await.map(drop)

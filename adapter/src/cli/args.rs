@@ -32,13 +32,17 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run an adapter until it is told to stop.
-    #[command(after_help = "Examples:\n  tagwise run line1.yaml\n  tagwise run /etc/tagwise/line1.yaml --log-format json")]
+    #[command(
+        after_help = "Examples:\n  tagwise run line1.yaml\n  tagwise run /etc/tagwise/line1.yaml --log-format json"
+    )]
     Run {
         /// The mapping file.
         mapping: PathBuf,
     },
     /// Check a mapping file and report every mistake with its place and the way out.
-    #[command(after_help = "Examples:\n  tagwise check line1.yaml\n  tagwise check line1.yaml --resolved > effective.yaml")]
+    #[command(
+        after_help = "Examples:\n  tagwise check line1.yaml\n  tagwise check line1.yaml --resolved > effective.yaml"
+    )]
     Check {
         /// The mapping file.
         mapping: PathBuf,
@@ -61,7 +65,9 @@ pub enum Command {
     },
     /// Run the demo's PLC alone, for load and for other people's tests.
     #[cfg(feature = "demo")]
-    #[command(after_help = "Examples:\n  tagwise simulate\n  tagwise simulate --tags 1000 --rate 10 --listen 127.0.0.1:0")]
+    #[command(
+        after_help = "Examples:\n  tagwise simulate\n  tagwise simulate --tags 1000 --rate 10 --listen 127.0.0.1:0"
+    )]
     Simulate(Simulate),
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::demo::write_line;
 use crate::{config::Config, domain::TopicName, mqtt::WatchedMessage};
 
-/// Normal messages of one topic are shown once in this time; anomalies and alarms always.
+/// Values of one topic are shown once in this time; a change of the label, alarms and verdicts always.
 const QUIET: Duration = Duration::from_secs(1);
 
 const RED: &str = "\x1b[1;31m";
@@ -29,7 +29,8 @@ pub(super) struct Printer<W> {
     has_colours: bool,
     /// Engineering units by topic.
     units: HashMap<String, String>,
-    shown_at: HashMap<String, Instant>,
+    /// When each topic was last shown, and with which label.
+    shown: HashMap<String, (Instant, Option<u64>)>,
     status_topic: TopicName,
     /// A line to try with mosquitto_pub, where the mapping takes commands.
     command_topic: Option<String>,
@@ -46,7 +47,7 @@ impl<W: Write + IsTerminal> Printer<W> {
             has_colours: out.is_terminal(),
             out,
             units: config.northbound_mappings.iter().filter_map(unit).collect(),
-            shown_at: HashMap::new(),
+            shown: HashMap::new(),
             status_topic: config.adapter.status_topic.clone(),
             command_topic: command_topic.map(ToString::to_string),
         }
@@ -74,7 +75,7 @@ impl<W: Write + IsTerminal> Printer<W> {
             let line = format!("command  mosquitto_pub -V 5 -h {host} -p {port} -t {topic} -m '{{\"value\":1200}}'");
             write_line(&mut self.out, &line)?;
         }
-        let line = "         below: one line a second per topic; anomalies, alarms and verdicts always\n";
+        let line = "         below: one line a second per topic; changes of the label, alarms and verdicts always\n";
         write_line(&mut self.out, line)
     }
 
@@ -87,8 +88,7 @@ impl<W: Write + IsTerminal> Printer<W> {
         } else if payload.get("outcome").is_some() || topic.starts_with(self.status_topic.as_str()) {
             format!("{topic:<30} {}", String::from_utf8_lossy(&message.payload))
         } else if payload.get("epoch").is_some() {
-            let is_anomaly = payload["anomaly"]["label"] == 1;
-            if !is_anomaly && !self.is_due(topic) {
+            if !self.is_due(topic, payload["anomaly"]["label"].as_u64()) {
                 return Ok(());
             }
             self.value_line(topic, &payload)
@@ -98,12 +98,12 @@ impl<W: Write + IsTerminal> Printer<W> {
         write_line(&mut self.out, &line)
     }
 
-    fn is_due(&mut self, topic: &str) -> bool {
+    fn is_due(&mut self, topic: &str, label: Option<u64>) -> bool {
         let now = Instant::now();
-        match self.shown_at.get(topic) {
-            Some(at) if now.duration_since(*at) < QUIET => false,
+        match self.shown.get(topic) {
+            Some((at, last)) if now.duration_since(*at) < QUIET && *last == label => false,
             _ => {
-                self.shown_at.insert(topic.to_owned(), now);
+                self.shown.insert(topic.to_owned(), (now, label));
                 true
             }
         }

@@ -22,7 +22,7 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 /// How often the task says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// How long open requests may take to finish once a shutdown has begun.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(150);
 
 /// What the handlers share.
 #[derive(Debug)]

@@ -67,25 +67,20 @@ pub struct LinkParts {
 }
 
 /// How a link is told to end, in two steps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LinkShutdown {
     /// No more commands: filters are unsubscribed, what still comes is refused.
     pub intake: CancellationToken,
     /// Nothing more is appended: flush the spool, publish the offline status, disconnect.
     pub drain: CancellationToken,
-    drain_timeout: Duration,
-    deadline: OnceLock<Instant>,
+    /// By when all must be over. Set before `drain` is cancelled; without it the link ends at once.
+    pub deadline: Arc<OnceLock<Instant>>,
 }
 
 impl LinkShutdown {
-    /// `run` returns at most `drain_timeout` after `drain` is cancelled.
-    pub const fn new(intake: CancellationToken, drain: CancellationToken, drain_timeout: Duration) -> Self {
-        Self { intake, drain, drain_timeout, deadline: OnceLock::new() }
-    }
-
     /// By when all must be over; `None` until the drain has begun.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.drain.is_cancelled().then(|| *self.deadline.get_or_init(|| Instant::now() + self.drain_timeout))
+        self.drain.is_cancelled().then(|| *self.deadline.get_or_init(Instant::now))
     }
 }
 

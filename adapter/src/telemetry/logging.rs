@@ -14,10 +14,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged unless `RUST_LOG` says otherwise: our own news, and only trouble from the servers of the demo.
+/// What is logged unless `RUST_LOG` says otherwise: our own news, and only trouble from the PLC of the demo.
 /// The client libraries call every lost connection an error; their rooms say the same in words that help.
 const LIBRARIES: &str = "opcua=off,opcua_client=off,opcua_core=off,opcua_crypto=off,opcua_server=error,\
-                         opcua_types=off,rumqttc=off,rumqttd=error";
+                         opcua_types=off,rumqttc=off,rumqttd=off";
 
 /// Starts logging for the whole process. `level` is what our own rooms log at least: `debug`, `info`, `warn`, `error`.
 ///

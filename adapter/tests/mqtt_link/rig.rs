@@ -1,8 +1,8 @@
 //! A link with everything around it that a test looks at.
 
 use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -40,6 +40,7 @@ pub(crate) struct Rig {
     pub(crate) refused: Arc<Mutex<Vec<(String, RejectReason)>>>,
     pub(crate) intake: CancellationToken,
     pub(crate) drain: CancellationToken,
+    deadline: Arc<OnceLock<Instant>>,
     pub(crate) task: JoinHandle<()>,
 }
 
@@ -71,9 +72,10 @@ impl Rig {
             board: Arc::clone(&board),
         };
         let (intake, drain) = (CancellationToken::new(), CancellationToken::new());
-        let shutdown = LinkShutdown::new(intake.clone(), drain.clone(), Duration::from_secs(10));
+        let deadline = Arc::new(OnceLock::new());
+        let shutdown = LinkShutdown { intake: intake.clone(), drain: drain.clone(), deadline: Arc::clone(&deadline) };
         let task = tokio::spawn(MqttLink::new(parts, &metrics).run(shutdown));
-        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, task }
+        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, deadline, task }
     }
 
     /// Waits until the board shows a state of the connection that pleases.
@@ -108,6 +110,7 @@ impl Rig {
 
     /// The graceful end.
     pub(crate) async fn shut_down(&mut self) {
+        self.deadline.get_or_init(|| Instant::now() + PATIENCE);
         self.intake.cancel();
         self.drain.cancel();
         time::timeout(PATIENCE, &mut self.task).await.expect("the link should end").unwrap();
