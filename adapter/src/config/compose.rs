@@ -98,11 +98,11 @@ impl<'a> Composer<'a> {
                     documents == 1
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    self.refuse_tag(tag.is_some(), span);
+                    let has_tag = self.refuse_tag(tag.is_some(), span);
                     let is_quoted = style != ScalarStyle::Plain;
                     let text = text.into_owned();
-                    let span = self.span(span);
-                    let kind = if self.patches.is_broken(span) {
+                    let span = self.without_blanks(self.span(span));
+                    let kind = if has_tag || self.patches.is_broken(span) {
                         Kind::Broken
                     } else {
                         Kind::Scalar(Scalar { text, is_quoted, is_interpolated: false })
@@ -135,12 +135,25 @@ impl<'a> Composer<'a> {
         Span { line, column, end_line, end_column }
     }
 
-    fn refuse_tag(&mut self, has_tag: bool, span: YamlSpan) {
+    /// The parser counts blanks behind a quoted text as part of it.
+    fn without_blanks(&self, mut span: Span) -> Span {
+        if span.line == span.end_line {
+            let text: Vec<char> = self.source.line(span.line).chars().collect();
+            let is_blank = |column: usize| matches!(text.get(column - 1), Some(' ' | '\t'));
+            while span.end_column > span.column + 1 && is_blank(span.end_column - 1) {
+                span.end_column -= 1;
+            }
+        }
+        span
+    }
+
+    fn refuse_tag(&mut self, has_tag: bool, span: YamlSpan) -> bool {
         if has_tag {
             self.report
                 .error(self.span(span), "YAML tags (`!…`) are not part of the mapping language")
                 .help("remove the tag; a text that starts with `!` goes in quotes");
         }
+        has_tag
     }
 
     fn open(&mut self, frame: Frame, span: YamlSpan) -> bool {

@@ -20,7 +20,7 @@ use super::{
 pub(super) fn check_form(root: &Node, source: &Source, registry: &Registry, report: &mut Report) {
     let mut form = Form { source, registry, report };
     match &root.kind {
-        Kind::Mapping(mapping) => form.section(mapping, root.span, "", &ROOT),
+        Kind::Mapping(mapping) => form.section(mapping, Span::on_line(1, 1, 1), "", &ROOT),
         Kind::Broken => {}
         _ => form.report.error(root.span, "a mapping file consists of keys with values").help(SMALLEST),
     }
@@ -38,15 +38,17 @@ struct Form<'a> {
 
 impl Form<'_> {
     fn section(&mut self, mapping: &Mapping, span: Span, path: &str, section: &'static Section) {
+        let mut guesses = Vec::new();
         for entry in &mapping.entries {
             match section.get(&entry.key) {
                 Some(key) => self.entry(entry, key, path),
-                None => self.unknown_key(entry, path, section),
+                None => guesses.extend(self.unknown_key(entry, path, section)),
             }
         }
         for key in section.keys() {
             if let Need::Required(example) = key.need
                 && mapping.get(key.name).is_none()
+                && !guesses.contains(&key.name)
             {
                 let place = if path.is_empty() { "the file".to_owned() } else { format!("`{path}`") };
                 self.report.error(span, format!("`{}` is missing in {place}", key.name)).help(example);
@@ -242,13 +244,14 @@ impl Form<'_> {
             .help("a text that starts with `{` or `[` goes in quotes");
     }
 
-    fn unknown_key(&mut self, entry: &Entry, path: &str, section: &'static Section) {
+    /// Answers with the key that was probably meant.
+    fn unknown_key(&mut self, entry: &Entry, path: &str, section: &'static Section) -> Option<&'static str> {
         let shown = self.source.quote(entry.key_span, &entry.key);
         if let Some((key, _)) = missing_space(&entry.key) {
             self.report
                 .error(entry.key_span, format!("unknown key {shown}: a space is missing after the colon"))
                 .help(format!("write `{key}: …`"));
-            return;
+            return section.get(key).map(|key| key.name);
         }
         let place = if path.is_empty() { "at the top of the file".to_owned() } else { format!("in `{path}`") };
         let is_read = !self.report.is_full();
@@ -261,6 +264,7 @@ impl Form<'_> {
             None => format!("the keys here are {}", built.join(", ")),
         };
         self.report.error(entry.key_span, format!("unknown key {shown} {place}{guess}")).help(help);
+        meant
     }
 
     fn detector(&mut self, mapping: &Mapping, span: Span, path: &str) {
