@@ -29,7 +29,8 @@ pub(super) fn find_secrets(lines: &[String]) -> Secrets {
                 hide(&mut secrets, number, value.range.start, value.range.end);
                 position = value.range.end.max(position);
                 if value.goes_on {
-                    block_of_column = Some(key.column);
+                    // Between brackets indentation means nothing; what is indented at all may still belong to it.
+                    block_of_column = Some(if key.is_in_flow { indentation } else { key.column });
                 }
             }
         }
@@ -187,9 +188,11 @@ fn is_only_expressions(value: &[char]) -> bool {
     let text: String = value.iter().collect();
     let mut rest = text.as_str();
     while let Some(inner) = rest.strip_prefix("${env:").or_else(|| rest.strip_prefix("${file:")) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
         match inner.split_once('}') {
-            Some((_, after)) => rest = after,
-            None => return false,
+            // What could not be a name may be a secret in the wrong place.
+            Some((name, after)) if name.chars().all(is_name) => rest = after,
+            _ => return false,
         }
     }
     rest.is_empty() && !text.is_empty()

@@ -12,6 +12,7 @@ use super::{
         OpcUaConfig, QualityAction, SouthboundMapping, Tag, Training,
     },
     load::Loaded,
+    scalar,
 };
 use crate::domain::{Qos, TagId};
 
@@ -40,7 +41,16 @@ pub fn resolved_yaml(loaded: &Loaded) -> String {
         root.insert("http".to_owned(), object([("listen", Some(json!(http.listen.to_string()))), ("token", token)]));
     }
     // Values of a JSON tree with text keys always have a YAML form.
-    serde_yaml::to_string(&Value::Object(root)).unwrap_or_default()
+    quote_words(&serde_yaml::to_string(&Value::Object(root)).unwrap_or_default())
+}
+
+/// Makes the writer put quotes around a text that YAML 1.1 reads as something else (`on`), where it would leave them out
+/// by YAML 1.2. Goes away again afterwards.
+const FORCE_QUOTES: char = '\u{1}';
+
+/// Takes the marks of [`FORCE_QUOTES`] out.
+fn quote_words(yaml: &str) -> String {
+    yaml.replace("\"\\u0001", "\"").replace("\"\\x01", "\"")
 }
 
 fn adapter(config: &Config) -> Value {
@@ -209,6 +219,9 @@ fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
 
 /// A text in which `${` is no expression any more.
 fn text(text: &str) -> Value {
+    if scalar::other_type(text).is_some() {
+        return json!(format!("{FORCE_QUOTES}{text}"));
+    }
     json!(text.replace("${", "$${"))
 }
 

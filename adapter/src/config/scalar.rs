@@ -37,7 +37,7 @@ pub(super) fn read_text(scalar: &Scalar) -> Result<&str, Problem> {
 }
 
 /// What YAML 1.1 or 1.2 makes of a text without quotes, if not a text.
-fn other_type(text: &str) -> Option<&'static str> {
+pub(super) fn other_type(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let digits = lower.trim_start_matches(['+', '-']);
     let is_based = ["0x", "0o", "0b"].iter().any(|prefix| {
