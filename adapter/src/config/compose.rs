@@ -1,6 +1,6 @@
 //! From YAML text to the tree: bounded, with a place for everything, and going on where a mistake can be mended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as YamlSpan};
 
@@ -138,9 +138,9 @@ impl<'a> Composer<'a> {
     /// The parser counts blanks behind a quoted text as part of it.
     fn without_blanks(&self, mut span: Span) -> Span {
         if span.line == span.end_line {
-            let text: Vec<char> = self.source.line(span.line).chars().collect();
-            let is_blank = |column: usize| matches!(text.get(column - 1), Some(' ' | '\t'));
-            while span.end_column > span.column + 1 && is_blank(span.end_column - 1) {
+            let text: Vec<char> = self.source.after(span.line, span.column).chars().collect();
+            let is_blank = |length: usize| matches!(text.get(length - 1), Some(' ' | '\t'));
+            while span.end_column > span.column + 1 && is_blank(span.end_column - span.column) {
                 span.end_column -= 1;
             }
         }
@@ -238,11 +238,8 @@ impl<'a> Composer<'a> {
         for base in bases {
             match base.kind {
                 Kind::Mapping(base) => {
-                    for entry in base.entries {
-                        if mapping.get(&entry.key).is_none() {
-                            mapping.entries.push(entry);
-                        }
-                    }
+                    let own: HashSet<String> = mapping.entries.iter().map(|entry| entry.key.clone()).collect();
+                    mapping.entries.extend(base.entries.into_iter().filter(|entry| !own.contains(&entry.key)));
                 }
                 Kind::Broken => {}
                 _ => self
@@ -266,6 +263,7 @@ fn open_key(node: &Node, lines: &mut HashMap<String, usize>, source: &Source, re
     };
     let text = scalar.text.clone();
     let is_usable = match lines.get(&text) {
+        Some(_) if report.is_only_counting() => false,
         Some(first) => {
             report
                 .error(

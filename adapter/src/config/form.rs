@@ -160,8 +160,7 @@ impl Form<'_> {
         if !scalar.is_plain() || node.span.line != node.span.end_line {
             return;
         }
-        let after: String =
-            self.source.line(node.span.line).chars().skip(node.span.end_column.saturating_sub(1)).collect();
+        let after = self.source.after(node.span.line, node.span.end_column);
         let comment = after.trim_start();
         if !comment.starts_with('#') || after.len() == comment.len() {
             return;
@@ -181,8 +180,7 @@ impl Form<'_> {
     }
 
     fn no_value(&mut self, entry: &Entry, shape: Shape) {
-        let after: String =
-            self.source.line(entry.key_span.line).chars().skip(entry.key_span.end_column.saturating_sub(1)).collect();
+        let after = self.source.after(entry.key_span.line, entry.key_span.end_column);
         let comment = after.trim_start_matches([':', ' ', '"', '\'']);
         if matches!(shape, Shape::Text(TextKind::Topic) | Shape::Texts) && comment.starts_with('#') {
             let wildcard: String = comment.chars().take_while(|c| !c.is_whitespace()).collect();
@@ -246,6 +244,9 @@ impl Form<'_> {
 
     /// Answers with the key that was probably meant.
     fn unknown_key(&mut self, entry: &Entry, path: &str, section: &'static Section) -> Option<&'static str> {
+        if self.report.is_only_counting() {
+            return None;
+        }
         let shown = self.source.quote(entry.key_span, &entry.key);
         if let Some((key, _)) = missing_space(&entry.key) {
             self.report
@@ -254,11 +255,10 @@ impl Form<'_> {
             return section.get(key).map(|key| key.name);
         }
         let place = if path.is_empty() { "at the top of the file".to_owned() } else { format!("in `{path}`") };
-        let is_read = !self.report.is_full();
-        let meant = if is_read { meant_key(&entry.key, section) } else { None };
+        let meant = meant_key(&entry.key, section);
         let guess = meant.map_or_else(String::new, |key| format!("; did you mean \"{key}\"?"));
         let built: Vec<_> = section.keys().filter(|key| key.is_built()).map(|key| key.name).collect();
-        let elsewhere = if is_read && meant.is_none() { home_of(&entry.key) } else { None };
+        let elsewhere = if meant.is_none() { home_of(&entry.key) } else { None };
         let help = match elsewhere {
             Some(home) => format!("`{}` belongs in {home}; check the indentation", entry.key),
             None => format!("the keys here are {}", built.join(", ")),

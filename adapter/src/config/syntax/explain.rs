@@ -49,6 +49,11 @@ pub(crate) fn explain(source: &Source, place: (usize, usize), complaint: &str) -
 }
 
 fn look_at(source: &Source, number: usize, line: &Line, is_the_place: bool, complaint: &str) -> Option<Mistake> {
+    // Looking at a line takes time that grows with the square of its length.
+    const MAX_LENGTH: usize = 2000;
+    if line.characters.len() > MAX_LENGTH {
+        return None;
+    }
     let finder = Finder { source, number, line };
     let mut values = line.values();
     if is_the_place && complaint.contains("flow") {

@@ -172,3 +172,23 @@ proptest! {
         must_not_panic(&text.into_iter().collect::<String>());
     }
 }
+
+/// What takes time that grows with the square of a line's length shows here.
+#[test]
+fn everything_on_one_line_takes_no_longer() {
+    let keys: String = (0..60_000).map(|number| format!("k{number}: {{ token: 'x' }}, ")).collect();
+    let properties: String = (0..60_000).map(|number| format!("k{number}: \"v\", ")).collect();
+    let tags: String = (0..30_000).map(|number| format!("{{ name: t{number}, node: i=1, topic: t{number} }}, ")).collect();
+    let broken = "{ token: x, ".repeat(50_000);
+    for text in [
+        format!("http: {{ {keys} }}\n"),
+        format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {{ {properties} }} }} ]\n"),
+        format!("tags: [ {tags} ]\n"),
+        format!("http: {broken}\n"),
+        format!("base: &base {{ {keys} }}\nhttp: {{ <<: *base, {keys} }}\n"),
+    ] {
+        let started = Instant::now();
+        must_not_panic(&text);
+        assert!(started.elapsed().as_secs() < 20, "{:?} for {}", started.elapsed(), text.chars().take(60).collect::<String>());
+    }
+}
