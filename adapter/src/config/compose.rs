@@ -1,6 +1,6 @@
 //! From YAML text to the tree: bounded, with a place for everything, and going on where a mistake can be mended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as YamlSpan};
 
@@ -98,11 +98,11 @@ impl<'a> Composer<'a> {
                     documents == 1
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    self.refuse_tag(tag.is_some(), span);
+                    let has_tag = self.refuse_tag(tag.is_some(), span);
                     let is_quoted = style != ScalarStyle::Plain;
                     let text = text.into_owned();
-                    let span = self.span(span);
-                    let kind = if self.patches.is_broken(span) {
+                    let span = self.without_blanks(self.span(span));
+                    let kind = if has_tag || self.patches.is_broken(span) {
                         Kind::Broken
                     } else {
                         Kind::Scalar(Scalar { text, is_quoted, is_interpolated: false })
@@ -135,12 +135,25 @@ impl<'a> Composer<'a> {
         Span { line, column, end_line, end_column }
     }
 
-    fn refuse_tag(&mut self, has_tag: bool, span: YamlSpan) {
+    /// The parser counts blanks behind a quoted text as part of it.
+    fn without_blanks(&self, mut span: Span) -> Span {
+        if span.line == span.end_line {
+            let text: Vec<char> = self.source.after(span.line, span.column).chars().collect();
+            let is_blank = |length: usize| matches!(text.get(length - 1), Some(' ' | '\t'));
+            while span.end_column > span.column + 1 && is_blank(span.end_column - span.column) {
+                span.end_column -= 1;
+            }
+        }
+        span
+    }
+
+    fn refuse_tag(&mut self, has_tag: bool, span: YamlSpan) -> bool {
         if has_tag {
             self.report
                 .error(self.span(span), "YAML tags (`!…`) are not part of the mapping language")
                 .help("remove the tag; a text that starts with `!` goes in quotes");
         }
+        has_tag
     }
 
     fn open(&mut self, frame: Frame, span: YamlSpan) -> bool {
@@ -225,11 +238,8 @@ impl<'a> Composer<'a> {
         for base in bases {
             match base.kind {
                 Kind::Mapping(base) => {
-                    for entry in base.entries {
-                        if mapping.get(&entry.key).is_none() {
-                            mapping.entries.push(entry);
-                        }
-                    }
+                    let own: HashSet<String> = mapping.entries.iter().map(|entry| entry.key.clone()).collect();
+                    mapping.entries.extend(base.entries.into_iter().filter(|entry| !own.contains(&entry.key)));
                 }
                 Kind::Broken => {}
                 _ => self
@@ -253,6 +263,7 @@ fn open_key(node: &Node, lines: &mut HashMap<String, usize>, source: &Source, re
     };
     let text = scalar.text.clone();
     let is_usable = match lines.get(&text) {
+        Some(_) if report.is_only_counting() => false,
         Some(first) => {
             report
                 .error(

@@ -56,6 +56,9 @@ fn explain(text: &str) -> DurationError {
     if number.parse::<u64>().is_ok() {
         return DurationError::Spelling(format!("{number}{unit}"));
     }
+    if !number.contains('.') {
+        return DurationError::Other;
+    }
     match number.parse::<f64>() {
         Ok(value) => DurationError::Fraction(without_fraction(value, unit)),
         Err(_) => DurationError::Other,
@@ -104,6 +107,7 @@ mod tests {
         check("-1s", Err(DurationError::Other));
         check("1h30m", Err(DurationError::Other));
         check("99999999999999999999d", Err(DurationError::Other));
+        check("18446744073709551615 d", Err(DurationError::Spelling("18446744073709551615d".to_owned())));
         check("18446744073709551615d", Err(DurationError::Other));
         check("", Err(DurationError::Other));
     }

@@ -20,7 +20,7 @@ use super::{
 pub(super) fn check_form(root: &Node, source: &Source, registry: &Registry, report: &mut Report) {
     let mut form = Form { source, registry, report };
     match &root.kind {
-        Kind::Mapping(mapping) => form.section(mapping, root.span, "", &ROOT),
+        Kind::Mapping(mapping) => form.section(mapping, Span::on_line(1, 1, 1), "", &ROOT),
         Kind::Broken => {}
         _ => form.report.error(root.span, "a mapping file consists of keys with values").help(SMALLEST),
     }
@@ -38,15 +38,17 @@ struct Form<'a> {
 
 impl Form<'_> {
     fn section(&mut self, mapping: &Mapping, span: Span, path: &str, section: &'static Section) {
+        let mut guesses = Vec::new();
         for entry in &mapping.entries {
             match section.get(&entry.key) {
                 Some(key) => self.entry(entry, key, path),
-                None => self.unknown_key(entry, path, section),
+                None => guesses.extend(self.unknown_key(entry, path, section)),
             }
         }
         for key in section.keys() {
             if let Need::Required(example) = key.need
                 && mapping.get(key.name).is_none()
+                && !guesses.contains(&key.name)
             {
                 let place = if path.is_empty() { "the file".to_owned() } else { format!("`{path}`") };
                 self.report.error(span, format!("`{}` is missing in {place}", key.name)).help(example);
@@ -158,8 +160,7 @@ impl Form<'_> {
         if !scalar.is_plain() || node.span.line != node.span.end_line {
             return;
         }
-        let after: String =
-            self.source.line(node.span.line).chars().skip(node.span.end_column.saturating_sub(1)).collect();
+        let after = self.source.after(node.span.line, node.span.end_column);
         let comment = after.trim_start();
         if !comment.starts_with('#') || after.len() == comment.len() {
             return;
@@ -179,8 +180,7 @@ impl Form<'_> {
     }
 
     fn no_value(&mut self, entry: &Entry, shape: Shape) {
-        let after: String =
-            self.source.line(entry.key_span.line).chars().skip(entry.key_span.end_column.saturating_sub(1)).collect();
+        let after = self.source.after(entry.key_span.line, entry.key_span.end_column);
         let comment = after.trim_start_matches([':', ' ', '"', '\'']);
         if matches!(shape, Shape::Text(TextKind::Topic) | Shape::Texts) && comment.starts_with('#') {
             let wildcard: String = comment.chars().take_while(|c| !c.is_whitespace()).collect();
@@ -242,25 +242,29 @@ impl Form<'_> {
             .help("a text that starts with `{` or `[` goes in quotes");
     }
 
-    fn unknown_key(&mut self, entry: &Entry, path: &str, section: &'static Section) {
+    /// Answers with the key that was probably meant.
+    fn unknown_key(&mut self, entry: &Entry, path: &str, section: &'static Section) -> Option<&'static str> {
+        if self.report.is_only_counting() {
+            return None;
+        }
         let shown = self.source.quote(entry.key_span, &entry.key);
         if let Some((key, _)) = missing_space(&entry.key) {
             self.report
                 .error(entry.key_span, format!("unknown key {shown}: a space is missing after the colon"))
                 .help(format!("write `{key}: …`"));
-            return;
+            return section.get(key).map(|key| key.name);
         }
         let place = if path.is_empty() { "at the top of the file".to_owned() } else { format!("in `{path}`") };
-        let is_read = !self.report.is_full();
-        let meant = if is_read { meant_key(&entry.key, section) } else { None };
+        let meant = meant_key(&entry.key, section);
         let guess = meant.map_or_else(String::new, |key| format!("; did you mean \"{key}\"?"));
         let built: Vec<_> = section.keys().filter(|key| key.is_built()).map(|key| key.name).collect();
-        let elsewhere = if is_read && meant.is_none() { home_of(&entry.key) } else { None };
+        let elsewhere = if meant.is_none() { home_of(&entry.key) } else { None };
         let help = match elsewhere {
             Some(home) => format!("`{}` belongs in {home}; check the indentation", entry.key),
             None => format!("the keys here are {}", built.join(", ")),
         };
         self.report.error(entry.key_span, format!("unknown key {shown} {place}{guess}")).help(help);
+        meant
     }
 
     fn detector(&mut self, mapping: &Mapping, span: Span, path: &str) {

@@ -20,7 +20,7 @@ use super::{
     span::Span,
 };
 
-/// The largest mapping file, in bytes; 10,000 tags in their long form are about a quarter of it.
+/// The largest mapping file, in bytes; 10,000 tags in their long form are about half of it.
 pub const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024;
 
 /// A mapping that can be run.
@@ -62,6 +62,9 @@ pub fn parse(
     let directory = directory_of(file);
 
     let root = compose(text, &source, &mut report);
+    if root.is_none() && !report.has_errors() {
+        report.error(Span::on_line(1, 1, 1), "the mapping file is empty").help(SMALLEST);
+    }
     let resolved = root.and_then(|mut root| {
         expression::hide_secrets(&root, &mut source);
         expression::evaluate(&mut root, &directory, environment, &mut report);
@@ -91,7 +94,7 @@ pub fn parse(
 }
 
 fn read(path: &Path) -> Result<String, (String, &'static str)> {
-    const TOO_LARGE: &str = "a mapping of 10,000 tags needs about 1 MiB; is this the right file?";
+    const TOO_LARGE: &str = "a mapping of 10,000 tags needs about 2 MiB; is this the right file?";
     let file = File::open(path)
         .map_err(|error| (format!("the mapping file cannot be opened: {error}"), "check path and permissions"))?;
     let metadata = file

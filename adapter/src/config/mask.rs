@@ -21,15 +21,17 @@ pub(super) fn find_secrets(lines: &[String]) -> Secrets {
             _ => block_of_column = None,
         }
         hide_user_information(&mut secrets, number, &characters);
+        let mut brackets = Brackets::default();
         let mut position = 0;
-        while let Some(key) = next_key(&characters, position) {
+        while let Some(key) = next_key(&characters, position, &mut brackets) {
             position = key.value_start;
             if is_secret_name(&key.name) {
                 let value = secret_value(&characters, &key);
                 hide(&mut secrets, number, value.range.start, value.range.end);
                 position = value.range.end.max(position);
                 if value.goes_on {
-                    block_of_column = Some(key.column);
+                    // Between brackets indentation means nothing; what is indented at all may still belong to it.
+                    block_of_column = Some(if key.is_in_flow { indentation } else { key.column });
                 }
             }
         }
@@ -72,8 +74,29 @@ struct FoundKey {
     is_in_flow: bool,
 }
 
+/// Counts brackets while a line is walked along, so that no part of it is looked at twice.
+#[derive(Default)]
+struct Brackets {
+    position: usize,
+    depth: usize,
+}
+
+impl Brackets {
+    fn is_open_at(&mut self, characters: &[char], position: usize) -> bool {
+        while self.position < position {
+            match characters[self.position] {
+                '{' | '[' => self.depth += 1,
+                '}' | ']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            self.position += 1;
+        }
+        self.depth > 0
+    }
+}
+
 /// The next `name:` or `"name":` at or after a position.
-fn next_key(characters: &[char], from: usize) -> Option<FoundKey> {
+fn next_key(characters: &[char], from: usize, brackets: &mut Brackets) -> Option<FoundKey> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let mut position = from;
     while position < characters.len() {
@@ -88,13 +111,11 @@ fn next_key(characters: &[char], from: usize) -> Option<FoundKey> {
         }
         if characters.get(end) == Some(&':') {
             let spaces = characters[end + 1..].iter().take_while(|c| c.is_whitespace()).count();
-            let opened = characters[..position].iter().filter(|c| matches!(c, '{' | '[')).count();
-            let closed = characters[..position].iter().filter(|c| matches!(c, '}' | ']')).count();
             return Some(FoundKey {
                 name: characters[position..position + length].iter().collect(),
                 column: position,
                 value_start: end + 1 + spaces,
-                is_in_flow: opened > closed,
+                is_in_flow: brackets.is_open_at(characters, position),
             });
         }
         position += length;
@@ -187,9 +208,11 @@ fn is_only_expressions(value: &[char]) -> bool {
     let text: String = value.iter().collect();
     let mut rest = text.as_str();
     while let Some(inner) = rest.strip_prefix("${env:").or_else(|| rest.strip_prefix("${file:")) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
         match inner.split_once('}') {
-            Some((_, after)) => rest = after,
-            None => return false,
+            // What could not be a name may be a secret in the wrong place.
+            Some((name, after)) if name.chars().all(is_name) => rest = after,
+            _ => return false,
         }
     }
     rest.is_empty() && !text.is_empty()

@@ -15,7 +15,9 @@ mod load;
 mod mask;
 mod report;
 mod resolve;
+mod resolved;
 mod scalar;
+mod schema;
 mod source;
 mod span;
 mod suggest;
@@ -27,3 +29,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use effective::Config;
 pub use expression::{Environment, ProcessEnvironment};
 pub use load::{Loaded, MAX_FILE_SIZE, load, parse};
+pub use resolved::resolved_yaml;
+pub use schema::schema;
+
+#[cfg(test)]
+mod tests;

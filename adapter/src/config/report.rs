@@ -63,6 +63,13 @@ impl Report {
         }
     }
 
+    /// Counts an error that would not be kept, and says so: then nobody need work out its words.
+    pub(crate) fn is_only_counting(&mut self) -> bool {
+        let is_only_counting = self.is_full() && self.has_errors;
+        self.left_out += usize::from(is_only_counting);
+        is_only_counting
+    }
+
     /// All of it, in the order of the file.
     pub(super) fn render(mut self, source: &Source) -> Diagnostics {
         self.findings.sort_by_key(|finding| (finding.span.line, finding.span.column, finding.severity));

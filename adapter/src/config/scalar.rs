@@ -37,7 +37,7 @@ pub(super) fn read_text(scalar: &Scalar) -> Result<&str, Problem> {
 }
 
 /// What YAML 1.1 or 1.2 makes of a text without quotes, if not a text.
-fn other_type(text: &str) -> Option<&'static str> {
+pub(super) fn other_type(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let digits = lower.trim_start_matches(['+', '-']);
     let is_based = ["0x", "0o", "0b"].iter().any(|prefix| {
@@ -71,7 +71,11 @@ pub(super) fn read_boolean(scalar: &Scalar) -> Result<bool, Problem> {
             ));
         }
     };
-    let reason = if scalar.is_quoted { "in quotes it is a text" } else { "YAML readers do not agree on this word" };
+    let reason = match word.as_str() {
+        _ if scalar.is_quoted => "in quotes it is a text",
+        "0" | "1" => "that is a number",
+        _ => "YAML readers do not agree on this word",
+    };
     Err(Problem::new(
         format!("`true` or `false` is due here, not {{}}: {reason}"),
         format!("write `{meant}`, without quotes"),
@@ -174,7 +178,9 @@ pub(super) fn read_choice(
     if let Some(option) = options.iter().copied().find(is_same) {
         return Ok(option);
     }
-    let all = any_of(options.iter().map(|option| if other_type(option).is_some() { "\"5\"" } else { *option }));
+    let quote = |option: &&str| if other_type(option).is_some() { format!("\"{option}\"") } else { format!("`{option}`") };
+    let all: Vec<String> = options.iter().map(quote).collect();
+    let all = any_of(all.iter().map(String::as_str));
     if planned.iter().any(|option| option.eq_ignore_ascii_case(&scalar.text)) {
         return Err(Problem::new("{} is planned, but not yet built", format!("write {all}")));
     }

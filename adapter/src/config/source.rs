@@ -14,6 +14,8 @@ use super::{
 
 /// The widest line that an excerpt shows, in characters.
 const MAX_WIDTH: usize = 120;
+/// How many characters around a place are looked at to show it.
+const MAX_SURROUNDINGS: usize = 400;
 /// The longest text that a message quotes, in characters.
 const MAX_QUOTE: usize = 60;
 
@@ -42,6 +44,13 @@ impl Source {
     /// A line, from 1; empty past the end.
     pub(super) fn line(&self, line: usize) -> &str {
         line.checked_sub(1).and_then(|index| self.lines.get(index)).map_or("", String::as_str)
+    }
+
+    /// What follows a place on its line, as far as a mistake there can be seen; empty on a line of monstrous length.
+    pub(crate) fn after(&self, line: usize, column: usize) -> String {
+        const MAX_LENGTH: usize = 4000;
+        let line = self.line(line);
+        if line.len() > MAX_LENGTH { String::new() } else { line.chars().skip(column.saturating_sub(1)).collect() }
     }
 
     /// How many lines there are.
@@ -107,12 +116,15 @@ impl Source {
     /// The line with secrets as `***` and cut to a screen's width, and where the marked characters stand in it.
     fn excerpt(&self, line: usize, column: usize, length: usize) -> (String, usize, usize) {
         const MASK: &str = "***";
-        let no_secrets = Vec::new();
-        let secrets = self.secrets.get(&line).unwrap_or(&no_secrets);
-        let mut shown: Vec<char> = Vec::new();
+        // Of a very long line only the surroundings are worth the time.
+        let first = column.saturating_sub(MAX_SURROUNDINGS).max(1);
+        let last = column.saturating_add(length.min(MAX_WIDTH)).saturating_add(MAX_SURROUNDINGS);
+        let secrets = self.secrets_between(line, first, last);
+        let mut shown: Vec<char> = if first > 1 { vec!['…'] } else { Vec::new() };
         let (mut caret_start, mut caret_end) = (None, None);
         let mut is_masking = false;
-        for (position, character) in (1..).zip(self.line(line).chars()) {
+        let characters = self.line(line).chars().enumerate().skip(first - 1).take(last - first);
+        for (position, character) in characters.map(|(index, character)| (index + 1, character)) {
             let is_secret = secrets.iter().any(|range| range.contains(&position));
             let start_of_character = if is_secret && is_masking { shown.len() - MASK.len() } else { shown.len() };
             match (is_secret, is_masking) {
@@ -129,6 +141,11 @@ impl Source {
         let start = caret_start.unwrap_or(shown.len());
         let end = caret_end.unwrap_or(start + 1).max(start + 1);
         cut(&shown, start, end)
+    }
+
+    fn secrets_between(&self, line: usize, first: usize, last: usize) -> Vec<Range<usize>> {
+        let all = self.secrets.get(&line).map_or(&[][..], Vec::as_slice);
+        all.iter().filter(|range| range.start < last && first < range.end).cloned().collect()
     }
 }
 

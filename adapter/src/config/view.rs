@@ -171,7 +171,7 @@ pub(super) fn default_scalar(key: &Key) -> Option<Scalar> {
 
 fn as_text(node: &Node) -> Option<Text<'_>> {
     match &node.kind {
-        Kind::Scalar(scalar) if scalar::read_text(scalar).is_ok() => {
+        Kind::Scalar(scalar) if !scalar.is_null() && scalar::read_text(scalar).is_ok() => {
             Some(Text { value: &scalar.text, span: node.span, scalar })
         }
         _ => None,

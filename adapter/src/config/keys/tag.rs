@@ -10,7 +10,7 @@ pub(super) static TAG: Section = Section { groups: &[TAG_KEYS, SUBSCRIPTION_KEY,
 
 const TAG_KEYS: &[Key] = &[
     key("name", TEXT, "Unique; `/` makes levels for `{tag[0]}` and `tag_names` globs.").required("write `name: …`"),
-    key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, …")
+    key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=.")
         .required("write `node: 'nsu=<namespace uri>;s=<identifier>'`"),
     key("unit", TEXT, "The engineering unit, for people."),
     key("description", TEXT, "What it is, for people."),

@@ -1,6 +1,9 @@
 //! `broker:` or `brokers:`
 
-use super::{context::Context, url::ServerUrl};
+use super::{
+    context::Context,
+    url::{ServerUrl, UrlError},
+};
 use crate::config::{
     effective::{BrokerAuth, BrokerConfig, TlsConfig},
     span::Span,
@@ -9,6 +12,9 @@ use crate::config::{
 
 /// The name of a broker that the mapping does not name.
 const DEFAULT_NAME: &str = "broker";
+
+/// URLs go into logs and messages.
+pub(super) const NO_PASSWORD_IN_URL: &str = "a user name or password must not stand in a URL, which is shown in many places";
 
 /// The one broker.
 pub(super) fn broker(root: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
@@ -110,6 +116,10 @@ fn parse<'a>(text: Text<'a>, context: &mut Context<'_>) -> Option<ServerUrl<'a>>
             }
             _ => "it must start with `mqtt://` or `mqtts://`".to_owned(),
         },
+        Err(UrlError::UserInformation) => {
+            context.report.error(text.span, NO_PASSWORD_IN_URL).help(HELP);
+            return None;
+        }
         Err(error) => error.to_string(),
     };
     context.reject(text, "broker URL", problem, HELP);

@@ -8,6 +8,9 @@ use crate::config::{
     view::{Text, View},
 };
 
+/// How many globs all groups may have together: each costs memory, and time for every tag.
+const MAX_GLOBS: usize = 10_000;
+
 /// All groups, in the order of the file.
 pub(super) struct Groups<'a> {
     list: Vec<Group<'a>>,
@@ -24,8 +27,15 @@ struct Group<'a> {
 impl<'a> Groups<'a> {
     /// Reads the mappings with `tag_names`, and checks that each mapping has one of the two keys.
     pub(super) fn read(root: &View<'a>, context: &mut Context<'_>) -> Self {
-        let mut list = Vec::new();
+        let mut list: Vec<Group<'a>> = Vec::new();
+        let mut globs = 0;
         for (span, view) in root.list("northbound_mappings") {
+            globs += view.texts("tag_names").len();
+            if globs > MAX_GLOBS {
+                let message = format!("the groups of this file have more than {MAX_GLOBS} globs");
+                context.report.error(span, message).help("use `**` and `{a,b}`, or `defaults`");
+                break;
+            }
             match (view.has("tag_name"), view.entry("tag_names")) {
                 (true, None) => {}
                 (true, Some(both)) => context

@@ -1,6 +1,10 @@
 //! `opcua:`
 
-use super::{context::Context, url::ServerUrl};
+use super::{
+    broker::NO_PASSWORD_IN_URL,
+    context::Context,
+    url::{ServerUrl, UrlError},
+};
 use crate::config::{
     effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig},
     view::{Text, View},
@@ -32,6 +36,11 @@ fn endpoint(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {
         Ok(url) if url.scheme == "opc.tcp" => url,
         Ok(_) => {
             context.reject(text, "OPC UA endpoint", "it must start with `opc.tcp://`", HELP);
+            return None;
+        }
+        Err(UrlError::UserInformation) => {
+            let help = "write `auth: { basic: { username: …, password: \"${env:PLC_PASSWORD}\" } }` under `opcua`";
+            context.report.error(text.span, NO_PASSWORD_IN_URL).help(help);
             return None;
         }
         Err(error) => {

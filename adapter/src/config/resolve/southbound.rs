@@ -66,8 +66,11 @@ fn json_path(text: Text<'_>, context: &mut Context<'_>) -> Option<Arc<JsonPath>>
     }
     match JsonPath::parse(text.value) {
         Ok(path) => Some(Arc::new(path)),
-        Err(error) => {
-            context.reject(text, "JSONPath", error, HELP);
+        Err(_) => {
+            // The parser's own words, "at position 0, parser error", help nobody.
+            let starts_well = text.value.starts_with('$');
+            let reason = if starts_well { "it cannot be read" } else { "it must start with `$`, which is the payload" };
+            context.reject(text, "JSONPath", reason, HELP);
             None
         }
     }

@@ -25,6 +25,9 @@ pub(crate) struct Mistake {
 /// Looks for the mistake that made the parser stop at `place` with the words `complaint`.
 pub(crate) fn explain(source: &Source, place: (usize, usize), complaint: &str) -> Mistake {
     let last = place.0.min(source.line_count().max(1));
+    // What was still open at the end of the file may have been opened anywhere.
+    let is_at_end = place.0 > source.line_count();
+    let place = if is_at_end { (last, source.line(last).chars().count().max(1)) } else { place };
     if let Some(mistake) = tab(source, last) {
         return mistake;
     }
@@ -38,7 +41,7 @@ pub(crate) fn explain(source: &Source, place: (usize, usize), complaint: &str) -
             return mistake;
         }
         looked_at += 1;
-        if looked_at > LINES_ABOVE {
+        if looked_at > LINES_ABOVE && !is_at_end {
             break;
         }
     }
@@ -46,8 +49,17 @@ pub(crate) fn explain(source: &Source, place: (usize, usize), complaint: &str) -
 }
 
 fn look_at(source: &Source, number: usize, line: &Line, is_the_place: bool, complaint: &str) -> Option<Mistake> {
+    // Looking at a line takes time that grows with the square of its length.
+    const MAX_LENGTH: usize = 2000;
+    if line.characters.len() > MAX_LENGTH {
+        return None;
+    }
     let finder = Finder { source, number, line };
-    let values = line.values();
+    let mut values = line.values();
+    if is_the_place && complaint.contains("flow") {
+        // The bracket that was opened may stand on a line above.
+        values.iter_mut().for_each(|value| value.is_in_flow = true);
+    }
     values
         .iter()
         .find_map(|value| finder.braces(*value).or_else(|| finder.text_after_quote(*value)))
@@ -57,7 +69,10 @@ fn look_at(source: &Source, number: usize, line: &Line, is_the_place: bool, comp
             is_about_colon.then(|| values.iter().find_map(|value| finder.second_colon(*value))).flatten()
         })
         .or_else(|| finder.colon_without_space())
+        .or_else(|| finder.comment_in_brackets(&values))
         .or_else(|| values.iter().find_map(|value| finder.unclosed_quote(*value)))
+        .or_else(|| if is_the_place { None } else { finder.unclosed_bracket() })
+        .or_else(|| if is_the_place { None } else { finder.no_colon(complaint) })
 }
 
 struct Finder<'a> {
@@ -151,6 +166,16 @@ impl Finder<'_> {
         })
     }
 
+    /// `{ topic_filter: #, tag_name: speed }`, where the comment takes the closing bracket along.
+    fn comment_in_brackets(&self, values: &[ValueStart]) -> Option<Mistake> {
+        let hash = self.line.comment_in_brackets()?;
+        let start = values.iter().rev().find(|value| value.is_in_flow && value.at <= hash).map_or(hash, |value| value.at);
+        let end = (hash..self.line.characters.len()).find(|&at| matches!(self.line.get(at), Some(',' | '}' | ']')))?;
+        let end = (start..end).rev().find(|&at| self.line.get(at) != Some(' ')).map_or(end, |at| at + 1);
+        let message = "` #` starts a comment in YAML, which hides the closing bracket";
+        Some(self.quote_it(start, end, message))
+    }
+
     /// A quote that does not end on its line; texts over several lines are rare enough in mappings.
     fn unclosed_quote(&self, value: ValueStart) -> Option<Mistake> {
         let quote = self.line.get(value.at).filter(|c| matches!(c, '"' | '\''))?;
@@ -164,6 +189,40 @@ impl Finder<'_> {
             message: format!("the text that starts with `{quote}` is never closed"),
             help: format!("put `{quote}` at its end"),
             repair: Some(Repair { line: self.number, insertions: vec![(end + 1, quote)], broken: Some(span) }),
+        })
+    }
+
+    /// `broker: { url: mqtt://edge`
+    fn unclosed_bracket(&self) -> Option<Mistake> {
+        let mut open = self.line.open_brackets()?;
+        let (at, bracket) = *open.last()?;
+        let end = self.line.value_end(0, false);
+        // A comma or a bracket at the end says that the mapping goes on below.
+        if matches!(self.line.get(end.checked_sub(1)?), Some('{' | '[' | ',')) {
+            return None;
+        }
+        let mut insertions = Vec::new();
+        while let Some((_, bracket)) = open.pop() {
+            insertions.push((end + 1, closing(bracket)));
+        }
+        Some(Mistake {
+            span: Span::on_line(self.number, at + 1, 1),
+            message: format!("this `{bracket}` is never closed"),
+            help: format!("put `{}` where it ends", closing(bracket)),
+            repair: Some(Repair { line: self.number, insertions, broken: None }),
+        })
+    }
+
+    /// A line that the parser took for the first half of the key below.
+    fn no_colon(&self, complaint: &str) -> Option<Mistake> {
+        let is_possible = complaint.contains("mapping values are not allowed") && !self.line.characters.contains(&':');
+        let start = self.line.indentation();
+        let end = self.line.value_end(start, false);
+        is_possible.then(|| Mistake {
+            span: Span::on_line(self.number, start + 1, end - start),
+            message: "this line is no `key: value`".to_owned(),
+            help: "write a colon and a space after the key".to_owned(),
+            repair: None,
         })
     }
 
@@ -188,6 +247,10 @@ impl Finder<'_> {
         if self.source.is_secret(span) || text.chars().count() > 100 {
             return "put the whole text in single quotes `'…'`, with each `'` in it written twice".to_owned();
         }
+        let is_node = self.line.text(0, span.column - 1).ends_with("node: ");
+        if is_node && text.starts_with('"') && text.contains("\".\"") && !text.contains('=') {
+            return format!("write the whole node id in single quotes: 'nsu=<namespace uri>;s={text}'");
+        }
         let inner = unwrapped(text);
         match inner.contains('\'') {
             true if !inner.contains(['"', '\\']) => format!("write \"{inner}\""),
@@ -198,10 +261,20 @@ impl Finder<'_> {
     }
 }
 
-/// `"ns=3;s="Machine"."Vibration""` was meant without the outer quotes, `"Machine"."Vibration"` with all of them.
+/// `"ns=3;s="Machine"."Vibration""` and `'it's'` were meant without the outer quotes, `"Machine"."Vibration"` with all.
 fn unwrapped(text: &str) -> &str {
-    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.filter(|inner| inner.starts_with(['n', 's', 'i', 'g', 'b']) && inner.contains('=')).unwrap_or(text)
+    for quote in ['"', '\''] {
+        let inner = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+        let is_node = |inner: &&str| inner.starts_with(['n', 's', 'i', 'g', 'b']) && inner.contains('=');
+        if let Some(inner) = inner.filter(|inner| is_node(inner) || inner.matches(quote).count() % 2 == 1) {
+            return inner;
+        }
+    }
+    text
+}
+
+fn closing(bracket: char) -> char {
+    if bracket == '{' { '}' } else { ']' }
 }
 
 fn tab(source: &Source, last: usize) -> Option<Mistake> {

@@ -50,7 +50,9 @@ impl Line {
         let mut depth = 0_usize;
         let mut expects_item = true;
         while let Some(character) = self.get(at) {
-            if expects_item && !matches!(character, ' ' | '{' | '[' | '}' | ']' | ',') {
+            if expects_item && self.is_key(at) {
+                expects_item = false;
+            } else if expects_item && !matches!(character, ' ' | '{' | '[' | '}' | ']' | ',') {
                 values.push(ValueStart { at, is_in_flow: depth > 0, has_key: false });
                 expects_item = false;
             }
@@ -84,6 +86,53 @@ impl Line {
             at += 1;
         }
         values
+    }
+
+    /// Whether `word: ` starts here.
+    fn is_key(&self, at: usize) -> bool {
+        let length = self.characters[at..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
+        length > 0 && self.get(at + length) == Some(':') && matches!(self.get(at + length + 1), Some(' ') | None)
+    }
+
+    /// ` #` between brackets that are not closed yet: where the `#` stands.
+    pub(super) fn comment_in_brackets(&self) -> Option<usize> {
+        let mut depth = 0_usize;
+        let mut at = 0;
+        while let Some(character) = self.get(at) {
+            match character {
+                '{' | '[' => depth += 1,
+                '}' | ']' => depth = depth.saturating_sub(1),
+                '"' | '\'' if at == 0 || matches!(self.get(at - 1), Some(' ' | '{' | '[' | ',')) => {
+                    at = self.closing_quote(at)?;
+                }
+                '#' if at > 0 && self.get(at - 1) == Some(' ') => {
+                    let is_hiding = self.characters[at..].iter().any(|c| matches!(c, '}' | ']'));
+                    return (depth > 0 && is_hiding).then_some(at);
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// The brackets that are opened on this line and not closed there, with their places; `None` if there is none.
+    pub(super) fn open_brackets(&self) -> Option<Vec<(usize, char)>> {
+        let mut open = Vec::new();
+        let mut at = 0;
+        while let Some(character) = self.get(at) {
+            match character {
+                '{' | '[' => open.push((at, character)),
+                '}' | ']' => drop(open.pop()),
+                '"' | '\'' if at == 0 || matches!(self.get(at - 1), Some(' ' | '{' | '[' | ',')) => {
+                    at = self.closing_quote(at)?;
+                }
+                '#' if at > 0 && self.get(at - 1) == Some(' ') => break,
+                _ => {}
+            }
+            at += 1;
+        }
+        (!open.is_empty()).then_some(open)
     }
 
     /// Where the value that starts at `from` was meant to end (from 0, exclusive), whatever stands in it.

@@ -1,0 +1,234 @@
+//! The effective mapping as YAML: long form, every default filled in, secrets masked.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Map, Value, json};
+use tagwise_model::{ScalerSpec, ThresholdSpec};
+
+use super::{
+    duration::show_duration,
+    effective::{
+        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, ModelConfig, ModelScope, NorthboundMapping, OpcUaAuth,
+        OpcUaConfig, QualityAction, SouthboundMapping, Tag, Training,
+    },
+    load::Loaded,
+    scalar,
+};
+use crate::domain::{Qos, TagId};
+
+/// Stands for a secret.
+const MASK: &str = "***";
+
+/// The mapping as it runs, in the mapping language. Read again, with the secrets put back, it gives the same `Config`.
+pub fn resolved_yaml(loaded: &Loaded) -> String {
+    let config = &loaded.config;
+    let mut root = Map::new();
+    root.insert("version".to_owned(), json!(1));
+    root.insert("adapter".to_owned(), adapter(config));
+    root.insert("opcua".to_owned(), opcua(&config.opcua));
+    root.insert("brokers".to_owned(), json!({ config.broker.name.as_str(): broker(&config.broker) }));
+    let models: Map<String, Value> = config.models.iter().map(|one| (one.name.clone(), model(one))).collect();
+    if !models.is_empty() {
+        root.insert("models".to_owned(), Value::Object(models));
+    }
+    root.insert("tags".to_owned(), config.tags.iter().map(tag).collect());
+    let north = config.northbound_mappings.iter().map(|one| northbound(one, config, &loaded.masked));
+    root.insert("northbound_mappings".to_owned(), north.collect());
+    let south = config.southbound_mappings.iter().map(|one| southbound(one, config));
+    root.insert("southbound_mappings".to_owned(), south.collect());
+    if let Some(http) = &config.http {
+        let token = http.token.as_ref().map(|_| json!(MASK));
+        root.insert("http".to_owned(), object([("listen", Some(json!(http.listen.to_string()))), ("token", token)]));
+    }
+    // Values of a JSON tree with text keys always have a YAML form.
+    quote_words(&serde_yaml::to_string(&Value::Object(root)).unwrap_or_default())
+}
+
+/// Makes the writer put quotes around a text that YAML 1.1 reads as something else (`on`), where it would leave them out
+/// by YAML 1.2. Goes away again afterwards.
+const FORCE_QUOTES: char = '\u{1}';
+
+/// Takes the marks of [`FORCE_QUOTES`] out.
+fn quote_words(yaml: &str) -> String {
+    yaml.replace("\"\\u0001", "\"").replace("\"\\x01", "\"")
+}
+
+fn adapter(config: &Config) -> Value {
+    let adapter = &config.adapter;
+    object([
+        ("id", Some(text(&adapter.id))),
+        ("state_dir", Some(path(&adapter.state_dir))),
+        ("status_topic", Some(text(adapter.status_topic.as_str()))),
+        ("drain_timeout", Some(time(adapter.drain_timeout))),
+    ])
+}
+
+fn opcua(opcua: &OpcUaConfig) -> Value {
+    let auth = match &opcua.auth {
+        OpcUaAuth::Anonymous => None,
+        OpcUaAuth::Basic { username, .. } => Some(json!({ "basic": { "username": text(username), "password": MASK } })),
+    };
+    let connection = &opcua.connection;
+    object([
+        ("uri", Some(text(&opcua.uri))),
+        ("override_uri", Some(json!(opcua.keeps_own_address))),
+        ("security", Some(json!({ "policy": "none", "message_security_mode": "none" }))),
+        ("auth", auth),
+        ("subscription", Some(json!({ "publishing_interval": time(opcua.publishing_interval) }))),
+        (
+            "connection_options",
+            Some(json!({
+                "session_timeout": time(connection.session_timeout),
+                "request_timeout": time(connection.request_timeout),
+                "keep_alive_interval": time(connection.keep_alive_interval),
+                "keep_alive_failures_allowed": connection.keep_alive_failures_allowed,
+                "retry": { "initial": time(connection.retry_initial), "max": time(connection.retry_max) },
+            })),
+        ),
+    ])
+}
+
+fn broker(broker: &BrokerConfig) -> Value {
+    let scheme = if broker.tls.is_some() { "mqtts" } else { "mqtt" };
+    let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
+    let auth = broker.auth.as_ref().map(|auth| json!({ "username": text(&auth.username), "password": MASK }));
+    let ca_file = broker.tls.as_ref().and_then(|tls| tls.ca_file.as_deref()).map(|file| json!({ "ca_file": path(file) }));
+    object([
+        ("url", Some(json!(format!("{scheme}://{host}:{}", broker.port)))),
+        ("protocol_version", Some(json!("5"))),
+        ("auth", auth),
+        ("tls", ca_file),
+    ])
+}
+
+fn model(model: &ModelConfig) -> Value {
+    let mut detector = Map::new();
+    detector.insert("kind".to_owned(), json!(model.spec.kind));
+    detector.extend(model.spec.params.iter().map(|(name, value)| (name.to_owned(), json!(value))));
+    let training = match &model.training {
+        Training::File(file) => json!({ "file": path(file) }),
+        Training::Samples(samples) => json!({ "samples": samples }),
+    };
+    let threshold = match model.spec.threshold {
+        ThresholdSpec::Contamination(share) => json!({ "contamination": share }),
+        ThresholdSpec::Quantile { quantile, factor } => json!({ "quantile": quantile, "factor": factor }),
+        ThresholdSpec::Fixed(score) => json!({ "fixed": score }),
+    };
+    let scaler = match model.spec.scaler {
+        ScalerSpec::None => "none",
+        ScalerSpec::Standard => "standard",
+    };
+    let per = match model.per {
+        ModelScope::Tag => "tag",
+        ModelScope::Model => "model",
+    };
+    json!({
+        "detector": detector,
+        "per": per,
+        "features": [{ "kind": "value" }],
+        "scaler": scaler,
+        "training": training,
+        "threshold": threshold,
+    })
+}
+
+fn tag(tag: &Tag) -> Value {
+    object([
+        ("name", Some(text(tag.name.as_str()))),
+        ("node", Some(text(&tag.node.to_string()))),
+        ("unit", tag.unit.as_deref().map(text)),
+        ("description", tag.description.as_deref().map(text)),
+        (
+            "subscription",
+            Some(json!({ "sampling_interval": time(tag.sampling_interval), "server_queue_size": tag.queue_size })),
+        ),
+    ])
+}
+
+fn northbound(mapping: &NorthboundMapping, config: &Config, masked: &[String]) -> Value {
+    let properties: Map<String, Value> = mapping
+        .mqtt_user_properties
+        .iter()
+        .map(|(name, value)| (name.clone(), if masked.contains(value) { json!(MASK) } else { text(value) }))
+        .collect();
+    let action = |action| match action {
+        QualityAction::Publish => "publish",
+        QualityAction::Drop => "drop",
+    };
+    let anomaly_user_properties = match mapping.anomaly_user_properties {
+        AnomalyUserProperties::Never => "never",
+        AnomalyUserProperties::OnAnomaly => "on_anomaly",
+        AnomalyUserProperties::Always => "always",
+    };
+    let qos = match mapping.qos {
+        Qos::AtMostOnce => 0,
+        Qos::AtLeastOnce => 1,
+    };
+    object([
+        ("tag_name", Some(tag_name(mapping.tag, config))),
+        ("topic", Some(text(mapping.topic.as_str()))),
+        ("max_qos", Some(json!(qos))),
+        ("broker", Some(json!(config.broker.name))),
+        ("model", mapping.model.and_then(|model| config.models.get(model)).map(|model| json!(model.name))),
+        ("include_timestamp", Some(json!(mapping.include.timestamp))),
+        ("include_tag_names", Some(json!(mapping.include.tag_name))),
+        ("include_metadata", Some(json!(mapping.include.metadata))),
+        ("include_sequence", Some(json!(mapping.include.sequence))),
+        ("mqtt_user_properties", (!properties.is_empty()).then_some(Value::Object(properties))),
+        ("message_expiry_interval", mapping.message_expiry_interval.map(time)),
+        ("retain", Some(json!(mapping.retain))),
+        (
+            "quality",
+            Some(json!({ "bad": action(mapping.quality.bad), "uncertain": action(mapping.quality.uncertain) })),
+        ),
+        ("anomaly_user_properties", Some(json!(anomaly_user_properties))),
+        ("alarm", mapping.alarm.as_ref().map(|one| alarm(one, config))),
+    ])
+}
+
+fn alarm(alarm: &AlarmConfig, config: &Config) -> Value {
+    object([
+        ("topic", Some(text(alarm.topic.as_str()))),
+        ("raise_after", Some(json!(alarm.raise_after))),
+        ("clear_after", Some(json!(alarm.clear_after))),
+        ("severity", Some(json!(alarm.severity.as_str()))),
+        ("write_tag", alarm.write_tag.map(|tag| tag_name(tag, config))),
+    ])
+}
+
+fn southbound(mapping: &SouthboundMapping, config: &Config) -> Value {
+    let range = object([("min", mapping.range.min.map(|min| json!(min))), ("max", mapping.range.max.map(|max| json!(max)))]);
+    object([
+        ("topic_filter", mapping.topic_filter.as_ref().map(|filter| text(filter.as_str()))),
+        ("tag_name", Some(tag_name(mapping.tag, config))),
+        ("value", mapping.value.as_ref().map(|value| text(&value.to_string()))),
+        ("range", Some(range)),
+        ("max_age", mapping.max_age.map(time)),
+        ("accept_retained", Some(json!(mapping.accepts_retained))),
+    ])
+}
+
+fn tag_name(tag: TagId, config: &Config) -> Value {
+    config.tags.get(tag.index()).map_or(Value::Null, |tag| text(tag.name.as_str()))
+}
+
+/// Only the keys that have a value.
+fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
+    Value::Object(entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+}
+
+/// A text in which `${` is no expression any more.
+fn text(text: &str) -> Value {
+    if scalar::other_type(text).is_some() {
+        return json!(format!("{FORCE_QUOTES}{text}"));
+    }
+    json!(text.replace("${", "$${"))
+}
+
+fn path(path: &Path) -> Value {
+    text(&path.display().to_string())
+}
+
+fn time(duration: Duration) -> Value {
+    json!(show_duration(duration))
+}

@@ -1,0 +1,80 @@
+//! A mapping's own key, then the first `tag_names` group that matches, then `defaults`, then built in.
+
+use std::time::Duration;
+
+use super::cases::load;
+use crate::config::Config;
+
+const MAPPING: &str = r#"
+defaults:
+  tag: { subscription: { sampling_interval: 100ms } }
+  northbound_mapping: { topic: "default/{tag}", include_metadata: true, quality: { bad: drop } }
+tags:
+  - { name: press/speed, node: i=1, topic: "own/{adapter}/{tag[-1]}" }
+  - { name: press/force, node: i=2 }
+  - { name: oven/heat, node: i=3, include_metadata: false, subscription: { server_queue_size: 7 } }
+  - { name: oven/door, node: i=4, subscription: { sampling_interval: 0ms } }
+  - { name: fan, node: i=5 }
+northbound_mappings:
+  - { tag_names: "press/*", topic: "group/{tag[0]}/{tag[1]}", retain: true, quality: { uncertain: drop } }
+  - { tag_names: [ "**/heat", "**/force" ], message_expiry_interval: 1h, max_qos: 0 }
+  - { tag_name: oven/door, topic: door, include_metadata: false }
+  - { tag_name: oven/door, topic: door2 }
+southbound_mappings:
+  - { tag_name: fan, topic_filter: "{adapter}/{tag}/set" }
+"#;
+
+fn config() -> Config {
+    load(MAPPING).unwrap().config
+}
+
+/// Topic, `include_metadata`, `retain` and whether messages expire, by mapping.
+fn mappings(config: &Config, tag: &str) -> Vec<(String, bool, bool, bool)> {
+    let of_tag = config.northbound_mappings.iter().filter(|one| config.tags[one.tag.index()].name.as_str() == tag);
+    of_tag
+        .map(|one| (one.topic.to_string(), one.include.metadata, one.retain, one.message_expiry_interval.is_some()))
+        .collect()
+}
+
+#[test]
+fn the_nearest_layer_decides() {
+    let config = config();
+    let own = |topic: &str| (topic.to_owned(), true, true, false);
+    assert_eq!(mappings(&config, "press/speed"), [own("own/line1/speed")]);
+    assert_eq!(mappings(&config, "press/force"), [own("group/press/force")]);
+    assert_eq!(mappings(&config, "oven/heat"), [("default/oven/heat".to_owned(), false, false, true)]);
+    let door = [("door".to_owned(), false, false, false), ("door2".to_owned(), true, false, false)];
+    assert_eq!(mappings(&config, "oven/door"), door);
+    assert_eq!(mappings(&config, "fan"), []);
+}
+
+#[test]
+fn sections_are_laid_over_each_other_key_by_key() {
+    let config = config();
+    let quality = config.northbound_mappings[0].quality;
+    assert_eq!(format!("{quality:?}"), "QualityPolicy { bad: Drop, uncertain: Drop }");
+    let sampling: Vec<(Duration, u32)> = config.tags.iter().map(|tag| (tag.sampling_interval, tag.queue_size)).collect();
+    let ms = Duration::from_millis;
+    assert_eq!(sampling, [(ms(100), 10), (ms(100), 10), (ms(100), 7), (ms(0), 100), (ms(100), 10)]);
+}
+
+#[test]
+fn placeholders_stand_in_topic_filters_too() {
+    assert_eq!(config().southbound_mappings[0].topic_filter.as_ref().unwrap().as_str(), "line1/fan/set");
+}
+
+#[test]
+fn lines_of_tags_and_mappings_are_kept() {
+    let config = config();
+    assert_eq!(config.tags[0].line, 6);
+    assert_eq!(config.northbound_mappings.iter().map(|one| one.line).collect::<Vec<_>>(), [6, 12, 8, 14, 15]);
+    assert_eq!(config.southbound_mappings[0].line, 17);
+}
+
+#[test]
+fn user_properties_keep_their_order() {
+    let properties = "{ site: plant1, b: \"2\", a: x }";
+    let loaded = load(&format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {properties} }} ]\n")).unwrap();
+    let names: Vec<_> = loaded.config.northbound_mappings[0].mqtt_user_properties.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["site", "b", "a"]);
+}

@@ -1,0 +1,190 @@
+//! The mappings that are shipped, the schema, and the effective mapping as YAML.
+
+use std::{fs, path::{Path, PathBuf}};
+
+use tagwise_model::Registry;
+
+use super::defaults::all_keys;
+use crate::config::{Loaded, load, parse, resolved_yaml, schema};
+
+const ENVIRONMENT: [(&str, &str); 6] = [
+    ("PLC_PASSWORD", "plc"),
+    ("CLOUD_HOST", "cloud.example"),
+    ("CLOUD_USER", "user"),
+    ("CLOUD_PASSWORD", "cloud"),
+    ("TAGWISE_TOKEN", "token"),
+    ("NAME", "x"),
+];
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../mappings")
+}
+
+/// All shipped mappings, copied to where the files stand that they name.
+fn shipped() -> (tempfile::TempDir, Vec<PathBuf>) {
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("secrets")).unwrap();
+    fs::write(copy.path().join("secrets/cloud"), "cloud\n").unwrap();
+    fs::write(copy.path().join("secrets/ca.pem"), "").unwrap();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let target = copy.path().join(path.file_name().unwrap());
+            fs::copy(&path, &target).unwrap();
+            files.push(target);
+        }
+    }
+    assert!(files.len() >= 3);
+    (copy, files)
+}
+
+fn load_good(path: &Path) -> Loaded {
+    load(path, &ENVIRONMENT, &Registry::builtin()).unwrap_or_else(|said| panic!("{said}"))
+}
+
+fn as_json(yaml: &str) -> serde_json::Value {
+    serde_yaml::from_str(yaml).unwrap()
+}
+
+#[test]
+fn every_shipped_mapping_loads() {
+    let (_copy, files) = shipped();
+    for file in files {
+        let loaded = load_good(&file);
+        assert!(loaded.config.tags.len() >= 3, "{}", file.display());
+    }
+}
+
+#[test]
+fn the_demo_loads_without_a_word() {
+    let loaded = load_good(&directory().join("demo.yaml"));
+    assert_eq!(loaded.warnings.list, []);
+    let alarm = loaded.config.northbound_mappings[0].alarm.as_ref().unwrap();
+    assert_eq!(loaded.config.tags[alarm.write_tag.unwrap().index()].name.as_str(), "vib_alarm");
+}
+
+#[test]
+fn the_shipped_schema_is_the_one_of_the_code() {
+    let path = directory().join("tagwise.schema.json");
+    let expected = format!("{:#}\n", schema());
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    assert!(fs::read_to_string(path).unwrap() == expected, "run UPDATE_EXPECTED=1 cargo test -p tagwise config");
+}
+
+#[test]
+fn the_schema_accepts_every_shipped_mapping() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let (_copy, files) = shipped();
+    for file in files {
+        let mapping = as_json(&fs::read_to_string(&file).unwrap());
+        let errors: Vec<String> = validator.iter_errors(&mapping).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", file.display());
+        let resolved = as_json(&resolved_yaml(&load_good(&file)));
+        assert!(validator.is_valid(&resolved), "{resolved:#}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_checks_refuse() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let good = r#"{ version: 1, opcua: { uri: "opc.tcp://a", security: { policy: NONE } }, broker: { url: "mqtt://a" }, tags: [ { name: a, node: "i=1", topic: a } ] }"#;
+    assert!(validator.is_valid(&as_json(good)));
+    for (from, to) in [
+        ("version: 1", "version: 2"),
+        ("topic: a", "topci: a"),
+        ("policy: NONE", "policy: basic256sha256"),
+        ("topic: a", "topic: a, max_qos: 3"),
+        ("topic: a", "topic: a, message_expiry_interval: 10"),
+        ("node: \"i=1\",", ""),
+        ("broker: { url: \"mqtt://a\" },", ""),
+    ] {
+        assert!(!validator.is_valid(&as_json(&good.replace(from, to))), "{to}");
+    }
+}
+
+/// What stands in the reference, commented keys included, without its comments.
+fn reference_words() -> Vec<String> {
+    let text = fs::read_to_string(directory().join("reference.yaml")).unwrap();
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_reference_has_every_key_of_the_language() {
+    let words = reference_words();
+    let reference = as_json(&fs::read_to_string(directory().join("reference.yaml")).unwrap());
+    for (path, key) in all_keys() {
+        assert!(words.iter().any(|word| word == key.name), "{path} is not in the reference");
+        let exceptions = ["broker", "file", "duration", "contamination", "fixed"];
+        let is_shared = path.starts_with("defaults.") || path.starts_with("broker.") || (path.starts_with("tags.") && !path.starts_with("tags.subscription"));
+        if key.is_built() && !exceptions.contains(&key.name) && !is_shared {
+            assert!(find(&reference, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is only a comment");
+        }
+    }
+    for name in Registry::builtin().names() {
+        assert!(words.iter().any(|word| word == name), "{name}");
+    }
+}
+
+#[test]
+fn the_reference_shows_the_defaults_of_the_tables() {
+    let reference = as_json(&fs::read_to_string(directory().join("reference.yaml")).unwrap());
+    for (path, key) in all_keys() {
+        let Some(default) = key.default else { continue };
+        let is_an_example = path.starts_with("tags.") || path.starts_with("defaults.") || path.starts_with("broker.") || path.contains("models.training");
+        if is_an_example {
+            continue;
+        }
+        if let Some(found) = find(&reference, &path.split('.').collect::<Vec<_>>()) {
+            let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            assert_eq!(found, default.trim_matches('"'), "{path}");
+        }
+    }
+}
+
+/// Steps into lists and named entries by themselves.
+fn find<'a>(value: &'a serde_json::Value, path: &[&str]) -> Option<&'a serde_json::Value> {
+    let Some((first, rest)) = path.split_first() else { return Some(value) };
+    match value {
+        serde_json::Value::Array(items) => items.iter().find_map(|item| find(item, path)),
+        serde_json::Value::Object(entries) => match entries.get(*first) {
+            Some(inner) => find(inner, rest),
+            None => entries.values().filter(|inner| inner.is_object()).find_map(|inner| inner.get(*first).and_then(|inner| find(inner, rest))),
+        },
+        _ => None,
+    }
+}
+
+/// The configuration without the lines, which differ between two files.
+fn without_lines(loaded: &Loaded) -> String {
+    let shown = format!("{:#?}", loaded.config);
+    shown.lines().filter(|line| !line.trim_start().starts_with("line: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn check_round_trip(loaded: &Loaded) {
+    let yaml = resolved_yaml(loaded);
+    let again = parse(&yaml, Path::new("/other/place.yaml"), &[("A", "")], &Registry::builtin())
+        .unwrap_or_else(|said| panic!("{yaml}\n{said}"));
+    assert_eq!(without_lines(&again), without_lines(loaded));
+    assert_eq!(resolved_yaml(&again), yaml);
+}
+
+#[test]
+fn the_effective_mapping_gives_the_same_configuration_again() {
+    let (_copy, files) = shipped();
+    for file in files {
+        check_round_trip(&load_good(&file));
+    }
+}
+
+#[test]
+fn texts_that_yaml_could_misread_survive() {
+    for text in ["on", "12", "0x1F", "1e3", "null", "~", "a: b", "a #b", "#a", "$${env:A}", "it's", "\\\"q\\\"", " a ", "{tag}", "*", "010", "1_000", ".inf", "2024-01-01", "y"] {
+        let yaml = format!("version: 1\nadapter: {{ id: a, state_dir: /x }}\nopcua: {{ uri: opc.tcp://plc, security: {{ policy: none }} }}\nbroker: {{ url: mqtt://edge }}\ntags: [ {{ name: \"{text}\", node: \"nsu=urn:x;s={text}\", topic: a, unit: \"{text}\", mqtt_user_properties: {{ \"{text}\": \"{text}\" }} }} ]\n");
+        let loaded = parse(&yaml, Path::new("/a/b.yaml"), &[("A", "")], &Registry::builtin()).unwrap_or_else(|said| panic!("{said}"));
+        check_round_trip(&loaded);
+    }
+}
