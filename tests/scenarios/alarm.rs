@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tagwise_tests::{Adapter, Mapping, Mosquitto, MqttProbe, PATIENCE, UaServer, peer_or_skip, wait_until};
 
-use crate::support::write_column;
+use crate::support::{healthy, write_column};
 
 const ALARM_TOPIC: &str = "machine/vib/alarm";
 
@@ -33,13 +33,13 @@ async fn an_alarm_is_raised_reaches_the_plc_and_is_cleared() -> Result<()> {
     let probe = MqttProbe::connect(broker.access()).await?;
     let training = tempfile::tempdir()?;
     let file = training.path().join("normal.csv");
-    write_column(&file, "value", (0..400).map(|number| 10.0 + f64::from(number % 20) * 0.05))?;
+    write_column(&file, "value", healthy(400, 10.5, 0.3))?;
     server.write("Types.Boolean", &json!(false)).await?;
     server.write("Types.Double", &json!(10.5)).await?;
 
     let mapping = Mapping::between(&server.url(), &broker.url())?.with(&format!(
         "models:
-  vibration: {{ detector: {{ kind: isolation_forest, seed: 7 }}, training: {{ file: '{}' }}, threshold: {{ contamination: 0.01 }} }}
+  vibration: {{ detector: {{ kind: isolation_forest, seed: 7 }}, training: {{ file: '{}' }}, threshold: {{ contamination: 0.05 }} }}
 tags:
   - {{ name: vibration, node: '{}' }}
   - {{ name: vib_alarm, node: '{}' }}

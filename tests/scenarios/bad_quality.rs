@@ -15,7 +15,7 @@ async fn a_failed_sensor_shows_in_metadata_and_is_not_scored() -> Result<()> {
     let node = UaServer::node("Counter1");
     let mapping = Mapping::between(&server.url(), &broker.url())?.with(&format!(
         "models:
-  steady: {{ detector: {{ kind: ewma_z }}, training: {{ samples: 5 }} }}
+  steady: {{ detector: {{ kind: ewma_z }}, training: {{ samples: 10 }} }}
 tags:
   - {{ name: sensor, node: '{node}', topic: all, model: steady, include_metadata: true }}
 northbound_mappings:

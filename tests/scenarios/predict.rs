@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwise_tests::{Adapter, Mapping, Mosquitto, UaServer, peer_or_skip};
 use tempfile::TempDir;
 
-use crate::support::write_column;
+use crate::support::{healthy, write_column};
 
 async fn start(
     mosquitto: std::path::PathBuf,
@@ -16,7 +16,7 @@ async fn start(
     let server = UaServer::start(python).await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("normal.csv");
-    write_column(&file, "vibration", (0..500).map(|number| 2.0 + f64::from(number % 50) * 0.05))?;
+    write_column(&file, "vibration", healthy(500, 3.0, 0.8))?;
     let mut mapping = Mapping::between(&server.url(), &broker.url())?.with(&format!(
         "models:
   vibration: {{ detector: {{ kind: isolation_forest, seed: 7 }}, training: {{ file: '{}' }} }}

@@ -12,3 +12,14 @@ pub(crate) fn write_column(file: &Path, name: &str, values: impl IntoIterator<It
     }
     Ok(fs::write(file, text)?)
 }
+
+/// Values of a healthy machine: bell-shaped about `mean`, within 1.5 times `spread` of it, the same ones each time.
+///
+/// No two are alike, so that both ends of the range are rare and beyond them is anomalous to an isolation forest.
+pub(crate) fn healthy(count: u32, mean: f64, spread: f64) -> impl Iterator<Item = f64> {
+    let fraction = |number: u32, step: f64| (f64::from(number) * step).fract();
+    (0..count).map(move |number| {
+        let bell = [0.618_034, 0.414_214, 0.732_051].map(|step| fraction(number, step)).iter().sum::<f64>() - 1.5;
+        mean + spread * bell
+    })
+}

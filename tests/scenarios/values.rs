@@ -17,7 +17,7 @@ async fn a_value_arrives_with_all_that_the_mapping_includes_in_the_promised_orde
     let probe = MqttProbe::connect(broker.access()).await?;
     let mapping = Mapping::between(&server.url(), &broker.url())?.with(&format!(
         "models:
-  steady: {{ detector: {{ kind: ewma_z }}, training: {{ samples: 5 }} }}
+  steady: {{ detector: {{ kind: ewma_z }}, training: {{ samples: 10 }} }}
 tags:
   - {{ name: line1/counter, node: '{}' }}
 northbound_mappings:

@@ -144,7 +144,8 @@ fn predict(state: &HttpState, name: &str, which: &Which, body: &[u8]) -> Result<
     if body.is_list { Ok(Value::Array(answers.collect())) } else { Ok(answers.next().unwrap_or(Value::Null)) }
 }
 
-/// The Flask server's keys first, in its order; ours after them.
+/// The Flask server's keys first, in its order; ours after them. The value stands under the caller's own name for it,
+/// else under the model's, as that server's does.
 fn describe(instance: &Instance, echo: Option<&str>, row: &[f64], prediction: &Prediction) -> Value {
     let one_or_list = |cells: &[f64]| match cells {
         [cell] => json!(cell),
@@ -153,7 +154,7 @@ fn describe(instance: &Instance, echo: Option<&str>, row: &[f64], prediction: &P
     let assessment = prediction.assessment;
     let status = if assessment.label == Label::Anomaly { "Anomaly" } else { "Normal" };
     let mut answer = Map::new();
-    answer.insert(echo.unwrap_or("value").to_owned(), one_or_list(row));
+    answer.insert(echo.unwrap_or(instance.model()).to_owned(), one_or_list(row));
     answer.insert("prediction".to_owned(), json!(assessment.label.as_u8()));
     answer.insert("status".to_owned(), json!(status));
     answer.insert("anomaly_score".to_owned(), json!(assessment.score));

@@ -35,7 +35,7 @@ pub enum BodyError {
 pub struct PredictBody {
     /// The rows to score, in order.
     pub rows: Vec<Vec<f64>>,
-    /// The name under which a single value came, and goes back.
+    /// The caller's own name for a single value, under which it goes back.
     pub echo: Option<String>,
     /// Whether the caller sent a list and gets one.
     pub is_list: bool,
@@ -71,7 +71,11 @@ pub fn rows_of(key: &str, values: &Value) -> Result<Vec<Vec<f64>>, BodyError> {
 }
 
 fn list(key: &str, values: &Value) -> Result<PredictBody, BodyError> {
-    Ok(PredictBody { rows: rows_of(key, values)?, echo: None, is_list: true })
+    let rows = rows_of(key, values)?;
+    if rows.is_empty() {
+        return Err(BodyError::NothingToScore);
+    }
+    Ok(PredictBody { rows, echo: None, is_list: true })
 }
 
 /// `value`, or the only number under a name of the caller's own, as the Flask server's clients send `vibration`.
@@ -84,7 +88,8 @@ fn single(object: &Map<String, Value>) -> Result<PredictBody, BodyError> {
         },
     };
     let value = value.as_f64().ok_or_else(|| BodyError::NotANumber { key: name.clone(), position: 0 })?;
-    Ok(PredictBody { rows: vec![vec![value]], echo: Some(name.clone()), is_list: false })
+    let echo = Some(name).filter(|name| *name != "value").cloned();
+    Ok(PredictBody { rows: vec![vec![value]], echo, is_list: false })
 }
 
 #[cfg(test)]
@@ -99,9 +104,10 @@ mod tests {
 
     #[test]
     fn a_single_value_may_have_any_name() {
-        for name in ["vibration", "value", "temperature"] {
+        for (name, echo) in [("vibration", Some("vibration")), ("value", None), ("temperature", Some("temperature"))] {
             let body = parse(&format!("{{\"{name}\":3.2}}")).unwrap();
-            assert_eq!(body, PredictBody { rows: vec![vec![3.2]], echo: Some(name.to_owned()), is_list: false });
+            let echo = echo.map(str::to_owned);
+            assert_eq!(body, PredictBody { rows: vec![vec![3.2]], echo, is_list: false });
         }
     }
 
@@ -109,7 +115,7 @@ mod tests {
     fn lists_and_rows_are_lists() {
         assert_eq!(parse(r#"{"values":[1,2.5]}"#).unwrap().rows, [[1.0], [2.5]]);
         assert_eq!(parse(r#"{"features":[[1,2],[3,4]]}"#).unwrap().rows, [[1.0, 2.0], [3.0, 4.0]]);
-        assert!(parse(r#"{"values":[]}"#).unwrap().rows.is_empty());
+        assert_eq!(parse(r#"{"values":[]}"#), Err(BodyError::NothingToScore));
     }
 
     #[test]
