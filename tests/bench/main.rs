@@ -111,7 +111,7 @@ fn child(role: &str, load: &Load) -> Result<Command> {
 async fn result_of(command: &mut Command, folder: &Path, time: Duration) -> Result<Value> {
     let output = tempfile::tempdir_in(folder)?;
     let mut process = Process::spawn("bench", command, output.path())?;
-    process.exit_within(time + Duration::from_secs(60)).await?;
+    process.exit_within(time + Duration::from_mins(1)).await?;
     let text = process.stdout()?;
     serde_json::from_str(text.trim())
         .with_context(|| format!("{command:?} printed {text:?}; {}", process.stderr().unwrap_or_default()))

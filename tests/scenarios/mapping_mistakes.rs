@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use tagwise_tests::{Output, run_to_end};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 const HEAD: &str =
     "version: 1\nopcua: { uri: opc.tcp://plc:4840, security: { policy: none } }\nbroker: { url: mqtt://broker:1883 }\n";

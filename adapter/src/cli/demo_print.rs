@@ -32,7 +32,7 @@ pub(super) struct Printer<W> {
     /// When each topic was last shown, and with which label.
     shown: HashMap<String, (Instant, Option<u64>)>,
     status_topic: TopicName,
-    /// A line to try with mosquitto_pub, where the mapping takes commands.
+    /// A line to try with `mosquitto_pub`, where the mapping takes commands.
     command_topic: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::telemetry::logging;
 pub const DONE: u8 = 0;
 /// Something failed that is not the mapping's fault.
 pub const FAILED: u8 = 1;
-/// The mapping is invalid; sysexits' EX_CONFIG.
+/// The mapping is invalid; `EX_CONFIG` of sysexits.h.
 pub const MAPPING_INVALID: u8 = 78;
 
 /// Runs the command line of this process. Wrong usage ends the process with exit code 2.

@@ -24,7 +24,6 @@ impl StopSignals {
         tokio::spawn(async move {
             let name = self.next().await;
             tracing::warn!(signal = name, "stopped at once; what was undelivered is lost");
-            #[expect(clippy::exit, reason = "the operator asked twice")]
             std::process::exit(i32::from(super::entry::FAILED));
         });
     }

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn expiry_is_what_is_left_of_it() {
-        let message = message(route(&[], Some(Duration::from_secs(60))));
+        let message = message(route(&[], Some(Duration::from_mins(1))));
         let left = |now| sent(&message, false, now).unwrap().message_expiry_interval;
         assert_eq!(left(at(0)), Some(60));
         assert_eq!(left(at(-5)), Some(60), "a clock that was set back makes nothing live longer");

@@ -19,7 +19,7 @@ use crate::domain::TopicFilter;
 /// Filters in one SUBSCRIBE.
 const FILTERS_PER_PACKET: usize = 32;
 /// After how long a refused filter is asked for again; permissions change.
-const RETRY_AFTER: Duration = Duration::from_secs(60);
+const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// What is asked of the broker and what it has refused, on one connection.
 #[derive(Debug)]

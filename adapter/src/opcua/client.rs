@@ -26,7 +26,7 @@ const MAX_ARRAY_LENGTH: usize = 1_000_000;
 const MAX_STRING_BYTES: usize = 16 * 1024 * 1024;
 /// The library renews the channel's token by the difference of two machines' clocks; over an hour, minutes of skew
 /// neither let it expire nor renew it with every request.
-const CHANNEL_LIFETIME: Duration = Duration::from_secs(3600);
+const CHANNEL_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Sets up sessions. What it makes is thrown away whole when anything goes wrong with it.
 pub(super) struct SessionFactory {

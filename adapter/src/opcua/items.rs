@@ -31,7 +31,7 @@ use crate::{
 };
 
 const RETRY_INITIAL: Duration = Duration::from_secs(4);
-const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_mins(1);
 /// Refused tags that get a log line each; the others are counted.
 const MAX_LOGGED: usize = 20;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     config::effective::AdapterConfig,
-    domain::{Epoch, OutboundMessage, Qos, Route, Timestamp, TopicName},
+    domain::{Epoch, OutboundMessage, Qos, Route, TagName, Timestamp, TopicName},
     pipeline::ingress::DroppedValues,
     spool::DroppedRange,
 };
@@ -67,7 +67,7 @@ impl GapAnnouncer {
     pub fn spool(&self, dropped: &DroppedRange, now: Timestamp) -> OutboundMessage {
         let gap = Gap {
             scope: "spool",
-            tag_name: dropped.tag_name.as_ref().map(|name| name.as_str()),
+            tag_name: dropped.tag_name.as_ref().map(TagName::as_str),
             topic: Some(dropped.topic.as_str()),
             epoch: self.epoch.0,
             from_sequence: dropped.sequences.map(|(from, _)| from.0),

@@ -120,7 +120,9 @@ impl NorthboundTask {
                 drafts.push(Draft { mapping, update: index, end: payloads.len(), sequence, user_properties });
                 if let Some((message, write)) = state.observe_alarm(update, assessed.as_ref(), now) {
                     alarms.push(message);
-                    write.into_iter().for_each(|write| self.alarm_levels.set(write));
+                    if let Some(write) = write {
+                        self.alarm_levels.set(write);
+                    }
                 }
             }
         }
@@ -128,11 +130,11 @@ impl NorthboundTask {
         if !alarms.is_empty() {
             self.spool.append(Lane::Urgent, alarms);
         }
-        self.append(batch, payloads.into(), drafts, now);
+        self.append(batch, &payloads.into(), drafts, now);
     }
 
     /// Cuts the shared buffer into messages and hands them over, each kind with one call.
-    fn append(&self, batch: &[TagUpdate], payloads: Bytes, drafts: Vec<Draft>, now: Timestamp) {
+    fn append(&self, batch: &[TagUpdate], payloads: &Bytes, drafts: Vec<Draft>, now: Timestamp) {
         let mut durable = Vec::with_capacity(drafts.len());
         let mut volatile = Vec::new();
         let mut start = 0;

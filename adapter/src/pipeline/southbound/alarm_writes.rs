@@ -16,7 +16,7 @@ use super::{alarm_levels::Levels, answer::Answer};
 use crate::domain::{Outcome, RejectReason, TagId};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Levels and their due times; no I/O.
 #[derive(Debug, Default)]

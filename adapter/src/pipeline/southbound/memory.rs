@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::domain::Command;
 
 /// How long a verdict is remembered.
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 /// Verdicts remembered at most.
 const MAX_VERDICTS: usize = 100_000;
 /// Bytes of ids and verdicts remembered at most.

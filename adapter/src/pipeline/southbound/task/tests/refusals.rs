@@ -92,7 +92,7 @@ async fn a_command_that_may_have_reached_the_plc_is_not_tried_again() {
     let mut scene = Scene::start();
     scene.plc.answer_next(Err(PlcError::NoAnswer { reason: "BadConnectionClosed".into() }));
     assert_eq!(scene.ask(command("5")).await["outcome"], "unknown");
-    advance(Duration::from_secs(600)).await;
+    advance(Duration::from_mins(10)).await;
     assert_eq!(scene.ask(command("6")).await["outcome"], "succeeded");
     assert_eq!(scene.plc.written(), [speed(5), speed(6)]);
 }
