@@ -137,6 +137,7 @@ fn ten_thousand_tags_fit_and_load_quickly() {
     assert!((text.len() as u64) < MAX_FILE_SIZE * 2 / 3);
     let started = Instant::now();
     assert_eq!(parse_text(&text), Ok(()));
+    println!("{:?}", started.elapsed());
     assert!(started.elapsed().as_secs() < 20, "took {:?}", started.elapsed());
 }
 
@@ -208,10 +209,10 @@ proptest! {
 /// What takes time that grows with the square of a line's length shows here.
 #[test]
 fn everything_on_one_line_takes_no_longer() {
-    let keys: String = many(60_000, |number| format!("k{number}: {{ token: 'x' }}, "));
-    let properties: String = many(60_000, |number| format!("k{number}: \"v\", "));
-    let tags: String = many(30_000, |number| format!("{{ name: t{number}, node: i=1, topic: t{number} }}, "));
-    let broken = "{ token: x, ".repeat(50_000);
+    let keys: String = many(20_000, |number| format!("k{number}: {{ token: 'x' }}, "));
+    let properties: String = many(20_000, |number| format!("k{number}: \"v\", "));
+    let tags: String = many(10_000, |number| format!("{{ name: t{number}, node: i=1, topic: t{number} }}, "));
+    let broken = "{ token: x, ".repeat(20_000);
     for text in [
         format!("http: {{ {keys} }}\n"),
         format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {{ {properties} }} }} ]\n"),
