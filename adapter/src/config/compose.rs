@@ -42,13 +42,11 @@ pub(super) fn compose(text: &str, source: &Source, report: &mut Report) -> Optio
         last_place = Some(place);
         let mistake = syntax::explain(source, place, error.info());
         report.error(mistake.span, mistake.message).help(mistake.help);
-        match mistake.repair {
-            Some(repair) => patches.add(repair),
-            None => {
-                report.append(findings);
-                return None;
-            }
-        }
+        let Some(repair) = mistake.repair else {
+            report.append(findings);
+            return None;
+        };
+        patches.add(repair);
     }
     None
 }
@@ -209,22 +207,17 @@ impl<'a> Composer<'a> {
     }
 
     fn repeat(&mut self, anchor: usize, span: YamlSpan) -> bool {
-        match self.anchors.get(&anchor) {
-            Some((node, size)) => {
-                let (node, size) = (node.clone(), *size);
-                if self.nodes + size > MAX_NODES {
-                    return self.add(Node { span: self.span(span), kind: Kind::Broken }, 0, size);
-                }
-                self.add(node, 0, size)
-            }
-            None => {
-                let span = self.span(span);
-                self.report
-                    .error(span, "this alias (`*…`) stands inside the very value that it repeats")
-                    .help("write the value out");
-                self.add(Node { span, kind: Kind::Broken }, 0, 1)
-            }
+        if let Some((node, size)) = self.anchors.get(&anchor) {
+            let size = *size;
+            let is_affordable = self.nodes + size <= MAX_NODES;
+            let node = if is_affordable { node.clone() } else { Node { span: self.span(span), kind: Kind::Broken } };
+            return self.add(node, 0, size);
         }
+        let span = self.span(span);
+        self.report
+            .error(span, "this alias (`*…`) stands inside the very value that it repeats")
+            .help("write the value out");
+        self.add(Node { span, kind: Kind::Broken }, 0, 1)
     }
 
     /// YAML 1.1's merge key: `<<: *base` brings the keys of `base` that do not stand here.

@@ -137,7 +137,7 @@ fn secret_value(characters: &[char], key: &FoundKey) -> SecretValue {
         None | Some('|' | '>' | '#' | '{' | '[') => to_the_end,
         Some(&quote @ ('"' | '\'')) => match closing_quote(rest, quote) {
             Some(end) if is_only_expressions(&rest[1..end]) => SecretValue { range: start..start, goes_on: false },
-            Some(end) if ends_a_value(&rest[end + 1..]) => {
+            Some(end) if ends_a_value(&rest[end + 1..], key.is_in_flow) => {
                 SecretValue { range: start..start + end + 1, goes_on: false }
             }
             _ => to_the_end,
@@ -166,23 +166,39 @@ fn closing_quote(value: &[char], quote: char) -> Option<usize> {
     None
 }
 
-fn ends_a_value(rest: &[char]) -> bool {
-    match rest.iter().find(|c| !c.is_whitespace()) {
-        None | Some(',' | '}' | ']') => true,
-        Some('#') => rest.first().is_some_and(|c| c.is_whitespace()),
+/// Whether what follows a closing quote lets it be the end of the value: nothing, a comment, or, between brackets,
+/// more brackets and the next key.
+fn ends_a_value(rest: &[char], is_in_flow: bool) -> bool {
+    let spaces = rest.iter().take_while(|c| c.is_whitespace()).count();
+    match rest.get(spaces) {
+        None => true,
+        Some('#') => spaces > 0,
+        Some(',') if is_in_flow => starts_a_key(&rest[spaces + 1..]),
+        Some('}' | ']') if is_in_flow => {
+            let after = trim_start(&rest[spaces + 1..]);
+            let is_next_entry = after.first() == Some(&',') && trim_start(&after[1..]).first() == Some(&'{');
+            is_next_entry || ends_a_value(&rest[spaces + 1..], is_in_flow)
+        }
         Some(_) => false,
     }
 }
 
+/// Whether a key follows a comma; or nothing.
+fn starts_a_key(rest: &[char]) -> bool {
+    let rest = trim_start(rest);
+    let word = rest.iter().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '"' | '\'')).count();
+    rest.is_empty() || (word > 0 && rest.get(word) == Some(&':') && matches!(rest.get(word + 1), None | Some(' ')))
+}
+
+fn trim_start(text: &[char]) -> &[char] {
+    let spaces = text.iter().take_while(|c| c.is_whitespace()).count();
+    &text[spaces..]
+}
+
 /// Up to the comma before the next key, or to the closing brackets at the end of the line.
 fn length_in_flow(value: &[char]) -> usize {
-    let next_key_after = |comma: usize| {
-        let rest = &value[comma + 1..];
-        let spaces = rest.iter().take_while(|c| c.is_whitespace()).count();
-        let word = rest[spaces..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
-        word > 0 && rest.get(spaces + word) == Some(&':')
-    };
-    let comma = (0..value.len()).find(|&position| value[position] == ',' && next_key_after(position));
+    let is_end = |comma: usize| value[comma] == ',' && comma + 1 < value.len() && starts_a_key(&value[comma + 1..]);
+    let comma = (0..value.len()).find(|&position| is_end(position));
     comma.unwrap_or_else(|| trim_end(value).len())
 }
 
@@ -263,6 +279,11 @@ mod tests {
         check("password: \"hun\"ter2\"", "password: **********");
         check("{ password: hun,ter2 }", "{ password: ******** }");
         check("{ password: hun}ter2 }", "{ password: ******** }");
+        check("password: \"\"}hunter2", "password: **********");
+        check("{ password: \"\"}hunter2, x: y }", "{ password: ******************");
+        check("{ password: a,b:hunter2 }", "{ password: *********** }");
+        check("[ { password: \"a\" }, { x: y } ]", "[ { password: *** }, { x: y } ]");
+        check("{ password: \"\", hunter2 }", "{ password: *************");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use tagwise_model::{ScalerSpec, ThresholdSpec};
 use super::{
     duration::show_duration,
     effective::{
-        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, ModelConfig, ModelScope, NorthboundMapping, OpcUaAuth,
-        OpcUaConfig, QualityAction, SouthboundMapping, Tag, Training,
+        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, ModelConfig, ModelScope, NorthboundMapping,
+        OpcUaAuth, OpcUaConfig, QualityAction, SouthboundMapping, Tag, Training,
     },
     load::Loaded,
     scalar,
@@ -92,7 +92,8 @@ fn broker(broker: &BrokerConfig) -> Value {
     let scheme = if broker.tls.is_some() { "mqtts" } else { "mqtt" };
     let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
     let auth = broker.auth.as_ref().map(|auth| json!({ "username": text(&auth.username), "password": MASK }));
-    let ca_file = broker.tls.as_ref().and_then(|tls| tls.ca_file.as_deref()).map(|file| json!({ "ca_file": path(file) }));
+    let ca_file =
+        broker.tls.as_ref().and_then(|tls| tls.ca_file.as_deref()).map(|file| json!({ "ca_file": path(file) }));
     object([
         ("url", Some(json!(format!("{scheme}://{host}:{}", broker.port)))),
         ("protocol_version", Some(json!("5"))),
@@ -197,7 +198,8 @@ fn alarm(alarm: &AlarmConfig, config: &Config) -> Value {
 }
 
 fn southbound(mapping: &SouthboundMapping, config: &Config) -> Value {
-    let range = object([("min", mapping.range.min.map(|min| json!(min))), ("max", mapping.range.max.map(|max| json!(max)))]);
+    let range =
+        object([("min", mapping.range.min.map(|min| json!(min))), ("max", mapping.range.max.map(|max| json!(max)))]);
     object([
         ("topic_filter", mapping.topic_filter.as_ref().map(|filter| text(filter.as_str()))),
         ("tag_name", Some(tag_name(mapping.tag, config))),

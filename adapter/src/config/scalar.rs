@@ -178,7 +178,8 @@ pub(super) fn read_choice(
     if let Some(option) = options.iter().copied().find(is_same) {
         return Ok(option);
     }
-    let quote = |option: &&str| if other_type(option).is_some() { format!("\"{option}\"") } else { format!("`{option}`") };
+    let quote =
+        |option: &&str| if other_type(option).is_some() { format!("\"{option}\"") } else { format!("`{option}`") };
     let all: Vec<String> = options.iter().map(quote).collect();
     let all = any_of(all.iter().map(String::as_str));
     if planned.iter().any(|option| option.eq_ignore_ascii_case(&scalar.text)) {

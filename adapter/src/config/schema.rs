@@ -65,13 +65,10 @@ fn default_value(key: &Key) -> Option<Value> {
 fn shape(shape: Shape, registry: &Registry) -> Value {
     match shape {
         Shape::Text(_) => json!({ "type": "string" }),
-        Shape::Boolean => or_expression(json!({ "type": "boolean" })),
-        Shape::Integer { min, max } => or_expression(json!({ "type": "integer", "minimum": min, "maximum": max })),
-        Shape::Number { min, max } if min == f64::MIN && max == f64::MAX => or_expression(json!({ "type": "number" })),
-        Shape::Number { min, max } => or_expression(json!({ "type": "number", "minimum": min, "maximum": max })),
-        Shape::Duration { .. } => {
-            or_expression(json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }))
-        }
+        Shape::Boolean => or_expression(&json!({ "type": "boolean" })),
+        Shape::Integer { min, max } => or_expression(&json!({ "type": "integer", "minimum": min, "maximum": max })),
+        Shape::Number { .. } => or_expression(&json!({ "type": "number" })),
+        Shape::Duration { .. } => or_expression(&json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })),
         Shape::Choice { options, .. } => {
             // Editors offer the words; any case is taken.
             let any_case = format!("^(?i:{})$", options.join("|").replace('.', "\\."));
@@ -113,7 +110,7 @@ fn detector(name: &str, doc: &str, parameters: &[Parameter]) -> Value {
         let mut property = Map::new();
         property.insert("description".to_owned(), json!(parameter.doc));
         property.insert("default".to_owned(), default);
-        if let Value::Object(domain) = or_expression(domain) {
+        if let Value::Object(domain) = or_expression(&domain) {
             property.extend(domain);
         }
         properties.insert(parameter.name.to_owned(), Value::Object(property));
@@ -121,7 +118,7 @@ fn detector(name: &str, doc: &str, parameters: &[Parameter]) -> Value {
     json!({ "description": doc, "properties": properties, "additionalProperties": false })
 }
 
-fn or_expression(schema: Value) -> Value {
+fn or_expression(schema: &Value) -> Value {
     json!({ "anyOf": [schema, expression()] })
 }
 

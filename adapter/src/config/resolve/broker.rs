@@ -14,7 +14,8 @@ use crate::config::{
 const DEFAULT_NAME: &str = "broker";
 
 /// URLs go into logs and messages.
-pub(super) const NO_PASSWORD_IN_URL: &str = "a user name or password must not stand in a URL, which is shown in many places";
+pub(super) const NO_PASSWORD_IN_URL: &str =
+    "a user name or password must not stand in a URL, which is shown in many places";
 
 /// The one broker.
 pub(super) fn broker(root: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {

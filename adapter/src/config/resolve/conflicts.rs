@@ -217,8 +217,10 @@ fn unused_tags(
         return;
     }
     let mut is_used = vec![false; tags.list.len()];
-    northbound.iter().for_each(|planned| is_used[planned.mapping.tag.index()] = true);
-    southbound.iter().for_each(|planned| is_used[planned.mapping.tag.index()] = true);
+    let north = northbound.iter().map(|planned| planned.mapping.tag);
+    for tag in north.chain(southbound.iter().map(|planned| planned.mapping.tag)) {
+        is_used[tag.index()] = true;
+    }
     for (tag, _) in tags.list.iter().zip(is_used).filter(|(_, is_used)| !is_used) {
         let shown = context.show(tag.name);
         context

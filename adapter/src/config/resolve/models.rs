@@ -50,15 +50,13 @@ impl Models {
 
     /// The model that a mapping names; `None` when it has been complained about.
     pub(super) fn find(&mut self, text: Text<'_>, context: &mut Context<'_>) -> Option<usize> {
-        let position = match self.by_name.get(text.value) {
-            Some(position) => *position,
-            None => match context.registry.get(&text.value.to_lowercase()) {
-                Some(kind) => self.declare(text.value, text.span, Some(by_defaults(text.value, kind.as_ref()))),
-                None => {
-                    self.report_unknown(text, context);
-                    return None;
-                }
-            },
+        let position = if let Some(position) = self.by_name.get(text.value) {
+            *position
+        } else if let Some(kind) = context.registry.get(&text.value.to_lowercase()) {
+            self.declare(text.value, text.span, Some(by_defaults(text.value, kind.as_ref())))
+        } else {
+            self.report_unknown(text, context);
+            return None;
         };
         let declared = &mut self.declared[position];
         if declared.used_as.is_none() {
@@ -135,7 +133,10 @@ fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<Mod
         Kind::Scalar(scalar) => context.registry.get(&scalar.text.to_lowercase()).cloned(),
         _ => None,
     });
-    let threshold = threshold(section, context);
+    let threshold = match section.entry("threshold") {
+        Some(_) => threshold(section, context),
+        None => kind.as_deref().map(DetectorKind::default_threshold),
+    };
     let training = training(section, kind.as_deref(), context);
     let kind = kind?;
     let scaler = match section.entry("scaler") {
@@ -150,8 +151,7 @@ fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<Mod
     };
     let per = if section.choice("per")? == "model" { ModelScope::Model } else { ModelScope::Tag };
     let params = params(detector?, kind.as_ref(), context)?;
-    let threshold = threshold?.unwrap_or_else(|| kind.default_threshold());
-    let spec = ModelSpec { kind: kind.name().to_owned(), params, scaler, threshold };
+    let spec = ModelSpec { kind: kind.name().to_owned(), params, scaler, threshold: threshold? };
     Some(ModelConfig { name: name.to_owned(), spec, per, training: training? })
 }
 
@@ -184,10 +184,9 @@ fn params(detector: &Mapping, kind: &dyn DetectorKind, context: &mut Context<'_>
     }
 }
 
-/// `Some(None)`: the kind's own.
-fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<Option<ThresholdSpec>> {
+fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<ThresholdSpec> {
     const HELP: &str = "write one of `{ contamination: 0.05 }`, `{ quantile: 0.99, factor: 1.5 }` and `{ fixed: 0.6 }`";
-    let Some(entry) = section.entry("threshold") else { return Some(None) };
+    let entry = section.entry("threshold")?;
     let given = section.section("threshold")?;
     let ways = ["contamination", "quantile", "fixed"];
     let chosen: Vec<&str> = ways.into_iter().filter(|way| given.has(way)).collect();
@@ -214,7 +213,7 @@ fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<Option<Thr
         context.report.error(given.entry(key)?.value.span, error.to_string()).help(HELP);
         return None;
     }
-    Some(Some(spec))
+    Some(spec)
 }
 
 fn training(section: &View<'_>, kind: Option<&dyn DetectorKind>, context: &mut Context<'_>) -> Option<Training> {

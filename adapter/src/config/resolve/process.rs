@@ -73,15 +73,15 @@ pub(super) fn http(root: &View<'_>, context: &mut Context<'_>) -> Option<HttpCon
             .help("remove the key to have none; then changes are accepted from this machine only");
     }
     let listen = match section.text("listen") {
-        Some(text) => match text.value.parse::<SocketAddr>() {
-            Ok(listen) => Some((listen, text.span)),
-            Err(_) => {
+        Some(text) => {
+            let parsed = text.value.parse::<SocketAddr>();
+            if parsed.is_err() {
                 let reason = "an IP address and a port are due";
                 let help = "write `127.0.0.1:9464` for this machine alone, `0.0.0.0:9464` for all of its addresses";
                 context.reject(text, "address to listen at", reason, help);
-                None
             }
-        },
+            parsed.ok().map(|listen| (listen, text.span))
+        }
         None if section.has("listen") => None,
         None => Some((SocketAddr::from(([127, 0, 0, 1], 9464)), entry.key_span)),
     };

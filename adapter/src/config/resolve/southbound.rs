@@ -64,16 +64,14 @@ fn json_path(text: Text<'_>, context: &mut Context<'_>) -> Option<Arc<JsonPath>>
         context.reject(text, "JSONPath", "it is too long or nests too deep", HELP);
         return None;
     }
-    match JsonPath::parse(text.value) {
-        Ok(path) => Some(Arc::new(path)),
-        Err(_) => {
-            // The parser's own words, "at position 0, parser error", help nobody.
-            let starts_well = text.value.starts_with('$');
-            let reason = if starts_well { "it cannot be read" } else { "it must start with `$`, which is the payload" };
-            context.reject(text, "JSONPath", reason, HELP);
-            None
-        }
+    let parsed = JsonPath::parse(text.value);
+    if parsed.is_err() {
+        // The parser's own words, "at position 0, parser error", help nobody.
+        let starts_well = text.value.starts_with('$');
+        let reason = if starts_well { "it cannot be read" } else { "it must start with `$`, which is the payload" };
+        context.reject(text, "JSONPath", reason, HELP);
     }
+    parsed.ok().map(Arc::new)
 }
 
 fn range(view: &View<'_>, context: &mut Context<'_>) -> Option<Range> {

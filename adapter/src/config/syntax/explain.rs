@@ -58,7 +58,9 @@ fn look_at(source: &Source, number: usize, line: &Line, is_the_place: bool, comp
     let mut values = line.values();
     if is_the_place && complaint.contains("flow") {
         // The bracket that was opened may stand on a line above.
-        values.iter_mut().for_each(|value| value.is_in_flow = true);
+        for value in &mut values {
+            value.is_in_flow = true;
+        }
     }
     values
         .iter()
@@ -169,7 +171,8 @@ impl Finder<'_> {
     /// `{ topic_filter: #, tag_name: speed }`, where the comment takes the closing bracket along.
     fn comment_in_brackets(&self, values: &[ValueStart]) -> Option<Mistake> {
         let hash = self.line.comment_in_brackets()?;
-        let start = values.iter().rev().find(|value| value.is_in_flow && value.at <= hash).map_or(hash, |value| value.at);
+        let start =
+            values.iter().rev().find(|value| value.is_in_flow && value.at <= hash).map_or(hash, |value| value.at);
         let end = (hash..self.line.characters.len()).find(|&at| matches!(self.line.get(at), Some(',' | '}' | ']')))?;
         let end = (start..end).rev().find(|&at| self.line.get(at) != Some(' ')).map_or(end, |at| at + 1);
         let message = "` #` starts a comment in YAML, which hides the closing bracket";

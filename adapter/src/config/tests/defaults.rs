@@ -72,7 +72,10 @@ fn the_smallest_mapping_has_every_default() {
     assert!(matches!(config.opcua.auth, OpcUaAuth::Anonymous));
     assert_eq!(config.opcua.publishing_interval, Duration::from_millis(500));
     assert_eq!(config.opcua.connection.keep_alive_failures_allowed, 2);
-    assert_eq!((config.broker.name.as_str(), config.broker.host.as_str(), config.broker.port), ("broker", "edge", 1883));
+    assert_eq!(
+        (config.broker.name.as_str(), config.broker.host.as_str(), config.broker.port),
+        ("broker", "edge", 1883)
+    );
     assert!(config.broker.tls.is_none() && config.broker.auth.is_none() && config.http.is_none());
     assert_eq!((config.tags[0].sampling_interval, config.tags[0].queue_size), (Duration::from_millis(250), 4));
     let mapping = &config.northbound_mappings[0];
@@ -112,7 +115,8 @@ fn a_queue_is_sized_by_the_ratio_of_the_intervals() {
     #[track_caller]
     fn check(publishing: &str, sampling: &str, expected: u32) {
         let subscription = format!("{{ publishing_interval: {publishing}, sampling_interval: {sampling} }}");
-        let opcua = format!("opcua: {{ uri: opc.tcp://plc, security: {{ policy: none }}, subscription: {subscription} }}\n");
+        let opcua =
+            format!("opcua: {{ uri: opc.tcp://plc, security: {{ policy: none }}, subscription: {subscription} }}\n");
         assert_eq!(config(&opcua).tags[0].queue_size, expected);
     }
     check("500ms", "250ms", 4);
@@ -128,12 +132,18 @@ fn the_state_directory_is_systemd_s_if_it_gives_one() {
     let load = |environment: &[(&str, &str); 1]| {
         let text = "version: 1\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\nbroker: { url: mqtt://edge }\ntags: [ { name: a, node: i=1, topic: a } ]\n";
         let registry = tagwise_model::Registry::builtin();
-        crate::config::parse(text, Path::new("/etc/tagwise/my line.yaml"), environment, &registry).unwrap().config.adapter
+        crate::config::parse(text, Path::new("/etc/tagwise/my line.yaml"), environment, &registry)
+            .unwrap()
+            .config
+            .adapter
     };
     let adapter = load(&[("STATE_DIRECTORY", "/var/lib/tagwise/a:/var/lib/other")]);
     assert_eq!(adapter.state_dir, Path::new("/var/lib/tagwise/a"));
     let adapter = load(&[("STATE_DIRECTORY", "")]);
-    assert_eq!((adapter.id.as_str(), adapter.state_dir.as_path()), ("my-line", Path::new("/etc/tagwise/state/my-line")));
+    assert_eq!(
+        (adapter.id.as_str(), adapter.state_dir.as_path()),
+        ("my-line", Path::new("/etc/tagwise/state/my-line"))
+    );
 }
 
 #[test]

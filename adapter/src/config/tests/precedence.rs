@@ -53,7 +53,8 @@ fn sections_are_laid_over_each_other_key_by_key() {
     let config = config();
     let quality = config.northbound_mappings[0].quality;
     assert_eq!(format!("{quality:?}"), "QualityPolicy { bad: Drop, uncertain: Drop }");
-    let sampling: Vec<(Duration, u32)> = config.tags.iter().map(|tag| (tag.sampling_interval, tag.queue_size)).collect();
+    let sampling: Vec<(Duration, u32)> =
+        config.tags.iter().map(|tag| (tag.sampling_interval, tag.queue_size)).collect();
     let ms = Duration::from_millis;
     assert_eq!(sampling, [(ms(100), 10), (ms(100), 10), (ms(100), 7), (ms(0), 100), (ms(100), 10)]);
 }
@@ -74,7 +75,9 @@ fn lines_of_tags_and_mappings_are_kept() {
 #[test]
 fn user_properties_keep_their_order() {
     let properties = "{ site: plant1, b: \"2\", a: x }";
-    let loaded = load(&format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {properties} }} ]\n")).unwrap();
-    let names: Vec<_> = loaded.config.northbound_mappings[0].mqtt_user_properties.iter().map(|(name, _)| name.as_str()).collect();
+    let loaded =
+        load(&format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {properties} }} ]\n")).unwrap();
+    let names: Vec<_> =
+        loaded.config.northbound_mappings[0].mqtt_user_properties.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["site", "b", "a"]);
 }

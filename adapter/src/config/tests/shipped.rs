@@ -1,6 +1,9 @@
 //! The mappings that are shipped, the schema, and the effective mapping as YAML.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tagwise_model::Registry;
 
@@ -118,7 +121,9 @@ fn the_reference_has_every_key_of_the_language() {
     for (path, key) in all_keys() {
         assert!(words.iter().any(|word| word == key.name), "{path} is not in the reference");
         let exceptions = ["broker", "file", "duration", "contamination", "fixed"];
-        let is_shared = path.starts_with("defaults.") || path.starts_with("broker.") || (path.starts_with("tags.") && !path.starts_with("tags.subscription"));
+        let is_shared = path.starts_with("defaults.")
+            || path.starts_with("broker.")
+            || (path.starts_with("tags.") && !path.starts_with("tags.subscription"));
         if key.is_built() && !exceptions.contains(&key.name) && !is_shared {
             assert!(find(&reference, &path.split('.').collect::<Vec<_>>()).is_some(), "{path} is only a comment");
         }
@@ -133,7 +138,10 @@ fn the_reference_shows_the_defaults_of_the_tables() {
     let reference = as_json(&fs::read_to_string(directory().join("reference.yaml")).unwrap());
     for (path, key) in all_keys() {
         let Some(default) = key.default else { continue };
-        let is_an_example = path.starts_with("tags.") || path.starts_with("defaults.") || path.starts_with("broker.") || path.contains("models.training");
+        let is_an_example = path.starts_with("tags.")
+            || path.starts_with("defaults.")
+            || path.starts_with("broker.")
+            || path.contains("models.training");
         if is_an_example {
             continue;
         }
@@ -151,7 +159,10 @@ fn find<'a>(value: &'a serde_json::Value, path: &[&str]) -> Option<&'a serde_jso
         serde_json::Value::Array(items) => items.iter().find_map(|item| find(item, path)),
         serde_json::Value::Object(entries) => match entries.get(*first) {
             Some(inner) => find(inner, rest),
-            None => entries.values().filter(|inner| inner.is_object()).find_map(|inner| inner.get(*first).and_then(|inner| find(inner, rest))),
+            None => entries
+                .values()
+                .filter(|inner| inner.is_object())
+                .find_map(|inner| inner.get(*first).and_then(|inner| find(inner, rest))),
         },
         _ => None,
     }
@@ -182,9 +193,33 @@ fn the_effective_mapping_gives_the_same_configuration_again() {
 
 #[test]
 fn texts_that_yaml_could_misread_survive() {
-    for text in ["on", "12", "0x1F", "1e3", "null", "~", "a: b", "a #b", "#a", "$${env:A}", "it's", "\\\"q\\\"", " a ", "{tag}", "*", "010", "1_000", ".inf", "2024-01-01", "y"] {
-        let yaml = format!("version: 1\nadapter: {{ id: a, state_dir: /x }}\nopcua: {{ uri: opc.tcp://plc, security: {{ policy: none }} }}\nbroker: {{ url: mqtt://edge }}\ntags: [ {{ name: \"{text}\", node: \"nsu=urn:x;s={text}\", topic: a, unit: \"{text}\", mqtt_user_properties: {{ \"{text}\": \"{text}\" }} }} ]\n");
-        let loaded = parse(&yaml, Path::new("/a/b.yaml"), &[("A", "")], &Registry::builtin()).unwrap_or_else(|said| panic!("{said}"));
+    for text in [
+        "on",
+        "12",
+        "0x1F",
+        "1e3",
+        "null",
+        "~",
+        "a: b",
+        "a #b",
+        "#a",
+        "$${env:A}",
+        "it's",
+        "\\\"q\\\"",
+        " a ",
+        "{tag}",
+        "*",
+        "010",
+        "1_000",
+        ".inf",
+        "2024-01-01",
+        "y",
+    ] {
+        let yaml = format!(
+            "version: 1\nadapter: {{ id: a, state_dir: /x }}\nopcua: {{ uri: opc.tcp://plc, security: {{ policy: none }} }}\nbroker: {{ url: mqtt://edge }}\ntags: [ {{ name: \"{text}\", node: \"nsu=urn:x;s={text}\", topic: a, unit: \"{text}\", mqtt_user_properties: {{ \"{text}\": \"{text}\" }} }} ]\n"
+        );
+        let loaded = parse(&yaml, Path::new("/a/b.yaml"), &[("A", "")], &Registry::builtin())
+            .unwrap_or_else(|said| panic!("{said}"));
         check_round_trip(&loaded);
     }
 }

@@ -1,23 +1,20 @@
-//! The first half of the resolve pass: is every key known, is every value of the right type?
-//!
-//! It walks the whole tree by the key tables and reports everything, so that the second half, which builds the
-//! `Config`, need not say anything about form.
+//! Walks the tree along the key tables.
 
-use tagwise_model::{Domain, ParamValue, Registry};
+use tagwise_model::Registry;
 
-use super::{
-    keys::{Key, Need, PLANNED_DETECTORS, ROOT, Section, Shape, TextKind},
+use super::guess::{home_of, lone_placeholder, meant_key, missing_space};
+use crate::config::{
+    keys::{Key, Need, ROOT, Section, Shape, TextKind},
     mask,
     report::Report,
     scalar::{self, Problem},
     source::Source,
     span::Span,
-    suggest::{any_of, did_you_mean},
     tree::{Entry, Kind, Mapping, Node, Scalar},
 };
 
 /// Checks the form of a whole file.
-pub(super) fn check_form(root: &Node, source: &Source, registry: &Registry, report: &mut Report) {
+pub(crate) fn check_form(root: &Node, source: &Source, registry: &Registry, report: &mut Report) {
     let mut form = Form { source, registry, report };
     match &root.kind {
         Kind::Mapping(mapping) => form.section(mapping, Span::on_line(1, 1, 1), "", &ROOT),
@@ -27,13 +24,13 @@ pub(super) fn check_form(root: &Node, source: &Source, registry: &Registry, repo
 }
 
 /// What a file needs at least.
-pub(super) const SMALLEST: &str =
+pub(crate) const SMALLEST: &str =
     "start with `version: 1`, `opcua:`, `broker:` and `tags:`; mappings/reference.yaml has every key";
 
-struct Form<'a> {
-    source: &'a Source,
-    registry: &'a Registry,
-    report: &'a mut Report,
+pub(super) struct Form<'a> {
+    pub(super) source: &'a Source,
+    pub(super) registry: &'a Registry,
+    pub(super) report: &'a mut Report,
 }
 
 impl Form<'_> {
@@ -69,7 +66,7 @@ impl Form<'_> {
         self.value(&entry.value, entry.key_span, &join(path, key.name), key.shape);
     }
 
-    fn value(&mut self, node: &Node, key_span: Span, path: &str, shape: Shape) {
+    pub(super) fn value(&mut self, node: &Node, key_span: Span, path: &str, shape: Shape) {
         match (shape, &node.kind) {
             (_, Kind::Broken) | (Shape::Unread, _) => {}
             (Shape::Section(section), Kind::Mapping(mapping)) => self.section(mapping, key_span, path, section),
@@ -147,7 +144,7 @@ impl Form<'_> {
         }
     }
 
-    fn problem(&mut self, node: &Node, scalar: &Scalar, problem: Problem) {
+    pub(super) fn problem(&mut self, node: &Node, scalar: &Scalar, problem: Problem) {
         let found = show(self.source, node.span, scalar);
         let helper = self.report.error(node.span, problem.message.replace("{}", &found));
         if let Some(help) = problem.help {
@@ -179,7 +176,7 @@ impl Form<'_> {
         }
     }
 
-    fn no_value(&mut self, entry: &Entry, shape: Shape) {
+    pub(super) fn no_value(&mut self, entry: &Entry, shape: Shape) {
         let after = self.source.after(entry.key_span.line, entry.key_span.end_column);
         let comment = after.trim_start_matches([':', ' ', '"', '\'']);
         if matches!(shape, Shape::Text(TextKind::Topic) | Shape::Texts) && comment.starts_with('#') {
@@ -267,54 +264,6 @@ impl Form<'_> {
         meant
     }
 
-    fn detector(&mut self, mapping: &Mapping, span: Span, path: &str) {
-        let Some(kind) = mapping.get("kind") else {
-            let help = format!("write `kind: …`: {}", any_of(self.registry.names()));
-            self.report.error(span, format!("`kind` is missing in `{path}`")).help(help);
-            return;
-        };
-        let Kind::Scalar(scalar) = &kind.value.kind else {
-            self.value(&kind.value, kind.key_span, &join(path, "kind"), Shape::Text(TextKind::Any));
-            return;
-        };
-        let Some(known) = self.registry.get(&scalar.text.to_lowercase()) else {
-            let (message, help) = unknown_kind(scalar, self.registry);
-            let found = show(self.source, kind.value.span, scalar);
-            self.report.error(kind.value.span, message.replace("{}", &found)).help(help);
-            return;
-        };
-        let parameters = known.parameters();
-        for entry in mapping.entries.iter().filter(|entry| entry.key != "kind") {
-            match parameters.iter().find(|parameter| parameter.name == entry.key) {
-                Some(parameter) => self.parameter(entry, parameter, path),
-                None => {
-                    let names = parameters.iter().map(|parameter| parameter.name);
-                    let meant = did_you_mean(&entry.key, names.clone());
-                    let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
-                    let shown = self.source.quote(entry.key_span, &entry.key);
-                    let help = format!("its parameters are {}", names.collect::<Vec<_>>().join(", "));
-                    self.report
-                        .error(entry.key_span, format!("`{}` has no parameter {shown}{guess}", known.name()))
-                        .help(help);
-                }
-            }
-        }
-    }
-
-    fn parameter(&mut self, entry: &Entry, parameter: &tagwise_model::Parameter, path: &str) {
-        let Kind::Scalar(scalar) = &entry.value.kind else {
-            let shape = Shape::Number { min: f64::MIN, max: f64::MAX };
-            self.value(&entry.value, entry.key_span, &join(path, parameter.name), shape);
-            return;
-        };
-        if scalar.is_null() {
-            self.no_value(entry, Shape::Unread);
-        } else if let Err(mut problem) = read_parameter(scalar, parameter) {
-            problem.help = Some(format!("{}: {}", parameter.domain, parameter.doc));
-            self.problem(&entry.value, scalar, problem);
-        }
-    }
-
     fn describe(&self, node: &Node) -> String {
         match &node.kind {
             Kind::Scalar(scalar) if scalar.is_null() => "nothing".to_owned(),
@@ -326,36 +275,15 @@ impl Form<'_> {
 }
 
 /// A scalar for use in a message. What `${…}` yielded is never shown, only how it was written.
-pub(super) fn show(source: &Source, span: Span, scalar: &Scalar) -> String {
+pub(crate) fn show(source: &Source, span: Span, scalar: &Scalar) -> String {
     if scalar.is_interpolated {
         return if source.is_secret(span) { "***".to_owned() } else { format!("`{}`", source.raw(span)) };
     }
     source.quote(span, &scalar.text)
 }
 
-/// Reads a detector's parameter as its kind wants it.
-pub(super) fn read_parameter(scalar: &Scalar, parameter: &tagwise_model::Parameter) -> Result<ParamValue, Problem> {
-    match parameter.domain {
-        Domain::Integer { min, max, .. } => scalar::read_integer(scalar, min, max).map(ParamValue::Integer),
-        Domain::Number { min, max, .. } => scalar::read_number(scalar, min, max).map(ParamValue::Number),
-        Domain::Choice { options, .. } => {
-            scalar::read_choice(scalar, options, &[]).map(|word| ParamValue::Text(word.to_owned()))
-        }
-    }
-}
-
-/// What to say of a kind that the registry does not have; `{}` stands for the text found.
-pub(super) fn unknown_kind(scalar: &Scalar, registry: &Registry) -> (String, String) {
-    let help = format!("write {}", any_of(registry.names()));
-    if PLANNED_DETECTORS.contains(&scalar.text.to_lowercase().as_str()) {
-        return ("the detector {} is planned, but not yet built".to_owned(), help);
-    }
-    let meant = if scalar.is_interpolated { None } else { did_you_mean(&scalar.text, registry.names()) };
-    let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
-    (format!("unknown kind of detector {{}}{guess}"), help)
-}
-
-fn join(path: &str, key: &str) -> String {
+/// The path of a key within a section.
+pub(super) fn join(path: &str, key: &str) -> String {
     // A key of the mapping's own choice may hold anything; a path in a message stays one short word.
     let key: String = if mask::is_secret_name(key) {
         key.to_owned()
@@ -363,70 +291,4 @@ fn join(path: &str, key: &str) -> String {
         key.chars().take(60).filter(|c| !c.is_control()).collect()
     };
     if path.is_empty() { key } else { format!("{path}.{key}") }
-}
-
-/// `name:vibration`, which YAML takes for one word.
-fn missing_space(text: &str) -> Option<(&str, &str)> {
-    let (key, value) = text.split_once(':')?;
-    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    (is_key && !value.is_empty() && !value.starts_with('/') && is_any_key(key)).then_some((key, value))
-}
-
-/// `{adapter}` alone: a mapping with one key and no value.
-fn lone_placeholder(node: &Node) -> Option<String> {
-    match node.as_mapping()?.entries.as_slice() {
-        [only] if only.value.is_null() && only.key.chars().all(|c| c.is_ascii_alphanumeric() || "_[]-".contains(c)) => {
-            Some(format!("{{{}}}", only.key))
-        }
-        _ => None,
-    }
-}
-
-fn meant_key(found: &str, section: &'static Section) -> Option<&'static str> {
-    /// What other tools call it.
-    const OTHER_NAMES: &[(&str, &str)] = &[
-        ("qos", "max_qos"),
-        ("user", "username"),
-        ("pass", "password"),
-        ("node_id", "node"),
-        ("address", "node"),
-        ("host", "url"),
-        ("server", "uri"),
-        ("endpoint", "uri"),
-        ("url", "uri"),
-        ("uri", "url"),
-        ("user_properties", "mqtt_user_properties"),
-        ("bind", "listen"),
-        ("port", "listen"),
-        ("trees", "detector"),
-        ("kind", "detector"),
-    ];
-    let other = OTHER_NAMES.iter().filter(|(other, _)| other.eq_ignore_ascii_case(found)).map(|(_, name)| *name);
-    other
-        .into_iter()
-        .find(|name| section.get(name).is_some())
-        .or_else(|| did_you_mean(found, section.keys().map(|key| key.name)))
-}
-
-/// Where a key that stands in the wrong place would be right.
-fn home_of(name: &str) -> Option<String> {
-    let mut homes = Vec::new();
-    find_homes(&ROOT, "", name, &mut homes);
-    homes.truncate(3);
-    (!homes.is_empty()).then(|| any_of(homes.iter().map(String::as_str)))
-}
-
-fn find_homes(section: &'static Section, path: &str, name: &str, homes: &mut Vec<String>) {
-    for key in section.keys() {
-        if key.name == name && !homes.iter().any(|home| *home == format!("`{path}`")) {
-            homes.push(if path.is_empty() { "the top level of the file".to_owned() } else { format!("`{path}`") });
-        }
-        if let Shape::Section(inner) | Shape::List(inner) | Shape::Named(inner) = key.shape {
-            find_homes(inner, &join(path, key.name), name, homes);
-        }
-    }
-}
-
-fn is_any_key(name: &str) -> bool {
-    name == "kind" || home_of(name).is_some()
 }

@@ -1,0 +1,11 @@
+//! The first half of the resolve pass: is every key known, is every value of the right type?
+//!
+//! It walks the whole tree by the key tables and reports everything, so that the second half, which builds the
+//! `Config`, need not say anything about form.
+
+mod detector;
+mod guess;
+mod walk;
+
+pub(super) use detector::{read_parameter, unknown_kind};
+pub(super) use walk::{SMALLEST, check_form, show};
