@@ -95,6 +95,8 @@ impl App {
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
 
+        let limit = config.adapter.drain_timeout;
+        let share = share_of_a_peer(limit);
         let (ingress_tx, ingress_rx) = ingress(ingress::MAX_WAITING_VALUES);
         let (opcua, plc) = OpcUaLink::new(
             config.opcua.clone(),
@@ -105,7 +107,7 @@ impl App {
             Arc::clone(&metrics),
         );
         let token = supervisor.token(Phase::Intake);
-        supervisor.spawn("opcua", Phase::Intake, opcua.run(token));
+        supervisor.spawn("opcua", Phase::Intake, opcua.closing_within(share).run(token));
 
         let alarm_levels = AlarmLevels::default();
         let parts = NorthboundParts {
@@ -136,7 +138,7 @@ impl App {
         });
         let commands = CommandIntake::new(commands_tx, southbound.refuse_handler());
         let token = supervisor.token(Phase::Commands);
-        supervisor.spawn("southbound", Phase::Commands, southbound.run(token));
+        supervisor.spawn("southbound", Phase::Commands, southbound.patient_for(share).run(token));
 
         let status_topic = TopicName::parse(&format!("{}/status", config.adapter.status_topic))
             .context("`adapter.status_topic` leaves no room for `/status`")?;
@@ -163,7 +165,6 @@ impl App {
 
         tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
         on_start(Started { epoch, http });
-        let limit = config.adapter.drain_timeout;
         let on_stop = || {
             board.set_stopping();
             deadline.get_or_init(|| Instant::now() + limit.saturating_sub(time_to_leave(limit)));
@@ -176,6 +177,12 @@ impl App {
         tracing::info!(adapter = config.adapter.id, "stopped");
         Ok(())
     }
+}
+
+/// How long a shutdown waits for a PLC that hangs: once for the write in hand, once for the end of the session. What is
+/// left of the time belongs to the spool.
+fn share_of_a_peer(limit: Duration) -> Duration {
+    (limit / 5).min(Duration::from_secs(2))
 }
 
 /// What the tasks that end after the delivery need of the time that a shutdown has.
