@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     domain::{Epoch, Lane, Timestamp, TopicName},
     http::{HttpServer, HttpState},
-    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, StatusTopic},
+    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     opcua::{OpcUaLink, status_symbol},
     pipeline::{
         ingress::{self, ingress},
@@ -74,12 +74,8 @@ impl App {
 
         let http = match &config.http {
             Some(http) => {
-                let state = HttpState {
-                    board: Arc::clone(&board),
-                    metrics: Arc::clone(&metrics),
-                    stage: Arc::clone(&stage),
-                    config: Arc::clone(&config),
-                };
+                let state =
+                    HttpState::new(Arc::clone(&board), Arc::clone(&metrics), Arc::clone(&stage), Arc::clone(&config));
                 let server = HttpServer::bind(http.listen, Arc::new(state)).await?;
                 let address = server.local_addr().context("the HTTP socket has no address")?;
                 let token = supervisor.token(Phase::Watching);
@@ -150,7 +146,7 @@ impl App {
             filters: config.southbound_mappings.iter().filter_map(|mapping| mapping.topic_filter.clone()).collect(),
             status: StatusTopic {
                 topic: status_topic,
-                offline: offline_payload(Timestamp::now(), epoch),
+                offline: OfflinePayload::new(move |since| offline_payload(since, epoch)),
                 current: current_status,
             },
             board: Arc::clone(&board),
@@ -163,6 +159,8 @@ impl App {
         };
         supervisor.spawn("mqtt", Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
 
+        // A task that gets stuck before its first sign of life is to be noticed, too.
+        supervisor.names().for_each(|task| board.progress(task));
         tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
         on_start(Started { epoch, http });
         let on_stop = || {
