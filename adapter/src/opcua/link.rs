@@ -170,7 +170,8 @@ impl OpcUaLink {
             self.board.set_opcua(problem.connection());
         }
         self.table.reset();
-        if !open.event_loop.is_finished() && time::timeout(self.close_time, close(&open.session, leave)).await.is_err() {
+        if !open.event_loop.is_finished() && time::timeout(self.close_time, close(&open.session, leave)).await.is_err()
+        {
             debug!("the server did not answer the end of the session");
         }
         end
