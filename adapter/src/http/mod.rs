@@ -6,5 +6,7 @@ mod listener;
 pub mod models;
 pub mod predict_body;
 pub mod server;
+#[cfg(test)]
+mod tests;
 
 pub use server::{HttpServer, HttpState};

@@ -5,6 +5,8 @@
 pub mod assessed;
 pub mod instance;
 pub mod models;
+#[cfg(test)]
+pub(crate) mod test_support;
 pub mod trainer;
 pub mod training_file;
 pub mod versions;

@@ -12,7 +12,7 @@ use super::{
     Assessed, Instance, Retrained, TrainError, Trainer, Unscored, Versions,
     instance::Owner,
     trainer::{Caller, TrainRequest},
-    training_file::{TrainingFileError, read_training_file},
+    training_file::{TrainingFileError, TrainingFiles},
 };
 use crate::{
     config::{
@@ -106,10 +106,11 @@ impl ModelStage {
         let (instances, by_mapping) = bind(config);
         // Each instance has at most one training of its own under way; the rest is for those that people ask for.
         let (requests_tx, requests_rx) = mpsc::channel(instances.len() + MAX_CALLERS);
+        let mut files = TrainingFiles::default();
         for (instance, model) in &instances {
             if let Training::File(path) = &model.training {
                 let tag = instance.owner().map_or(instance.model(), |owner| owner.tag.as_str());
-                let rows = read_training_file(path, tag)?;
+                let rows = files.read(path, tag)?;
                 let request = TrainRequest { instance: Arc::clone(instance), rows, caller: None };
                 requests_tx.try_send(request).expect("the channel has room for one training per instance");
             }
@@ -136,7 +137,7 @@ impl ModelStage {
             self.metrics.model_score_seconds.observe(started.elapsed().as_secs_f64());
         }
         if let Some(rows) = outcome.training_rows {
-            let request = TrainRequest { instance: Arc::clone(instance), rows, caller: None };
+            let request = TrainRequest { instance: Arc::clone(instance), rows: Arc::new(rows), caller: None };
             // The channel has room for one training of each instance, so it is closed: the adapter shuts down.
             if self.requests_tx.try_send(request).is_err() {
                 instance.training_failed();
@@ -202,7 +203,7 @@ impl ModelStage {
         let permit = Arc::clone(&self.callers).try_acquire_owned().map_err(|_| TrainError::Busy)?;
         let (reply_tx, reply_rx) = oneshot::channel();
         let caller = Some(Caller { reply_tx, _permit: permit });
-        let request = TrainRequest { instance: Arc::clone(instance), rows, caller };
+        let request = TrainRequest { instance: Arc::clone(instance), rows: Arc::new(rows), caller };
         self.requests_tx.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => TrainError::Busy,
             mpsc::error::TrySendError::Closed(_) => TrainError::Stopping,
@@ -269,3 +270,7 @@ impl ModelCounters {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "models_tests.rs"]
+mod tests;

@@ -1,9 +1,6 @@
 //! The training task: fits off the hot path, keeps the version on disk, then swaps the model in.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use ndarray::Array2;
 use tagwise_model::{FitError, Model, Registry};
@@ -11,6 +8,7 @@ use thiserror::Error;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
     task::spawn_blocking,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +70,7 @@ pub enum TrainError {
 #[derive(Debug)]
 pub struct TrainRequest {
     pub(super) instance: Arc<Instance>,
-    pub(super) rows: Array2<f64>,
+    pub(super) rows: Arc<Array2<f64>>,
     /// Who asked; `None` for an instance's own first training.
     pub(super) caller: Option<Caller>,
 }
@@ -175,7 +173,7 @@ impl Trainer {
     async fn fit(
         &self,
         instance: &Arc<Instance>,
-        rows: Array2<f64>,
+        rows: Arc<Array2<f64>>,
         cancel: &CancellationToken,
     ) -> Result<Model, TrainError> {
         if cancel.is_cancelled() {

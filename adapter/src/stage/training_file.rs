@@ -1,6 +1,11 @@
 //! Training values from a CSV file with a header.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use ndarray::Array2;
 use thiserror::Error;
@@ -52,8 +57,29 @@ pub enum TrainingFileError {
     },
 }
 
-/// Reads the file's only column, or the one named `tag`, or the one named `value`.
-pub fn read_training_file(path: &Path, tag: &str) -> Result<Array2<f64>, TrainingFileError> {
+/// The columns read so far: many mappings may share one file, and its rows are then held once.
+#[derive(Debug, Default)]
+pub struct TrainingFiles {
+    columns: HashMap<(PathBuf, usize), Arc<Array2<f64>>>,
+}
+
+impl TrainingFiles {
+    /// Reads the file's only column, or the one named `tag`, or the one named `value`.
+    pub fn read(&mut self, path: &Path, tag: &str) -> Result<Arc<Array2<f64>>, TrainingFileError> {
+        let (mut reader, headers, index) = open(path, tag)?;
+        let key = (path.to_owned(), index);
+        if let Some(rows) = self.columns.get(&key) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = Arc::new(read_column(path, &mut reader, &headers, index)?);
+        self.columns.insert(key, Arc::clone(&rows));
+        Ok(rows)
+    }
+}
+
+type Opened = (csv::Reader<File>, csv::StringRecord, usize);
+
+fn open(path: &Path, tag: &str) -> Result<Opened, TrainingFileError> {
     let read = |source| TrainingFileError::Read { path: path.to_owned(), source };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(read)?;
     let headers = reader.headers().map_err(read)?.clone();
@@ -62,6 +88,16 @@ pub fn read_training_file(path: &Path, tag: &str) -> Result<Array2<f64>, Trainin
         columns: headers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         wanted: tag.to_owned(),
     })?;
+    Ok((reader, headers, index))
+}
+
+fn read_column(
+    path: &Path,
+    reader: &mut csv::Reader<File>,
+    headers: &csv::StringRecord,
+    index: usize,
+) -> Result<Array2<f64>, TrainingFileError> {
+    let read = |source| TrainingFileError::Read { path: path.to_owned(), source };
     let mut values = Vec::new();
     for record in reader.records() {
         let record = record.map_err(read)?;
@@ -102,8 +138,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("normal.csv");
         fs::write(&path, content).unwrap();
-        read_training_file(&path, "line1/vibration")
-            .map(|rows| rows.into_iter().collect())
+        TrainingFiles::default()
+            .read(&path, "line1/vibration")
+            .map(|rows| rows.iter().copied().collect())
             .map_err(|error| error.to_string())
     }
 
@@ -128,7 +165,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("normal.csv");
         fs::write(&path, [b'v', b'\n', 0xFF, 0xFE, b'\n']).unwrap();
-        assert!(read_training_file(&path, "t").is_err());
-        assert!(read_training_file(&dir.path().join("absent.csv"), "t").is_err());
+        let mut files = TrainingFiles::default();
+        assert!(files.read(&path, "t").is_err());
+        assert!(files.read(&dir.path().join("absent.csv"), "t").is_err());
+    }
+
+    #[test]
+    fn mappings_that_share_a_column_share_its_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("normal.csv");
+        fs::write(&path, "a,value\n1,2\n").unwrap();
+        let mut files = TrainingFiles::default();
+        let rows = ["a", "b", "c"].map(|tag| files.read(&path, tag).unwrap());
+        assert_eq!((rows[0][[0, 0]], rows[1][[0, 0]]), (1.0, 2.0));
+        assert!(Arc::ptr_eq(&rows[1], &rows[2]));
     }
 }

@@ -175,3 +175,7 @@ impl NorthboundTask {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

@@ -27,7 +27,7 @@ pub struct AlarmLevels {
 
 /// Bounded by the alarms in the mapping file.
 #[derive(Debug, Default)]
-pub(super) struct Levels {
+pub(in crate::pipeline) struct Levels {
     active: BTreeMap<TagId, BTreeSet<usize>>,
     /// How often all levels were to be written anew.
     pub(super) generation: u64,
@@ -54,14 +54,14 @@ impl AlarmLevels {
         self.levels.send_modify(|levels| levels.generation += 1);
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<Levels> {
+    pub(in crate::pipeline) fn subscribe(&self) -> watch::Receiver<Levels> {
         self.levels.subscribe()
     }
 }
 
 impl Levels {
     /// What each tag that some alarm has spoken of is to be.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TagId, bool)> {
+    pub(in crate::pipeline) fn iter(&self) -> impl Iterator<Item = (TagId, bool)> {
         self.active.iter().map(|(tag, alarms)| (*tag, !alarms.is_empty()))
     }
 }

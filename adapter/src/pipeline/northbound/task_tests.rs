@@ -1,0 +1,239 @@
+use serde_json::{Value, json};
+use tagwise_model::Registry;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    domain::{StatusCode, TagId, TagValue, UpdateFlags},
+    pipeline::ingress::{IngressSender, ingress},
+    spool::SpoolLimits,
+    stage::test_support::{self, normal},
+};
+
+const BAD: StatusCode = StatusCode(0x808C_0000);
+const UNCERTAIN: StatusCode = StatusCode(0x4090_0000);
+const TWO_TAGS: &str = "
+tags:
+  - { name: a, node: 'ns=3;s=a' }
+  - { name: b, node: 'ns=3;s=b' }
+northbound_mappings:
+  - { tag_name: a, topic: m/a1 }
+  - { tag_name: a, topic: m/a2, quality: { bad: drop, uncertain: drop } }
+  - { tag_name: b, topic: m/b, max_qos: 0 }
+";
+
+/// A northbound task between an ingress queue and a spool; it has all that is offered when it is run.
+struct Scene {
+    ingress: IngressSender,
+    task: NorthboundTask,
+    spool: Arc<Spool>,
+    metrics: Arc<Metrics>,
+    stage: test_support::Scene,
+    levels: AlarmLevels,
+    _state_dir: TempDir,
+}
+
+impl Scene {
+    fn new(mapping: &str, capacity: usize, limits: SpoolLimits) -> Self {
+        let state_dir = tempfile::tempdir().unwrap();
+        let stage = test_support::Scene::new(mapping, Registry::builtin(), &state_dir);
+        let (sender, receiver) = ingress(capacity);
+        let metrics = Arc::clone(&stage.metrics);
+        let spool = Arc::new(Spool::new("edge", limits, &metrics));
+        let levels = AlarmLevels::default();
+        let parts = NorthboundParts {
+            ingress: receiver,
+            stage: Arc::clone(&stage.stage),
+            spool: Arc::clone(&spool),
+            alarm_levels: levels.clone(),
+            board: Arc::clone(&stage.board),
+            metrics: Arc::clone(&metrics),
+        };
+        let task = NorthboundTask::new(&stage.config, Epoch(7), parts);
+        Self { ingress: sender, task, spool, metrics, stage, levels, _state_dir: state_dir }
+    }
+
+    fn of(mapping: &str) -> Self {
+        Self::new(mapping, 1000, SpoolLimits::default())
+    }
+
+    fn offer(&self, batch: impl IntoIterator<Item = (u32, f64, StatusCode)>) {
+        self.ingress.offer(batch.into_iter().map(|(tag, value, status)| update(tag, value, status)).collect());
+    }
+
+    /// Runs the task to the end of the queue and returns what has come of it.
+    async fn run(self) -> Outcome {
+        drop(self.ingress);
+        self.task.run().await;
+        let read = |lane| {
+            let mut taken = Vec::new();
+            self.spool.read(lane, 10_000, &mut taken);
+            taken.into_iter().map(|(_, message)| message).collect()
+        };
+        let (urgent, values) = (read(Lane::Urgent), read(Lane::Values));
+        let mut volatile = Vec::new();
+        self.spool.read_volatile(10_000, &mut volatile);
+        Outcome { urgent, values, volatile, metrics: self.metrics }
+    }
+}
+
+struct Outcome {
+    urgent: Vec<OutboundMessage>,
+    values: Vec<OutboundMessage>,
+    volatile: Vec<OutboundMessage>,
+    metrics: Arc<Metrics>,
+}
+
+fn update(tag: u32, value: f64, status: StatusCode) -> TagUpdate {
+    TagUpdate {
+        tag: TagId(tag),
+        value: TagValue::Double(value),
+        status,
+        source_timestamp: Some(Timestamp::from_unix_millis(1_000)),
+        server_timestamp: None,
+        received_at: Timestamp::from_unix_millis(1_000),
+        flags: UpdateFlags::default(),
+    }
+}
+
+fn json_of(message: &OutboundMessage) -> Value {
+    serde_json::from_slice(&message.payload).unwrap()
+}
+
+/// Value and sequence of each message to a topic, in the order in which they stand.
+fn to(topic: &str, messages: &[OutboundMessage]) -> Vec<(f64, u64)> {
+    let of_topic = messages.iter().filter(|message| message.route.topic.as_str() == topic);
+    let pair = |message: &OutboundMessage| {
+        let json = json_of(message);
+        assert_eq!((json["epoch"].as_u64(), json["sequence"].as_u64()), (Some(7), message.sequence.map(|s| s.0)));
+        (json["value"].as_f64().unwrap(), message.sequence.unwrap().0)
+    };
+    of_topic.map(pair).collect()
+}
+
+#[tokio::test]
+async fn each_mapping_counts_for_itself_in_the_order_of_arrival() {
+    let scene = Scene::of(TWO_TAGS);
+    scene.offer([(0, 1.0, StatusCode::GOOD), (0, 2.0, StatusCode::GOOD)]);
+    scene.offer([(0, 3.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    for topic in ["m/a1", "m/a2"] {
+        assert_eq!(to(topic, &outcome.values), [(1.0, 1), (2.0, 2), (3.0, 3)], "{topic}");
+    }
+    let topics: Vec<_> = outcome.values.iter().map(|message| message.route.topic.as_str()).collect();
+    assert_eq!(topics, ["m/a1", "m/a2", "m/a1", "m/a2", "m/a1", "m/a2"]);
+    assert_eq!(outcome.values[0].source_timestamp, Some(Timestamp::from_unix_millis(1_000)));
+    assert!(outcome.urgent.is_empty());
+}
+
+#[tokio::test]
+async fn what_quality_keeps_back_takes_no_number_and_is_counted() {
+    let scene = Scene::of(TWO_TAGS);
+    scene.offer([(0, 1.0, StatusCode::GOOD), (0, 2.0, BAD), (0, 3.0, UNCERTAIN), (0, 4.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    assert_eq!(to("m/a1", &outcome.values), [(1.0, 1), (2.0, 2), (3.0, 3), (4.0, 4)]);
+    assert_eq!(to("m/a2", &outcome.values), [(1.0, 1), (4.0, 2)]);
+    assert_eq!(outcome.metrics.ingress_dropped.with_label_values(&["quality"]).get(), 2);
+}
+
+#[tokio::test]
+async fn qos_0_goes_apart_and_is_announced_when_nobody_is_there_to_take_it() {
+    let scene = Scene::of(TWO_TAGS);
+    scene.spool.broker_arrived();
+    scene.offer([(1, 1.0, StatusCode::GOOD), (0, 2.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    assert_eq!(to("m/b", &outcome.volatile), [(1.0, 1)]);
+    assert!(to("m/b", &outcome.values).is_empty());
+
+    let scene = Scene::of(TWO_TAGS);
+    scene.offer([(1, 1.0, StatusCode::GOOD), (1, 2.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    assert!(outcome.volatile.is_empty());
+    let [gap] = outcome.urgent.as_slice() else { panic!("one gap, not {}", outcome.urgent.len()) };
+    assert_eq!(gap.route.topic.as_str(), "tagwise/line1/gap");
+    let expected = json!({
+        "scope": "spool", "tagName": "b", "topic": "m/b", "epoch": 7, "fromSequence": 1, "toSequence": 2,
+        "fromTime": 1000, "toTime": 1000, "count": 2, "cause": "overflow"
+    });
+    assert_eq!(json_of(gap), expected);
+}
+
+#[tokio::test]
+async fn what_did_not_fit_the_ingress_queue_is_announced() {
+    let scene = Scene::new(TWO_TAGS, 2, SpoolLimits::default());
+    scene.offer([(0, 1.0, StatusCode::GOOD)]);
+    scene.offer([(0, 2.0, StatusCode::GOOD), (0, 3.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    assert_eq!(to("m/a1", &outcome.values), [(1.0, 1)], "what was never numbered leaves no hole");
+    let expected = json!({
+        "scope": "subscription", "epoch": 7, "fromTime": 1000, "toTime": 1000, "count": 2, "cause": "overflow"
+    });
+    assert_eq!(outcome.urgent.iter().map(json_of).collect::<Vec<_>>(), [expected]);
+}
+
+#[tokio::test]
+async fn what_retention_takes_is_announced_with_its_numbers() {
+    let limits = SpoolLimits { max_bytes: 3_000, ..SpoolLimits::default() };
+    let scene = Scene::new("tags: [ { name: a, node: 'ns=3;s=a', topic: m/a } ]", 1000, limits);
+    scene.offer((0..100).map(|value| (0, f64::from(value), StatusCode::GOOD)));
+    let outcome = scene.run().await;
+    let kept = to("m/a", &outcome.values);
+    let first_kept = kept[0].1;
+    assert!(kept.iter().map(|(_, sequence)| *sequence).eq(first_kept..=100), "{kept:?}");
+    let lost: u64 = outcome.urgent.iter().map(|gap| json_of(gap)["count"].as_u64().unwrap()).sum();
+    let gap = json_of(&outcome.urgent[0]);
+    assert_eq!((gap["cause"].as_str(), gap["fromSequence"].as_u64()), (Some("retention"), Some(1)));
+    // The announcement itself makes messages give way, which the next one would announce.
+    assert!((lost..=lost + 2).contains(&(first_kept - 1)), "{lost} announced, {first_kept} kept");
+}
+
+const ALARM: &str = "
+models: { ewma: { detector: { kind: ewma_z }, training: { samples: 20 } } }
+tags:
+  - { name: a, node: 'ns=3;s=a' }
+  - { name: bit, node: 'ns=3;s=bit' }
+southbound_mappings: [ { tag_name: bit } ]
+northbound_mappings:
+  - { tag_name: a, topic: m/never, model: ewma, anomaly_user_properties: never }
+  - { tag_name: a, topic: m/always, model: ewma, anomaly_user_properties: always }
+  - tag_name: a
+    topic: m/default
+    model: ewma
+    alarm: { topic: m/alarm, raise_after: 2, clear_after: 2, severity: major, write_tag: bit }
+";
+
+#[tokio::test]
+async fn anomalies_show_in_properties_as_asked_for_and_raise_the_alarm() {
+    let mut scene = Scene::of(ALARM);
+    let trainer = scene.stage.run_trainer();
+    for instance in scene.stage.stage.instances() {
+        let rows = ndarray::Array2::from_shape_vec((200, 1), normal(200)).unwrap();
+        scene.stage.stage.retrain(instance, rows).await.unwrap();
+    }
+    drop(trainer);
+    scene.offer([2.5, 500.0, 500.0, f64::NAN].map(|value| (0, value, StatusCode::GOOD)));
+    let levels = scene.levels.subscribe();
+    let outcome = scene.run().await;
+    let properties = |topic: &str| -> Vec<Vec<String>> {
+        let of_topic = outcome.values.iter().filter(|message| message.route.topic.as_str() == topic);
+        let texts = |message: &OutboundMessage| {
+            let texts = message.user_properties.iter().filter(|(name, _)| *name != "anomaly-score");
+            texts.map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        of_topic.map(texts).collect()
+    };
+    let scored = |label: u8| {
+        ["anomaly-label=".to_owned() + &label.to_string(), "anomaly-model=ewma".into(), "anomaly-status=scored".into()]
+    };
+    let unscored = ["anomaly-model=ewma".to_owned(), "anomaly-status=not_numeric".into()];
+    let always = properties("m/always");
+    assert_eq!(always[..3], [scored(0), scored(1), scored(1)]);
+    assert_eq!(always[3], unscored);
+    assert_eq!(properties("m/default"), [vec![], scored(1).to_vec(), scored(1).to_vec(), vec![]]);
+    assert!(properties("m/never").iter().all(Vec::is_empty));
+
+    let [alarm] = outcome.urgent.as_slice() else { panic!("one alarm, not {}", outcome.urgent.len()) };
+    assert_eq!((alarm.route.topic.as_str(), alarm.route.is_retained), ("m/alarm", true));
+    assert_eq!((&json_of(alarm)["state"], &json_of(alarm)["tagName"]), (&json!("active"), &json!("a")));
+    assert_eq!(levels.borrow().iter().collect::<Vec<_>>(), [(TagId(1), true)]);
+}
