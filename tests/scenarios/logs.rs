@@ -21,7 +21,7 @@ async fn run_shortly(options: &[&str]) -> Result<(String, String)> {
     let what = "both absences are known";
     wait_until(what, PATIENCE, async || {
         let reply = http.get("/readyz").await.ok();
-        Ok(reply.filter(|reply| reply.body.contains("broker") && reply.body.contains("refused")).map(drop))
+        Ok(reply.filter(|reply| reply.status == 503 && !reply.body.contains("not connected yet")).map(drop))
     })
     .await?;
     process.signal(Signal::Terminate)?;
