@@ -9,6 +9,7 @@ mod commands;
 mod commands_by_paho;
 mod commands_refused;
 mod demo;
+mod documents;
 mod gap;
 mod harness;
 mod health;
