@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::files::{TextFile, text_files};
 
 /// The keys of a table of a manifest, with the text that follows each.
-fn entries<'a>(manifest: &'a str, is_wanted: impl Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
+fn entries(manifest: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut is_inside = false;
     for line in manifest.lines() {
