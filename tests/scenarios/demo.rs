@@ -34,7 +34,8 @@ async fn the_demo_ends_by_itself_and_shows_what_to_try() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let output = run_to_end(&["demo", "--duration", "5s"], folder.path(), DEADLINE).await?;
     assert_eq!(output.code, Some(0), "{output:?}");
-    for word in ["opc.tcp://127.0.0.1:", "mqtt://127.0.0.1:", "/metrics", "mosquitto_sub", "mosquitto_pub", "warming_up"]
+    for word in
+        ["opc.tcp://127.0.0.1:", "mqtt://127.0.0.1:", "/metrics", "mosquitto_sub", "mosquitto_pub", "warming_up"]
     {
         assert!(output.stdout.contains(word), "{word} is missing in:\n{}", output.stdout);
     }

@@ -85,7 +85,7 @@ impl<'a> Reader<'_, 'a, '_> {
         let mqtt_user_properties = self.user_properties(view);
         let topic_text = view.text("topic");
         let topic = topic_text.and_then(|text| self.topic(text, tag));
-        if topic_text.is_none() && !view.has("topic") {
+        if topic_text.is_none() && !view.has("topic") && !view.is_misspelt("topic") {
             let shown = self.context.show(self.tags.get(tag).name);
             self.context
                 .report
