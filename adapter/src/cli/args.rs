@@ -1,6 +1,8 @@
 //! The arguments of every command.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+#[cfg(feature = "demo")]
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
