@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use tagwise_simulator::{Plc, PlcOptions};
 
-use super::{args::Simulate, entry::DONE, run::runtime, signals::StopSignals};
+use super::{args::Simulate, entry::DONE, run::block_on, signals::StopSignals};
 
 /// Runs the PLC until told to stop. The first line on stdout is its endpoint.
 pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
@@ -17,7 +17,7 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         user: arguments.user.clone(),
         ..PlcOptions::default()
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let signals = StopSignals::listen()?;
         let plc = Plc::start(options).await.context("the simulated PLC cannot start")?;
         // Written and flushed whole, since other programs wait for it.
