@@ -10,8 +10,9 @@ use crate::{
     tools::FUZZ,
 };
 
-/// libFuzzer's bound on a single input, in seconds: what takes longer hangs.
-const LONGEST_RUN: &str = "-timeout=10";
+/// libFuzzer's bounds on a single input: in seconds, for what takes longer hangs; and in bytes, for many small inputs
+/// find more than a few large ones.
+const BOUNDS: [&str; 2] = ["-timeout=10", "-max_len=4096"];
 
 /// The load with faults, for a long time.
 pub(crate) fn soak(seconds: u32) -> bool {
@@ -46,7 +47,8 @@ fn fuzz_one(tool: &Path, target: &str, seconds: u32) -> Result<()> {
     let limit = format!("-max_total_time={seconds}");
     let mut arguments = vec!["run", "--fuzz-dir", "tests/fuzz", target, &corpus];
     arguments.extend(seeds.as_deref());
-    arguments.extend(["--", &limit, LONGEST_RUN]);
+    arguments.extend(["--", &limit]);
+    arguments.extend(BOUNDS);
     // The stable toolchain does, when told to take unstable flags.
     run(program(tool, &arguments).env("RUSTC_BOOTSTRAP", "1"))
 }
