@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     domain::{Epoch, Lane, Timestamp, TopicName},
     http::{HttpServer, HttpState},
-    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, StatusTopic},
+    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     opcua::{OpcUaLink, status_symbol},
     pipeline::{
         ingress::{self, ingress},
@@ -74,12 +74,8 @@ impl App {
 
         let http = match &config.http {
             Some(http) => {
-                let state = HttpState {
-                    board: Arc::clone(&board),
-                    metrics: Arc::clone(&metrics),
-                    stage: Arc::clone(&stage),
-                    config: Arc::clone(&config),
-                };
+                let state =
+                    HttpState::new(Arc::clone(&board), Arc::clone(&metrics), Arc::clone(&stage), Arc::clone(&config));
                 let server = HttpServer::bind(http.listen, Arc::new(state)).await?;
                 let address = server.local_addr().context("the HTTP socket has no address")?;
                 let token = supervisor.token(Phase::Watching);
@@ -95,6 +91,8 @@ impl App {
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
 
+        let limit = config.adapter.drain_timeout;
+        let share = share_of_a_peer(limit);
         let (ingress_tx, ingress_rx) = ingress(ingress::MAX_WAITING_VALUES);
         let (opcua, plc) = OpcUaLink::new(
             config.opcua.clone(),
@@ -105,7 +103,7 @@ impl App {
             Arc::clone(&metrics),
         );
         let token = supervisor.token(Phase::Intake);
-        supervisor.spawn("opcua", Phase::Intake, opcua.run(token));
+        supervisor.spawn("opcua", Phase::Intake, opcua.closing_within(share).run(token));
 
         let alarm_levels = AlarmLevels::default();
         let parts = NorthboundParts {
@@ -122,6 +120,7 @@ impl App {
         let outbox = Arc::clone(&spool);
         let southbound = SouthboundTask::new(SouthboundParts {
             mappings: config.southbound_mappings.clone(),
+            own_topics: config.own_topics(),
             tag_names: config.tags.iter().map(|tag| tag.name.clone()).collect(),
             plc,
             commands_rx,
@@ -136,7 +135,7 @@ impl App {
         });
         let commands = CommandIntake::new(commands_tx, southbound.refuse_handler());
         let token = supervisor.token(Phase::Commands);
-        supervisor.spawn("southbound", Phase::Commands, southbound.run(token));
+        supervisor.spawn("southbound", Phase::Commands, southbound.patient_for(share).run(token));
 
         let status_topic = TopicName::parse(&format!("{}/status", config.adapter.status_topic))
             .context("`adapter.status_topic` leaves no room for `/status`")?;
@@ -148,7 +147,7 @@ impl App {
             filters: config.southbound_mappings.iter().filter_map(|mapping| mapping.topic_filter.clone()).collect(),
             status: StatusTopic {
                 topic: status_topic,
-                offline: offline_payload(Timestamp::now(), epoch),
+                offline: OfflinePayload::new(move |since| offline_payload(since, epoch)),
                 current: current_status,
             },
             board: Arc::clone(&board),
@@ -161,9 +160,10 @@ impl App {
         };
         supervisor.spawn("mqtt", Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
 
+        // A task that gets stuck before its first sign of life is to be noticed, too.
+        supervisor.names().for_each(|task| board.progress(task));
         tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
         on_start(Started { epoch, http });
-        let limit = config.adapter.drain_timeout;
         let on_stop = || {
             board.set_stopping();
             deadline.get_or_init(|| Instant::now() + limit.saturating_sub(time_to_leave(limit)));
@@ -176,6 +176,12 @@ impl App {
         tracing::info!(adapter = config.adapter.id, "stopped");
         Ok(())
     }
+}
+
+/// How long a shutdown waits for a PLC that hangs: once for the write in hand, once for the end of the session. What is
+/// left of the time belongs to the spool.
+fn share_of_a_peer(limit: Duration) -> Duration {
+    (limit / 5).min(Duration::from_secs(2))
 }
 
 /// What the tasks that end after the delivery need of the time that a shutdown has.

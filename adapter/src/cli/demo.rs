@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 use tagwise_model::Registry;
 use tagwise_simulator::{Broker, Plc, PlcOptions};
 
-use super::{demo_print::Printer, entry::DONE, run::runtime, signals::StopSignals};
+use super::{demo_print::Printer, entry::DONE, run::block_on, signals::StopSignals};
 use crate::{
     app::{App, Started},
     config::{self, Config, ProcessEnvironment},
@@ -27,7 +27,7 @@ pub fn demo(duration: Option<Duration>) -> anyhow::Result<u8> {
     let loaded = config::parse(MAPPING, Path::new("mappings/demo.yaml"), &ProcessEnvironment, &registry)
         .map_err(|diagnostics| anyhow!("the embedded mapping is invalid:\n{diagnostics}"))?;
     let state = TemporaryState::new()?;
-    let result = runtime()?.block_on(run(loaded.config, registry, &state.path, duration));
+    let result = block_on(run(loaded.config, registry, &state.path, duration));
     result.map(|()| DONE)
 }
 

@@ -1,6 +1,6 @@
 //! `tagwise run`: one mapping, one adapter, until told to stop.
 
-use std::path::Path;
+use std::{future::Future, path::Path};
 
 use tagwise_model::Registry;
 
@@ -26,14 +26,36 @@ pub fn run(mapping: &Path) -> anyhow::Result<u8> {
     for warning in &loaded.warnings.list {
         tracing::warn!(line = warning.line, "{}", warning.message);
     }
-    runtime()?.block_on(async {
+    block_on(async {
         let signals = StopSignals::listen()?;
         App::new(loaded.config, registry).run(signals.first(), |_| {}).await
     })?;
     Ok(DONE)
 }
 
-/// The runtime of every command that does more than read a file.
-pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+/// Runs every command that does more than read a file. What then still blocks a thread, such as a look-up of a host
+/// name or a training, does not hold up the end of the process.
+pub(super) fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_blocks_does_not_hold_up_the_end() {
+        let (release_tx, release_rx) = mpsc::channel::<()>();
+        block_on(async move {
+            tokio::task::spawn_blocking(move || release_rx.recv());
+            Ok(())
+        })
+        .unwrap();
+        drop(release_tx);
+    }
 }

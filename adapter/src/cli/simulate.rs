@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tagwise_simulator::{Plc, PlcOptions};
 
-use super::{args::Simulate, entry::DONE, run::runtime, signals::StopSignals};
+use super::{args::Simulate, entry::DONE, run::block_on, signals::StopSignals};
 
 /// Runs the PLC until told to stop. The first line on stdout is its endpoint.
 pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
@@ -14,10 +14,10 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         load_tags: arguments.tags,
         load_rate_hz: arguments.rate,
         seed: arguments.seed,
-        user: arguments.user.as_deref().map(user_and_password).transpose()?,
+        user: arguments.user.clone(),
         ..PlcOptions::default()
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let signals = StopSignals::listen()?;
         let plc = Plc::start(options).await.context("the simulated PLC cannot start")?;
         // Written and flushed whole, since other programs wait for it.
@@ -37,11 +37,4 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         plc.stop().await;
         Ok(DONE)
     })
-}
-
-fn user_and_password(text: &str) -> anyhow::Result<(String, String)> {
-    match text.split_once(':') {
-        Some((user, password)) if !user.is_empty() => Ok((user.to_owned(), password.to_owned())),
-        _ => bail!("`--user` takes NAME:PASSWORD"),
-    }
 }

@@ -94,6 +94,25 @@ impl TagValue {
         })
     }
 
+    /// Bytes that the value holds on the heap, for the bounds of queues.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::String(text)
+            | Self::Guid(text)
+            | Self::XmlElement(text)
+            | Self::NodeId(text)
+            | Self::ExpandedNodeId(text)
+            | Self::QualifiedName { name: text, .. } => text.len(),
+            Self::ByteString(bytes) => bytes.len(),
+            Self::LocalizedText { locale, text } => [locale, text].into_iter().flatten().map(|text| text.len()).sum(),
+            Self::Array(array) => {
+                let elements: usize = array.values.iter().map(Self::heap_bytes).sum();
+                elements + size_of_val(array.values.as_slice())
+            }
+            _ => 0,
+        }
+    }
+
     /// The built-in type of a scalar; of an array, that of its elements. `None` for `Null`.
     pub fn data_type(&self) -> Option<DataType> {
         Some(match self {

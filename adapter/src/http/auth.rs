@@ -1,8 +1,8 @@
 //! Who may change something: the bearer of the token when one is set, else only callers on this machine.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
 
 /// Whether the caller may change something; the error is the answer to give.
@@ -12,7 +12,7 @@ pub fn authorise(
     peer: SocketAddr,
 ) -> Result<(), (StatusCode, String)> {
     let Some(token) = token else {
-        return if peer.ip().to_canonical().is_loopback() {
+        return if peer.ip().to_canonical().is_loopback() && !is_from_a_foreign_page(headers) {
             Ok(())
         } else {
             let message =
@@ -28,6 +28,20 @@ pub fn authorise(
         Some(_) => Err((StatusCode::UNAUTHORIZED, "the bearer token is wrong".to_owned())),
         None => Err((StatusCode::UNAUTHORIZED, "this call needs `Authorization: Bearer …`".to_owned())),
     }
+}
+
+/// A browser on this machine sends here whatever a page of anybody tells it to; it names the page's origin.
+fn is_from_a_foreign_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.parse::<Uri>().ok())
+        .and_then(|uri| uri.host().map(str::to_owned));
+    !host.is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 /// Takes as long for a wrong token as for the right one of the same length.
@@ -54,6 +68,22 @@ mod tests {
         assert_eq!(check(None, None, "[::1]:5"), None);
         assert_eq!(check(None, None, "[::ffff:127.0.0.1]:5"), None);
         assert_eq!(check(None, Some("Bearer x"), "192.0.2.7:5"), Some(403));
+    }
+
+    #[test]
+    fn a_page_from_elsewhere_in_a_browser_of_this_machine_may_not() {
+        let check = |origin: &str| {
+            let headers = [(header::ORIGIN, origin.parse().unwrap())].into_iter().collect();
+            authorise(None, &headers, "127.0.0.1:5".parse().unwrap()).is_ok()
+        };
+        for own in ["http://localhost:9464", "http://127.0.0.1:9464", "http://[::1]:9464"] {
+            assert!(check(own), "{own}");
+        }
+        for foreign in
+            ["https://example.org", "http://127.0.0.1.example.org", "http://localhost.evil:80", "null", "\u{fc}"]
+        {
+            assert!(!check(foreign), "{foreign}");
+        }
     }
 
     #[test]

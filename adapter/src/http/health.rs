@@ -1,6 +1,6 @@
 //! `/healthz`: does every task get on with its work? `/readyz`: can values flow, and which cannot?
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,13 +11,10 @@ use axum::{
 use serde::Serialize;
 
 use super::HttpState;
-use crate::{
-    domain::Timestamp,
-    supervisor::{Connection, board::Snapshot},
-};
+use crate::supervisor::{Connection, board::Snapshot};
 
 /// A task that has shown no progress for so long is stuck; the slowest sign of life is given every 5 s.
-const STUCK_AFTER_SECONDS: f64 = 30.0;
+const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// Failed tags listed one by one; the rest is a count.
 const LISTED_TAGS: usize = 100;
 
@@ -48,13 +45,14 @@ impl Reason {
 
 /// 200 while every task makes progress, else 503 with the names of those that do not.
 pub(super) async fn healthz(State(state): State<Arc<HttpState>>) -> Response {
-    let now = Timestamp::now();
-    let progress = state.board.progress_of_tasks();
-    let stuck: Vec<Reason> = progress
+    // In a shutdown tasks end one after another, and its own time limit says when they are stuck.
+    let is_stopping = state.board.snapshot().is_stopping;
+    let stuck: Vec<Reason> = state
+        .board
+        .silence_of_tasks()
         .into_iter()
-        .map(|(task, last)| (task, now.seconds_since(last)))
-        .filter(|(_, seconds)| *seconds > STUCK_AFTER_SECONDS)
-        .map(|(task, seconds)| Reason::new(task, format!("no progress for {seconds:.0} s")))
+        .filter(|(_, silence)| *silence > STUCK_AFTER && !is_stopping)
+        .map(|(task, silence)| Reason::new(task, format!("no progress for {} s", silence.as_secs())))
         .collect();
     if stuck.is_empty() {
         respond(StatusCode::OK, "healthy", stuck)

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod health;
+mod listener;
 pub mod models;
 pub mod predict_body;
 pub mod server;

@@ -1,6 +1,6 @@
 //! The place of the Python server: `/predict` asks a model, `/retrain` trains it anew.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -13,10 +13,12 @@ use ndarray::Array2;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tagwise_model::Label;
+use tokio::task::spawn_blocking;
 
 use super::{
     HttpState,
     auth::authorise,
+    listener::Peer,
     predict_body::{BodyError, PredictBody, rows_of},
 };
 use crate::{
@@ -31,7 +33,7 @@ pub(super) struct Which {
 }
 
 /// An answer that is not the one hoped for.
-struct Refusal {
+pub(super) struct Refusal {
     code: StatusCode,
     body: Value,
 }
@@ -79,9 +81,9 @@ pub(super) async fn predict_only(
     State(state): State<Arc<HttpState>>,
     Query(which): Query<Which>,
     body: Bytes,
-) -> Result<Json<Value>, Response> {
-    let name = only_model(&state).map_err(IntoResponse::into_response)?;
-    predict(&state, &name, &which, &body).map(Json).map_err(IntoResponse::into_response)
+) -> Result<Json<Value>, Refusal> {
+    let name = only_model(&state)?;
+    predict(state, name, which, body).await
 }
 
 /// `POST /api/v1/models/{name}/predict`
@@ -90,38 +92,38 @@ pub(super) async fn predict_named(
     Path(name): Path<String>,
     Query(which): Query<Which>,
     body: Bytes,
-) -> Result<Json<Value>, Response> {
-    predict(&state, &name, &which, &body).map(Json).map_err(IntoResponse::into_response)
+) -> Result<Json<Value>, Refusal> {
+    predict(state, name, which, body).await
 }
 
 /// `POST /retrain`, when there is one model.
 pub(super) async fn retrain_only(
     State(state): State<Arc<HttpState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     Query(which): Query<Which>,
     body: Bytes,
-) -> Result<Json<Value>, Response> {
-    check_caller(&state, &headers, peer).map_err(IntoResponse::into_response)?;
-    let name = only_model(&state).map_err(IntoResponse::into_response)?;
-    retrain(&state, &name, &which, &body).await.map(Json).map_err(IntoResponse::into_response)
+) -> Result<Json<Value>, Refusal> {
+    check_caller(&state, &headers, peer)?;
+    let name = only_model(&state)?;
+    retrain(state, name, which, body).await
 }
 
 /// `POST /api/v1/models/{name}/retrain`
 pub(super) async fn retrain_named(
     State(state): State<Arc<HttpState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
     Path(name): Path<String>,
     Query(which): Query<Which>,
     body: Bytes,
-) -> Result<Json<Value>, Response> {
-    check_caller(&state, &headers, peer).map_err(IntoResponse::into_response)?;
-    retrain(&state, &name, &which, &body).await.map(Json).map_err(IntoResponse::into_response)
+) -> Result<Json<Value>, Refusal> {
+    check_caller(&state, &headers, peer)?;
+    retrain(state, name, which, body).await
 }
 
-fn check_caller(state: &HttpState, headers: &HeaderMap, peer: SocketAddr) -> Result<(), Refusal> {
-    authorise(state.token(), headers, peer).map_err(|(code, message)| Refusal::new(code, message))
+fn check_caller(state: &HttpState, headers: &HeaderMap, peer: Peer) -> Result<(), Refusal> {
+    authorise(state.token(), headers, peer.0).map_err(|(code, message)| Refusal::new(code, message))
 }
 
 fn only_model(state: &HttpState) -> Result<String, Refusal> {
@@ -135,13 +137,34 @@ fn only_model(state: &HttpState) -> Result<String, Refusal> {
     }
 }
 
-fn predict(state: &HttpState, name: &str, which: &Which, body: &[u8]) -> Result<Value, Refusal> {
-    let instance = state.stage.find(name, which.tag.as_deref())?;
-    let body = PredictBody::parse(body)?;
-    let predictions = state.stage.predict(instance, &body.rows, Timestamp::now())?;
-    let pairs = body.rows.iter().zip(&predictions);
-    let mut answers = pairs.map(|(row, prediction)| describe(instance, body.echo.as_deref(), row, prediction));
-    if body.is_list { Ok(Value::Array(answers.collect())) } else { Ok(answers.next().unwrap_or(Value::Null)) }
+async fn predict(state: Arc<HttpState>, name: String, which: Which, body: Bytes) -> Result<Json<Value>, Refusal> {
+    let work = move |state: &HttpState| {
+        let instance = state.stage.find(&name, which.tag.as_deref())?;
+        let body = PredictBody::parse(&body)?;
+        let predictions = state.stage.predict(instance, &body.rows, Timestamp::now())?;
+        let pairs = body.rows.iter().zip(&predictions);
+        let mut answers = pairs.map(|(row, prediction)| describe(instance, body.echo.as_deref(), row, prediction));
+        Ok(if body.is_list { Value::Array(answers.collect()) } else { answers.next().unwrap_or(Value::Null) })
+    };
+    off_the_hot_path(state, work).await.map(Json)
+}
+
+/// A body of 4 MiB or 100,000 rows to score would keep a thread from the values that it has to carry, and a detector
+/// that panics should cost its caller the answer, not the connection.
+async fn off_the_hot_path<T: Send + 'static>(
+    state: Arc<HttpState>,
+    work: impl FnOnce(&HttpState) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let permit = Arc::clone(&state.questions).acquire_owned().await.expect("invariant: nobody closes the semaphore");
+    let work = move || {
+        // Held until the work is over, also when the caller has hung up.
+        let _permit = permit;
+        work(&state)
+    };
+    spawn_blocking(work).await.unwrap_or_else(|_| {
+        let message = "the detector panicked over this question; report it with the body";
+        Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
+    })
 }
 
 /// The Flask server's keys first, in its order; ours after them. The value stands under the caller's own name for it,
@@ -165,11 +188,15 @@ fn describe(instance: &Instance, echo: Option<&str>, row: &[f64], prediction: &P
     Value::Object(answer)
 }
 
-async fn retrain(state: &HttpState, name: &str, which: &Which, body: &[u8]) -> Result<Value, Refusal> {
-    let instance = state.stage.find(name, which.tag.as_deref())?;
-    let rows = training_rows(instance, body)?;
-    let done = state.stage.retrain(instance, rows).await?;
-    Ok(json!({ "status": "retrained", "samples": done.samples, "model": done.model, "version": done.version }))
+async fn retrain(state: Arc<HttpState>, name: String, which: Which, body: Bytes) -> Result<Json<Value>, Refusal> {
+    let work = move |state: &HttpState| {
+        let instance = Arc::clone(state.stage.find(&name, which.tag.as_deref())?);
+        let rows = training_rows(&instance, &body)?;
+        Ok((instance, rows))
+    };
+    let (instance, rows) = off_the_hot_path(Arc::clone(&state), work).await?;
+    let done = state.stage.retrain(&instance, rows).await?;
+    Ok(Json(json!({ "status": "retrained", "samples": done.samples, "model": done.model, "version": done.version })))
 }
 
 fn training_rows(instance: &Instance, body: &[u8]) -> Result<Array2<f64>, Refusal> {
@@ -184,6 +211,9 @@ fn training_rows(instance: &Instance, body: &[u8]) -> Result<Array2<f64>, Refusa
     };
     let width = rows.first().map_or(1, Vec::len);
     let count = rows.len();
-    Array2::from_shape_vec((count, width), rows.into_iter().flatten().collect())
-        .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "all rows need the same number of cells"))
+    let ragged = || Refusal::new(StatusCode::BAD_REQUEST, "all rows need the same number of cells");
+    if rows.iter().any(|row| row.len() != width) {
+        return Err(ragged());
+    }
+    Array2::from_shape_vec((count, width), rows.into_iter().flatten().collect()).map_err(|_| ragged())
 }

@@ -11,10 +11,14 @@ use axum::{
     routing::{get, post},
 };
 use secrecy::SecretString;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{health, models};
+use super::{
+    health,
+    listener::{BoundedListener, Peer},
+    models,
+};
 use crate::{config::Config, stage::ModelStage, supervisor::Board, telemetry::Metrics};
 
 /// Bodies larger than this are refused: 100,000 numbers with room to spare.
@@ -23,6 +27,9 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// How long open requests may take to finish once a shutdown has begun.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(150);
+
+/// Questions to models that are worked on at a time; each takes a thread to itself.
+const MAX_QUESTIONS: usize = 2;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -35,9 +42,16 @@ pub struct HttpState {
     pub stage: Arc<ModelStage>,
     /// The mapping.
     pub config: Arc<Config>,
+    /// One permit for each question that may be worked on.
+    pub(super) questions: Arc<Semaphore>,
 }
 
 impl HttpState {
+    /// What the handlers share.
+    pub fn new(board: Arc<Board>, metrics: Arc<Metrics>, stage: Arc<ModelStage>, config: Arc<Config>) -> Self {
+        Self { board, metrics, stage, config, questions: Arc::new(Semaphore::new(MAX_QUESTIONS)) }
+    }
+
     pub(super) fn token(&self) -> Option<&SecretString> {
         self.config.http.as_ref()?.token.as_ref()
     }
@@ -67,8 +81,9 @@ impl HttpServer {
     /// Serves until it is cancelled.
     pub async fn run(self, cancel: CancellationToken) {
         let board = Arc::clone(&self.state.board);
-        let service = router(self.state).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(cancel.clone().cancelled_owned());
+        let service = router(self.state).into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(BoundedListener::new(self.listener), service)
+            .with_graceful_shutdown(cancel.clone().cancelled_owned());
         let progress = async {
             let mut interval = tokio::time::interval(PROGRESS_INTERVAL);
             loop {

@@ -19,6 +19,7 @@ use super::{
     options::client_options,
     publisher::CHANNEL_CAPACITY,
     session::{Connected, End, Session},
+    status::OfflinePayload,
     trouble::{Address, Trouble, explain},
 };
 use crate::{
@@ -42,7 +43,7 @@ pub struct StatusTopic {
     /// Where it is retained.
     pub topic: TopicName,
     /// What stands there without us: the Last Will, and the last message of a shutdown.
-    pub offline: Bytes,
+    pub offline: OfflinePayload,
     /// What stands there while we are connected; the newest is published after each CONNACK and after each change.
     pub current: watch::Receiver<Bytes>,
 }
@@ -144,7 +145,7 @@ impl MqttLink {
     async fn connect(&self) -> Result<Connected, Trouble> {
         let broker = self.parts.broker.clone();
         let (client_id, topic) = (self.client_id.clone(), self.parts.status.topic.clone());
-        let offline = self.parts.status.offline.clone();
+        let offline = self.parts.status.offline.since(Timestamp::now());
         // Certificates are read from the disk.
         let options = task::spawn_blocking(move || client_options(&broker, &client_id, &topic, &offline))
             .await

@@ -26,4 +26,5 @@ mod window_model_test;
 
 pub use commands::CommandIntake;
 pub use link::{LinkParts, LinkShutdown, MqttLink, StatusTopic};
+pub use status::OfflinePayload;
 pub use watcher::{WatchedMessage, Watcher};

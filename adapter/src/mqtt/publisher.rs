@@ -231,7 +231,8 @@ impl Publisher {
                 self.metrics.acknowledged.inc();
                 self.metrics.ack_seconds.observe((now - answered.sent_at).as_secs_f64());
                 if let Some(source) = message.source_timestamp {
-                    self.metrics.delay_seconds.observe(Timestamp::now().seconds_since(source));
+                    // A clock ahead of ours must not make the sum go down.
+                    self.metrics.delay_seconds.observe(Timestamp::now().seconds_since(source).max(0.0));
                 }
                 if !self.window.is_rewinding() {
                     self.backoff.reset();

@@ -1,5 +1,7 @@
 //! The status message on one connection: the newest one, one at a time.
 
+use std::{fmt, sync::Arc};
+
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use tokio::sync::watch;
@@ -8,13 +10,35 @@ use super::{
     link::StatusTopic,
     publisher::{Publisher, Sent},
 };
-use crate::domain::TopicName;
+use crate::domain::{Timestamp, TopicName};
+
+/// Makes the payload that says that nobody is here, since a point in time: for the Last Will that of the connection,
+/// since nobody can know it better beforehand; at an orderly end that of the end.
+#[derive(Clone)]
+pub struct OfflinePayload(Arc<dyn Fn(Timestamp) -> Bytes + Send + Sync>);
+
+impl OfflinePayload {
+    /// Calls `make` for each payload.
+    pub fn new(make: impl Fn(Timestamp) -> Bytes + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    pub(super) fn since(&self, since: Timestamp) -> Bytes {
+        (self.0)(since)
+    }
+}
+
+impl fmt::Debug for OfflinePayload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("OfflinePayload").finish_non_exhaustive()
+    }
+}
 
 /// What of the status is to be published. What changes while one is on its way is not worth a message of its own.
 #[derive(Debug)]
 pub(super) struct StatusFeed {
     topic: TopicName,
-    offline: Bytes,
+    offline: OfflinePayload,
     current: watch::Receiver<Bytes>,
     is_due: bool,
     is_on_its_way: bool,
@@ -60,7 +84,7 @@ impl StatusFeed {
 
     /// Publishes the last status. Returns whether it is on its way.
     pub(super) fn feed_offline(&self, publisher: &mut Publisher) -> bool {
-        self.send(publisher, Sent::Offline, self.offline.clone())
+        self.send(publisher, Sent::Offline, self.offline.since(Timestamp::now()))
     }
 
     fn send(&self, publisher: &mut Publisher, sent: Sent, payload: Bytes) -> bool {

@@ -1,6 +1,6 @@
 //! The PLC as commands see it: describe a node, write a value, through whatever session stands.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use opcua::{
@@ -18,7 +18,6 @@ use super::{
 use crate::{
     config::effective::Tag,
     domain::{NodeDescription, StatusCode, TagId, TagValue},
-    telemetry::Metrics,
 };
 
 /// Where the link leaves the session that stands; empty while there is none.
@@ -29,12 +28,11 @@ pub(super) type CurrentSession = Arc<ArcSwapOption<LiveSession>>;
 pub struct PlcHandle {
     current: CurrentSession,
     tags: Arc<[Tag]>,
-    metrics: Arc<Metrics>,
 }
 
 impl PlcHandle {
-    pub(super) fn new(current: CurrentSession, tags: Arc<[Tag]>, metrics: Arc<Metrics>) -> Self {
-        Self { current, tags, metrics }
+    pub(super) fn new(current: CurrentSession, tags: Arc<[Tag]>) -> Self {
+        Self { current, tags }
     }
 
     fn live(&self) -> Result<Arc<LiveSession>, PlcError> {
@@ -67,10 +65,7 @@ impl Plc for PlcHandle {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(Code::BadTypeMismatch));
         };
-        let begun = Instant::now();
-        let answer = write(&live, node, value).await;
-        self.metrics.write_seconds.observe(begun.elapsed().as_secs_f64());
-        answer
+        write(&live, node, value).await
     }
 }
 
@@ -138,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_session_nothing_is_sent() {
         let tags: Arc<[Tag]> = Arc::new([tag("t", 3, "x")]);
-        let handle = PlcHandle::new(CurrentSession::default(), tags, Arc::new(Metrics::new("a")));
+        let handle = PlcHandle::new(CurrentSession::default(), tags);
         assert_eq!(handle.describe(TagId(0)).await, Err(PlcError::NotConnected));
         assert_eq!(handle.write(TagId(0), TagValue::Boolean(true)).await, Err(PlcError::NotConnected));
     }

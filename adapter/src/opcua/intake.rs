@@ -274,6 +274,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted() {
         let (mut intake, _receiver, metrics) = intake(1, 2);
+        intake.take(vec![notification([(1, value(0.0))])]);
         intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (1, value(3.0))])]);
         assert_eq!(metrics.ingress_dropped.with_label_values(&["ingress_full"]).get(), 3);
     }

@@ -32,7 +32,7 @@ use crate::{
 
 const TASK: &str = "opcua";
 const TICK: Duration = Duration::from_secs(1);
-/// How long taking leave of the server may last.
+/// How long taking leave of the server may last, unless it is told otherwise.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Items in one call at first, where the server declares no less.
 const MAX_ITEMS_PER_CALL: usize = 1_000;
@@ -53,6 +53,7 @@ pub struct OpcUaLink {
     backoff: Backoff,
     sessions: u64,
     last_problem: Option<Problem>,
+    close_time: Duration,
 }
 
 /// What has to be deleted on the server at the end of a session.
@@ -78,7 +79,7 @@ impl OpcUaLink {
         metrics: Arc<Metrics>,
     ) -> (Self, PlcHandle) {
         let current = CurrentSession::default();
-        let handle = PlcHandle::new(Arc::clone(&current), Arc::clone(&tags), Arc::clone(&metrics));
+        let handle = PlcHandle::new(Arc::clone(&current), Arc::clone(&tags));
         let link = Self {
             factory: SessionFactory::new(config.clone(), adapter_id),
             intake: Intake::new(ingress, Arc::clone(&tags), &metrics),
@@ -87,6 +88,7 @@ impl OpcUaLink {
             backoff: Backoff::new(config.connection.retry_initial, config.connection.retry_max),
             sessions: 0,
             last_problem: None,
+            close_time: CLOSE_TIME,
             config,
             tags,
             board,
@@ -96,7 +98,13 @@ impl OpcUaLink {
         (link, handle)
     }
 
-    /// Runs until cancelled, whatever happens to the connection; then takes leave of the server, within two seconds.
+    /// Bounds how long taking leave of the server may last; two seconds are more than any server needs.
+    #[must_use]
+    pub fn closing_within(self, limit: Duration) -> Self {
+        Self { close_time: limit.min(CLOSE_TIME), ..self }
+    }
+
+    /// Runs until cancelled, whatever happens to the connection; then takes leave of the server in bounded time.
     /// The ingress queue ends with it.
     pub async fn run(mut self, cancel: CancellationToken) {
         let board = Arc::clone(&self.board);
@@ -162,7 +170,8 @@ impl OpcUaLink {
             self.board.set_opcua(problem.connection());
         }
         self.table.reset();
-        if !open.event_loop.is_finished() && time::timeout(CLOSE_TIME, close(&open.session, leave)).await.is_err() {
+        if !open.event_loop.is_finished() && time::timeout(self.close_time, close(&open.session, leave)).await.is_err()
+        {
             debug!("the server did not answer the end of the session");
         }
         end

@@ -12,8 +12,10 @@ use tokio::sync::mpsc;
 
 use crate::domain::{TagUpdate, Timestamp};
 
-/// Values that may wait; at 100 bytes each some 20 MB.
+/// What may wait: so many numbers, or less where text and arrays take more room; some 20 MB.
 pub const MAX_WAITING_VALUES: usize = 200_000;
+/// A value of so many bytes on the heap takes the place of one number more.
+const BYTES_OF_A_PLACE: usize = 100;
 /// Batches that may wait.
 const MAX_WAITING_BATCHES: usize = 4_096;
 
@@ -30,14 +32,21 @@ pub struct DroppedValues {
 
 #[derive(Debug, Default)]
 struct Shared {
-    waiting_values: AtomicUsize,
+    places_taken: AtomicUsize,
     dropped: Mutex<Option<DroppedValues>>,
+}
+
+/// What one Publish response brought, and the places that it takes.
+#[derive(Debug)]
+struct Batch {
+    updates: Vec<TagUpdate>,
+    places: usize,
 }
 
 /// The end that the OPC UA room holds.
 #[derive(Clone, Debug)]
 pub struct IngressSender {
-    batches_tx: mpsc::Sender<Vec<TagUpdate>>,
+    batches_tx: mpsc::Sender<Batch>,
     shared: Arc<Shared>,
     capacity: usize,
 }
@@ -45,11 +54,11 @@ pub struct IngressSender {
 /// The end that the northbound task holds.
 #[derive(Debug)]
 pub struct IngressReceiver {
-    batches_rx: mpsc::Receiver<Vec<TagUpdate>>,
+    batches_rx: mpsc::Receiver<Batch>,
     shared: Arc<Shared>,
 }
 
-/// A queue for `capacity` values.
+/// A queue for `capacity` numbers, or for fewer values that take more room.
 pub fn ingress(capacity: usize) -> (IngressSender, IngressReceiver) {
     let (batches_tx, batches_rx) = mpsc::channel(MAX_WAITING_BATCHES);
     let shared = Arc::new(Shared::default());
@@ -63,15 +72,18 @@ impl IngressSender {
         if count == 0 {
             return 0;
         }
-        let waiting = self.shared.waiting_values.fetch_add(count, Ordering::AcqRel);
-        let refused = if waiting + count > self.capacity {
+        let places = batch.iter().map(|update| 1 + update.value.heap_bytes() / BYTES_OF_A_PLACE).sum();
+        let batch = Batch { updates: batch, places };
+        let taken = self.shared.places_taken.fetch_add(places, Ordering::AcqRel);
+        // One batch is taken into an empty queue whatever its size; the OPC UA room bounds a message.
+        let refused = if taken > 0 && taken + places > self.capacity {
             Some(batch)
         } else {
             self.batches_tx.try_send(batch).err().map(mpsc::error::TrySendError::into_inner)
         };
         let Some(refused) = refused else { return 0 };
-        self.shared.waiting_values.fetch_sub(count, Ordering::AcqRel);
-        self.note(&refused);
+        self.shared.places_taken.fetch_sub(places, Ordering::AcqRel);
+        self.note(&refused.updates);
         count
     }
 
@@ -91,8 +103,8 @@ impl IngressReceiver {
     /// The next batch; `None` once every sender is gone and the queue is empty.
     pub async fn receive(&mut self) -> Option<Vec<TagUpdate>> {
         let batch = self.batches_rx.recv().await?;
-        self.shared.waiting_values.fetch_sub(batch.len(), Ordering::AcqRel);
-        Some(batch)
+        self.shared.places_taken.fetch_sub(batch.places, Ordering::AcqRel);
+        Some(batch.updates)
     }
 
     /// What was dropped since the last call.
@@ -129,6 +141,22 @@ mod tests {
         assert_eq!(receiver.take_dropped(), None);
         assert_eq!(receiver.receive().await.unwrap().len(), 2);
         assert_eq!(sender.offer(batch([10, 11, 12])), 0);
+    }
+
+    #[tokio::test]
+    async fn long_values_take_more_room_and_one_is_always_taken() {
+        let long = || {
+            let mut batch = batch([1]);
+            batch[0].value = TagValue::String("x".repeat(10_000).into());
+            batch
+        };
+        let (sender, mut receiver) = ingress(50);
+        assert_eq!(sender.offer(long()), 0, "longer than the queue, which is empty");
+        assert_eq!(sender.offer(batch([2])), 1);
+        receiver.receive().await.unwrap();
+        assert_eq!(sender.offer(batch([3])), 0);
+        assert_eq!(sender.offer(long()), 1);
+        assert_eq!(receiver.receive().await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ pub enum DropReason {
     Away,
     /// QoS 0 while the connection was slower than the values.
     Overflow,
-    /// The broker will never take it; counted as published with result `refused`.
+    /// The broker will never take it; counted as published with result `refused`, too.
     Refused,
 }
 

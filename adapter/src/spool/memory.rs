@@ -162,7 +162,7 @@ impl Spool {
         state.values.put_back();
     }
 
-    /// The publisher has let go of a message that it could not deliver. A refused one is counted by the publisher.
+    /// The publisher has let go of a message that it could not deliver.
     pub fn report_dropped(&self, message: &OutboundMessage, reason: DropReason) {
         self.note(&mut self.lock(), message, reason);
     }
@@ -204,10 +204,7 @@ impl Spool {
     }
 
     fn note(&self, state: &mut State, message: &OutboundMessage, reason: DropReason) {
-        // Every message of the broker's refusal is in `mqtt_published_total` already.
-        if reason != DropReason::Refused {
-            self.dropped[reason as usize].inc();
-        }
+        self.dropped[reason as usize].inc();
         state.ledger.note(message, reason.cause());
     }
 

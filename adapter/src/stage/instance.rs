@@ -1,6 +1,7 @@
 //! One trained (or not yet trained) model with its short memory, for one mapping or shared by several.
 
 use std::{
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -23,6 +24,12 @@ pub struct Owner {
     pub tag: TagName,
     /// The mapping's topic, which tells two mappings of one tag apart.
     pub topic: TopicName,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.tag, self.topic)
+    }
 }
 
 /// A model bound to one mapping, or to all that share it.
@@ -96,7 +103,7 @@ impl Instance {
     /// Names the instance for ever, across restarts: versions are counted under this key.
     pub fn key(&self) -> String {
         match &self.owner {
-            Some(owner) => format!("{}/{}@{}", self.model, owner.tag, owner.topic),
+            Some(owner) => format!("{}/{owner}", self.model),
             None => self.model.to_string(),
         }
     }
@@ -204,7 +211,8 @@ impl Fitted {
             assessment
         }));
         match caught {
-            Ok(assessment) if assessment.is_scored() => Ok(assessment),
+            // A detector of somebody's own may say infinity, which JSON cannot.
+            Ok(assessment) if assessment.score.is_finite() => Ok(assessment),
             Ok(_) => Err(Unscored::NotNumeric),
             Err(_) => {
                 self.is_faulted = true;

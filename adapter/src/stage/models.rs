@@ -6,12 +6,12 @@ use ndarray::Array2;
 use prometheus::IntCounter;
 use tagwise_model::{Assessment, Registry, RowError, Time};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     Assessed, Instance, Retrained, TrainError, Trainer, Unscored, Versions,
     instance::Owner,
-    trainer::TrainRequest,
+    trainer::{Caller, TrainRequest},
     training_file::{TrainingFileError, read_training_file},
 };
 use crate::{
@@ -19,13 +19,15 @@ use crate::{
         Config,
         effective::{ModelConfig, ModelScope, Training},
     },
-    domain::{TagUpdate, Timestamp},
+    domain::{TagName, TagUpdate, Timestamp},
     supervisor::Board,
     telemetry::Metrics,
 };
 
 /// Cells in a row: the value alone, as long as `features:` knows nothing else.
 const FEATURES: usize = 1;
+/// Trainings that people may have asked for at a time; each holds its rows until its turn comes.
+const MAX_CALLERS: usize = 16;
 
 /// Why a question to a model has no answer.
 #[derive(Debug, Error)]
@@ -81,6 +83,7 @@ pub struct ModelStage {
     by_mapping: Vec<Option<Arc<Instance>>>,
     counters: HashMap<String, ModelCounters>,
     requests_tx: mpsc::Sender<TrainRequest>,
+    callers: Arc<Semaphore>,
     metrics: Arc<Metrics>,
 }
 
@@ -102,12 +105,12 @@ impl ModelStage {
     ) -> Result<(Self, Trainer), TrainingFileError> {
         let (instances, by_mapping) = bind(config);
         // Each instance has at most one training of its own under way; the rest is for those that people ask for.
-        let (requests_tx, requests_rx) = mpsc::channel(instances.len() + 16);
+        let (requests_tx, requests_rx) = mpsc::channel(instances.len() + MAX_CALLERS);
         for (instance, model) in &instances {
             if let Training::File(path) = &model.training {
                 let tag = instance.owner().map_or(instance.model(), |owner| owner.tag.as_str());
                 let rows = read_training_file(path, tag)?;
-                let request = TrainRequest { instance: Arc::clone(instance), rows, reply: None };
+                let request = TrainRequest { instance: Arc::clone(instance), rows, caller: None };
                 requests_tx.try_send(request).expect("the channel has room for one training per instance");
             }
         }
@@ -118,6 +121,7 @@ impl ModelStage {
             instances: instances.into_iter().map(|(instance, _)| instance).collect(),
             by_mapping,
             requests_tx,
+            callers: Arc::new(Semaphore::new(MAX_CALLERS)),
             metrics: Arc::clone(&metrics),
         };
         Ok((stage, Trainer::new(requests_rx, registry, versions, board, metrics)))
@@ -132,7 +136,8 @@ impl ModelStage {
             self.metrics.model_score_seconds.observe(started.elapsed().as_secs_f64());
         }
         if let Some(rows) = outcome.training_rows {
-            let request = TrainRequest { instance: Arc::clone(instance), rows, reply: None };
+            let request = TrainRequest { instance: Arc::clone(instance), rows, caller: None };
+            // The channel has room for one training of each instance, so it is closed: the adapter shuts down.
             if self.requests_tx.try_send(request).is_err() {
                 instance.training_failed();
             }
@@ -155,11 +160,11 @@ impl ModelStage {
         &self.instances
     }
 
-    /// The instance of `model`, or the one of them that sees `tag`.
+    /// The instance of `model`, or the one of them that sees `tag`; `tag@topic` names one of several for the same tag.
     pub fn find(&self, model: &str, tag: Option<&str>) -> Result<&Arc<Instance>, ModelError> {
         let of_model: Vec<_> = self.instances.iter().filter(|instance| instance.model() == model).collect();
         let is_wanted = |instance: &&Arc<Instance>| match (tag, instance.owner()) {
-            (Some(tag), Some(owner)) => owner.tag.as_str() == tag,
+            (Some(tag), Some(owner)) => owner.tag.as_str() == tag || owner.to_string() == tag,
             (Some(_), None) | (None, _) => true,
         };
         let wanted: Vec<_> = of_model.iter().copied().filter(is_wanted).collect();
@@ -194,8 +199,10 @@ impl ModelStage {
         if rows.ncols() != FEATURES {
             return Err(TrainError::Width { found: rows.ncols(), expected: FEATURES }.into());
         }
+        let permit = Arc::clone(&self.callers).try_acquire_owned().map_err(|_| TrainError::Busy)?;
         let (reply_tx, reply_rx) = oneshot::channel();
-        let request = TrainRequest { instance: Arc::clone(instance), rows, reply: Some(reply_tx) };
+        let caller = Some(Caller { reply_tx, _permit: permit });
+        let request = TrainRequest { instance: Arc::clone(instance), rows, caller };
         self.requests_tx.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => TrainError::Busy,
             mpsc::error::TrySendError::Closed(_) => TrainError::Stopping,
@@ -238,8 +245,12 @@ fn bind(config: &Config) -> Bound<'_> {
     (instances, by_mapping)
 }
 
+/// The tags, or `tag@topic` where several mappings of one tag have an instance.
 fn tags_of(instances: &[&Arc<Instance>]) -> Vec<String> {
-    instances.iter().filter_map(|instance| instance.owner()).map(|owner| owner.tag.to_string()).collect()
+    let owners = || instances.iter().filter_map(|instance| instance.owner());
+    let mut mappings: HashMap<&TagName, usize> = HashMap::new();
+    owners().for_each(|owner| *mappings.entry(&owner.tag).or_default() += 1);
+    owners().map(|owner| if mappings[&owner.tag] > 1 { owner.to_string() } else { owner.tag.to_string() }).collect()
 }
 
 impl ModelCounters {

@@ -1,11 +1,17 @@
 //! The training task: fits off the hot path, keeps the version on disk, then swaps the model in.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ndarray::Array2;
 use tagwise_model::{FitError, Model, Registry};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    task::spawn_blocking,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Instance, Versions};
@@ -14,7 +20,11 @@ use crate::{supervisor::Board, telemetry::Metrics};
 /// Trainings whose versions are kept with one write.
 const BATCH: usize = 64;
 /// How often the task says that it is alive.
-const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// A million rows take a minute at most; a detector that takes longer than this to learn from them never will.
+const LONGEST_FIT: Duration = Duration::from_mins(10);
+/// The task's name on the board.
+const TASK: &str = "trainer";
 
 /// What a training came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +61,7 @@ pub enum TrainError {
         reason: String,
     },
     /// More trainings wait than the adapter takes.
-    #[error("more trainings wait than there are models; try again later")]
+    #[error("too many trainings wait already; try again later")]
     Busy,
     /// The adapter is shutting down.
     #[error("the adapter is shutting down")]
@@ -63,7 +73,24 @@ pub enum TrainError {
 pub struct TrainRequest {
     pub(super) instance: Arc<Instance>,
     pub(super) rows: Array2<f64>,
-    pub(super) reply: Option<oneshot::Sender<Result<Retrained, TrainError>>>,
+    /// Who asked; `None` for an instance's own first training.
+    pub(super) caller: Option<Caller>,
+}
+
+/// Somebody who waits for a training.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) reply_tx: oneshot::Sender<Result<Retrained, TrainError>>,
+    /// Bounds how many callers wait; held until the training is over, also when the caller has gone.
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+/// A training that has succeeded and is not in use yet.
+struct Fitted {
+    instance: Arc<Instance>,
+    caller: Option<Caller>,
+    chain: Model,
+    samples: usize,
 }
 
 /// The task that trains, one model after another.
@@ -99,60 +126,82 @@ impl Trainer {
                     if count == 0 {
                         break;
                     }
-                    self.train_all(std::mem::take(&mut waiting)).await;
+                    self.train_all(std::mem::take(&mut waiting), &cancel).await;
                 }
             }
-            self.board.progress("trainer");
+            self.board.progress(TASK);
         }
         self.requests_rx.close();
         while let Ok(request) = self.requests_rx.try_recv() {
-            self.finish(&request.instance, request.reply, Err(TrainError::Stopping));
+            self.finish(&request.instance, request.caller, Err(TrainError::Stopping));
         }
     }
 
-    async fn train_all(&mut self, requests: Vec<TrainRequest>) {
+    async fn train_all(&mut self, requests: Vec<TrainRequest>, cancel: &CancellationToken) {
         let mut fitted = Vec::with_capacity(requests.len());
-        for request in requests {
-            let samples = request.rows.nrows();
-            match self.fit(&request.instance, request.rows).await {
-                Ok(chain) => fitted.push((request.instance, request.reply, chain, samples)),
-                Err(error) => self.finish(&request.instance, request.reply, Err(error)),
+        for TrainRequest { instance, rows, caller } in requests {
+            let samples = rows.nrows();
+            match self.fit(&instance, rows, cancel).await {
+                Ok(chain) => fitted.push(Fitted { instance, caller, chain, samples }),
+                Err(error) => self.finish(&instance, caller, Err(error)),
             }
         }
-        let keys: Vec<String> = fitted.iter().map(|(instance, ..)| instance.key()).collect();
+        self.install_all(without_superseded(fitted));
+    }
+
+    fn install_all(&mut self, fitted: Vec<Fitted>) {
+        let keys: Vec<String> = fitted.iter().map(|fitted| fitted.instance.key()).collect();
         if keys.is_empty() {
             return;
         }
         match self.versions.take(&keys) {
             Ok(versions) => {
                 tracing::info!(count = versions.len(), first = keys[0], "models trained");
-                for ((instance, reply, chain, samples), version) in fitted.into_iter().zip(versions) {
+                for (Fitted { instance, caller, chain, samples }, version) in fitted.into_iter().zip(versions) {
                     instance.install(Arc::new(chain), version);
                     let retrained = Retrained { samples, model: instance.model().to_owned(), version };
-                    self.finish(&instance, reply, Ok(retrained));
+                    self.finish(&instance, caller, Ok(retrained));
                 }
             }
             Err(error) => {
                 let reason = format!("{:#}", anyhow::Error::new(error));
-                for (instance, reply, ..) in fitted {
-                    self.finish(&instance, reply, Err(TrainError::Versions { reason: reason.clone() }));
+                for Fitted { instance, caller, .. } in fitted {
+                    self.finish(&instance, caller, Err(TrainError::Versions { reason: reason.clone() }));
                 }
             }
         }
     }
 
-    async fn fit(&self, instance: &Arc<Instance>, rows: Array2<f64>) -> Result<Model, TrainError> {
+    /// Fits on a thread that may block, and shows progress meanwhile. A shutdown does not wait for it.
+    async fn fit(
+        &self,
+        instance: &Arc<Instance>,
+        rows: Array2<f64>,
+        cancel: &CancellationToken,
+    ) -> Result<Model, TrainError> {
+        if cancel.is_cancelled() {
+            return Err(TrainError::Stopping);
+        }
         let (registry, instance) = (Arc::clone(&self.registry), Arc::clone(instance));
-        let fitting = tokio::task::spawn_blocking(move || instance.spec().fit(&registry, rows.view()));
-        fitting.await.map_err(|_| TrainError::Panicked)?.map_err(TrainError::Fit)
+        let begun = Instant::now();
+        let mut fitting = spawn_blocking(move || instance.spec().fit(&registry, rows.view()));
+        let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(TrainError::Stopping),
+                fitted = &mut fitting => return fitted.map_err(|_| TrainError::Panicked)?.map_err(TrainError::Fit),
+                _ = progress.tick() => if begun.elapsed() < LONGEST_FIT {
+                    self.board.progress(TASK);
+                },
+            }
+        }
     }
 
-    fn finish(
-        &self,
-        instance: &Instance,
-        reply: Option<oneshot::Sender<Result<Retrained, TrainError>>>,
-        result: Result<Retrained, TrainError>,
-    ) {
+    fn finish(&self, instance: &Instance, caller: Option<Caller>, result: Result<Retrained, TrainError>) {
+        if caller.is_none() && matches!(result, Err(TrainError::Stopping)) {
+            return;
+        }
         let name = if result.is_ok() { "succeeded" } else { "failed" };
         self.metrics.model_retrains.with_label_values(&[instance.model(), name]).inc();
         match &result {
@@ -169,13 +218,26 @@ impl Trainer {
                 tracing::warn!(model = instance.model(), instance = instance.key(), %error, "model not trained; the one before it stays in use");
             }
         }
-        if reply.is_none() && result.is_err() {
+        if caller.is_none() && result.is_err() {
             instance.training_failed();
         }
-        if let Some(reply) = reply
-            && reply.send(result).is_err()
+        if let Some(caller) = caller
+            && caller.reply_tx.send(result).is_err()
         {
             tracing::debug!(model = instance.model(), "nobody waits for the training any more");
         }
     }
+}
+
+/// An instance's own first training must not undo one that somebody asked for meanwhile.
+fn without_superseded(mut fitted: Vec<Fitted>) -> Vec<Fitted> {
+    let asked_for: Vec<_> =
+        fitted.iter().filter(|fitted| fitted.caller.is_some()).map(|fitted| Arc::clone(&fitted.instance)).collect();
+    fitted.retain(|fitted| {
+        let is_superseded = || {
+            fitted.instance.version().is_some() || asked_for.iter().any(|other| Arc::ptr_eq(other, &fitted.instance))
+        };
+        fitted.caller.is_some() || !is_superseded()
+    });
+    fitted
 }

@@ -65,7 +65,7 @@ impl Versions {
     pub fn take(&mut self, keys: &[String]) -> Result<Vec<u64>, VersionsError> {
         let taken = keys.iter().map(|key| {
             let last = self.last.entry(key.clone()).or_insert(0);
-            *last += 1;
+            *last = last.saturating_add(1);
             *last
         });
         let taken = taken.collect();

@@ -6,9 +6,10 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::domain::{TagId, Timestamp};
 
@@ -73,7 +74,7 @@ pub struct Snapshot {
     pub opcua: Connection,
     /// The broker connection.
     pub broker: Connection,
-    /// Since when `opcua` and `broker` are as they are.
+    /// Since when `opcua`, `broker` and whether any tag has failed are as they are.
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
@@ -97,7 +98,9 @@ struct Entries {
     broker: Connection,
     since: Timestamp,
     tags: Vec<TagState>,
-    progress: BTreeMap<&'static str, Timestamp>,
+    failed_tags: usize,
+    /// By the wall clock for people, and by one that nobody sets for `/healthz`.
+    progress: BTreeMap<&'static str, (Timestamp, Instant)>,
 }
 
 impl Board {
@@ -108,6 +111,7 @@ impl Board {
             broker: Connection::Disconnected,
             since: Timestamp::now(),
             tags: vec![TagState::Pending; tag_count],
+            failed_tags: 0,
             progress: BTreeMap::new(),
         };
         Self { entries: Mutex::new(entries), is_stopping: AtomicBool::new(false), changes: watch::Sender::new(0) }
@@ -133,6 +137,9 @@ impl Board {
                     is_changed = true;
                 }
             }
+            if is_changed {
+                entries.count_failed_tags();
+            }
             is_changed
         });
     }
@@ -141,6 +148,7 @@ impl Board {
     pub fn reset_tags(&self) {
         self.change(|entries| {
             entries.tags.fill(TagState::Pending);
+            entries.count_failed_tags();
             true
         });
     }
@@ -153,13 +161,18 @@ impl Board {
 
     /// Says that a task is alive and has got on with its work (or has none).
     pub fn progress(&self, task: &'static str) {
-        let now = Timestamp::now();
+        let now = (Timestamp::now(), Instant::now());
         self.lock().progress.insert(task, now);
     }
 
     /// When each task last showed progress.
     pub fn progress_of_tasks(&self) -> BTreeMap<&'static str, Timestamp> {
-        self.lock().progress.clone()
+        self.lock().progress.iter().map(|(task, (time, _))| (*task, *time)).collect()
+    }
+
+    /// For how long each task has shown no progress.
+    pub fn silence_of_tasks(&self) -> BTreeMap<&'static str, Duration> {
+        self.lock().progress.iter().map(|(task, (_, at))| (*task, at.elapsed())).collect()
     }
 
     /// How all tags are, by `TagId`.
@@ -213,6 +226,17 @@ impl Board {
     }
 }
 
+impl Entries {
+    /// The first failed tag and the last one mended change what the status message says.
+    fn count_failed_tags(&mut self) {
+        let had_failed_tags = self.failed_tags > 0;
+        self.failed_tags = self.tags.iter().filter(|state| matches!(state, TagState::Failed { .. })).count();
+        if had_failed_tags != (self.failed_tags > 0) {
+            self.since = Timestamp::now();
+        }
+    }
+}
+
 fn replace(entry: &mut Connection, connection: Connection, since: &mut Timestamp) -> bool {
     if *entry == connection {
         return false;
@@ -237,6 +261,34 @@ mod tests {
         board.set_tags([(TagId(0), TagState::Active), (TagId(1), TagState::Active)]);
         assert!(board.snapshot().failed_tags.is_empty());
         assert_eq!(board.snapshot().pending_tags, 0);
+    }
+
+    #[test]
+    fn since_moves_with_what_the_status_says_and_with_nothing_else() {
+        let board = Board::new(2);
+        let since = |change: &dyn Fn()| {
+            let before = board.snapshot().since;
+            while Timestamp::now() <= before {}
+            change();
+            board.snapshot().since > before
+        };
+        let fail = |tag| (TagId(tag), TagState::Failed { reason: "BadNodeIdUnknown".into() });
+        assert!(since(&|| board.set_opcua(Connection::Connected)));
+        assert!(!since(&|| board.set_tags([(TagId(1), TagState::Active)])));
+        assert!(since(&|| board.set_tags([fail(0)])));
+        assert!(!since(&|| board.set_tags([fail(1)])));
+        assert!(!since(&|| board.set_tags([(TagId(0), TagState::Active)])));
+        assert!(since(&|| board.set_tags([(TagId(1), TagState::Active)])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_measured_by_a_clock_that_nobody_sets() {
+        let board = Board::new(0);
+        board.progress("opcua");
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(board.silence_of_tasks()["opcua"], Duration::from_secs(31));
+        board.progress("opcua");
+        assert_eq!(board.silence_of_tasks()["opcua"], Duration::ZERO);
     }
 
     #[test]

@@ -31,7 +31,7 @@ struct Status<'a> {
 /// The payload that says how things are.
 pub fn status_payload(snapshot: &Snapshot, epoch: Epoch) -> Bytes {
     let is_connected = snapshot.opcua == super::Connection::Connected;
-    let is_online = is_connected && snapshot.failed_tags.is_empty();
+    let is_online = is_connected && snapshot.failed_tags.is_empty() && snapshot.pending_tags == 0;
     encode(&Status {
         status: if is_online { "online" } else { "degraded" },
         runtime: "STARTED",
@@ -121,6 +121,8 @@ mod tests {
         assert_eq!(status(&board)["status"], "degraded");
         assert_eq!(status(&board)["connection"], "DISCONNECTED");
         board.set_opcua(Connection::Connected);
+        assert_eq!(status(&board)["status"], "degraded", "no tag is subscribed yet");
+        board.set_tags([(TagId(0), TagState::Active)]);
         assert_eq!(status(&board)["status"], "online");
         board.set_tags([(TagId(0), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
         assert_eq!(status(&board)["status"], "degraded");

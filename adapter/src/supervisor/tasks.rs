@@ -78,6 +78,11 @@ impl Supervisor {
         self.names.insert(id, (name, phase));
     }
 
+    /// The names of all tasks.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.names.values().map(|(name, _)| *name)
+    }
+
     /// Waits until `stop` is ready or a task fails, then ends all tasks phase by phase, within `limit` in all.
     pub async fn run(
         mut self,

@@ -140,7 +140,7 @@ impl Metrics {
             ),
             model_score_seconds: new.histogram(
                 "model_score_seconds",
-                "Time to score one value, taken as the mean over each batch.",
+                "Time to score one value and take it into the model's memory.",
                 &NANOSECONDS,
             ),
             model_retrains: new.counters(
@@ -156,7 +156,7 @@ impl Metrics {
                 "Age of the oldest message that waits; 0 when none does.",
                 &["broker"],
             ),
-            spool_dropped: new.counters("spool_dropped_total", "Messages dropped unsent.", &["broker", "reason"]),
+            spool_dropped: new.counters("spool_dropped_total", "Messages dropped undelivered.", &["broker", "reason"]),
             mqtt_connected: new.whole_gauges("mqtt_connected", "1 while the broker has accepted us.", &["broker"]),
             mqtt_published: new.counters(
                 "mqtt_published_total",

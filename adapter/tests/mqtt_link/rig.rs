@@ -11,7 +11,7 @@ use tagwise::{
     domain::{
         Command, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter, TopicName,
     },
-    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, StatusTopic},
+    mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     spool::{Spool, SpoolLimits},
     supervisor::{Board, Connection},
     telemetry::Metrics,
@@ -68,7 +68,7 @@ impl Rig {
             spool: Arc::clone(&spool),
             commands,
             filters: filters.iter().map(|filter| TopicFilter::parse(filter).unwrap()).collect(),
-            status: StatusTopic { topic, offline: Bytes::from_static(b"offline"), current },
+            status: StatusTopic { topic, offline: OfflinePayload::new(|_| Bytes::from_static(b"offline")), current },
             board: Arc::clone(&board),
         };
         let (intake, drain) = (CancellationToken::new(), CancellationToken::new());

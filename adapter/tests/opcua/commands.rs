@@ -53,7 +53,6 @@ async fn every_type_can_be_written_and_comes_back() {
         assert_eq!(rig.plc.write(tag, value.clone()).await, Ok(StatusCode::GOOD), "{name}");
         rig.update(tag, |update| update.value == value).await;
     }
-    assert_eq!(rig.metrics.write_seconds.get_sample_count(), 22);
     rig.stop().await;
     server.stop().await;
 }

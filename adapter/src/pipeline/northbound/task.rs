@@ -130,6 +130,8 @@ impl NorthboundTask {
         if !alarms.is_empty() {
             self.spool.append(Lane::Urgent, alarms);
         }
+        // The messages keep the buffer alive, and the bounds of the spool count only what they use of it.
+        payloads.shrink_to_fit();
         self.append(batch, &payloads.into(), drafts, now);
     }
 

@@ -99,7 +99,11 @@ fn write_date_time(out: &mut Vec<u8>, time: Timestamp) {
 
 fn write_array(out: &mut Vec<u8>, array: &ArrayValue) {
     let dimensions: Vec<usize> = array.dimensions.iter().map(|&length| length as usize).collect();
-    if dimensions.len() < 2 || dimensions.iter().product::<usize>() != array.values.len() {
+    // A server may send any dimensions; those that do not multiply up to the elements are left out.
+    let whole =
+        |dimensions: &[usize]| dimensions.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
+    let is_sound = whole(&dimensions) == Some(array.values.len()) && !array.values.is_empty();
+    if dimensions.len() < 2 || !is_sound {
         write_list(out, &array.values, write_value);
     } else {
         write_dimension(out, &array.values, &dimensions);
@@ -205,5 +209,13 @@ mod tests {
         check(&array(DataType::Int32, numbers, vec![]), "[1,2,3,4,5,6]");
         check(&array(DataType::Double, vec![TagValue::Double(1.5), TagValue::Double(f64::NAN)], vec![]), "[1.5,null]");
         check(&array(DataType::Double, vec![], vec![0, 3]), "[]");
+    }
+
+    #[test]
+    fn dimensions_that_do_not_fit_the_elements_are_left_out() {
+        let numbers = (1..=2).map(TagValue::Int32).collect::<Vec<_>>();
+        check(&array(DataType::Int32, numbers.clone(), vec![2, 2]), "[1,2]");
+        check(&array(DataType::Int32, numbers, vec![u32::MAX; 3]), "[1,2]");
+        check(&array(DataType::Int32, vec![], vec![0, u32::MAX, u32::MAX, u32::MAX]), "[]");
     }
 }

@@ -1,6 +1,6 @@
 //! The southbound task: commands and alarm bits, one write at a time.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp},
+    domain::{Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp, TopicName},
     opcua::Plc,
     supervisor::Board,
     telemetry::Metrics,
@@ -34,12 +34,16 @@ pub const MAX_WAITING_COMMANDS: usize = 256;
 /// The task's name on the board.
 const TASK: &str = "southbound";
 const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
+/// How long a shutdown waits for the PLC's answer, unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(2);
 const RESULTS: [&str; 6] = ["succeeded", "rejected", "failed", "unknown", "repeated", "ignored"];
 
 /// What the southbound task is made of.
 pub struct SouthboundParts<P, O> {
     /// What may be written.
     pub mappings: Vec<SouthboundMapping>,
+    /// Where values, alarms and status messages go; no verdict is ever sent there.
+    pub own_topics: HashSet<TopicName>,
     /// The names of all tags, by `TagId`.
     pub tag_names: Vec<TagName>,
     /// Where writes go.
@@ -69,6 +73,8 @@ pub struct SouthboundTask<P, O> {
     alarm_writes: AlarmWrites,
     board: Arc<Board>,
     has_session: bool,
+    patience: Duration,
+    hurry: CancellationToken,
 }
 
 impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O> {
@@ -76,6 +82,7 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
     pub fn new(parts: SouthboundParts<P, O>) -> Self {
         let SouthboundParts {
             mappings,
+            own_topics,
             tag_names,
             plc,
             commands_rx,
@@ -89,8 +96,9 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         for result in RESULTS {
             metrics.commands.with_label_values(&[result]);
         }
-        let writer = Arc::new(TagWriter { plc, metrics: Arc::clone(&metrics), symbol });
-        let routes = CommandRoutes::new(mappings);
+        let hurry = CancellationToken::new();
+        let writer = Arc::new(TagWriter { plc, metrics: Arc::clone(&metrics), symbol, hurry: hurry.clone() });
+        let routes = CommandRoutes::new(mappings, own_topics);
         let verdicts = Arc::new(Verdicts { routes, tag_names, outbox, metrics, clock, symbol });
         let handler = CommandHandler { verdicts, writer, memory: VerdictMemory::default() };
         let levels_rx = alarm_levels.subscribe();
@@ -102,7 +110,15 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
             alarm_writes: AlarmWrites::default(),
             board,
             has_session: false,
+            patience: PATIENCE,
+            hurry,
         }
+    }
+
+    /// Bounds how long a shutdown waits for the PLC's answer to the write in hand.
+    #[must_use]
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// What to call with a command that cannot be handed over: it gives the verdict and returns.
@@ -119,20 +135,28 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         }
     }
 
-    /// Runs until `cancel`; then ends the write in hand, turns away the commands that wait, and returns.
+    /// Runs until `cancel`; then waits a little for the write in hand, turns away the commands that wait, and returns.
     pub async fn run(mut self, cancel: CancellationToken) {
         self.take_over_levels();
         let mut progress = interval(PROGRESS_PERIOD);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut board_changes = self.board.watch();
+        let attendant = Attendant {
+            board: Arc::clone(&self.board),
+            cancel: cancel.clone(),
+            patience: self.patience,
+            hurry: self.hurry.clone(),
+        };
         while !cancel.is_cancelled() {
             let due = self.alarm_writes.next_due();
             tokio::select! {
                 () = cancel.cancelled() => {}
-                Some(command) = self.commands_rx.recv() => self.handler.handle(&command).await,
+                Some(command) = self.commands_rx.recv() => attendant.attend(self.handler.handle(&command)).await,
                 Ok(()) = self.levels_rx.changed() => self.take_over_levels(),
                 Ok(()) = board_changes.changed() => self.follow_session(),
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.write_alarm_bit().await,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    attendant.attend(self.write_alarm_bit()).await;
+                }
                 _ = progress.tick() => self.board.progress(TASK),
             }
         }
@@ -179,6 +203,36 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         }
         if self.alarm_writes.waiting() > 0 {
             tracing::warn!(count = self.alarm_writes.waiting(), "alarm bits were not written before the shutdown");
+        }
+    }
+}
+
+/// Stays by a piece of work that waits for the PLC.
+struct Attendant {
+    board: Arc<Board>,
+    cancel: CancellationToken,
+    patience: Duration,
+    hurry: CancellationToken,
+}
+
+impl Attendant {
+    /// Shows progress while the work lasts, which is as long as the PLC link allows a request to take; after `patience`
+    /// of a shutdown the work is told to hurry. It is never dropped half done, since it owes a verdict.
+    async fn attend(&self, work: impl Future<Output = ()>) {
+        let mut work = pin!(work);
+        let mut progress = interval(PROGRESS_PERIOD);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut out_of_patience = pin!(async {
+            self.cancel.cancelled().await;
+            tokio::time::sleep(self.patience).await;
+        });
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut work => return self.board.progress(TASK),
+                () = &mut out_of_patience, if !self.hurry.is_cancelled() => self.hurry.cancel(),
+                _ = progress.tick() => self.board.progress(TASK),
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{Answer, Rejection},
@@ -23,6 +24,8 @@ pub(super) struct TagWriter<P> {
     pub(super) plc: P,
     pub(super) metrics: Arc<Metrics>,
     pub(super) symbol: fn(StatusCode) -> Cow<'static, str>,
+    /// Cancelled when a shutdown has waited long enough for the PLC's answer.
+    pub(super) hurry: CancellationToken,
 }
 
 impl<P: Plc> TagWriter<P> {
@@ -33,7 +36,9 @@ impl<P: Plc> TagWriter<P> {
             Err(rejection) => return rejection.into(),
         };
         let started = Instant::now();
-        let written = self.plc.write(tag, value).await;
+        let written = self.hurry.run_until_cancelled(self.plc.write(tag, value)).await.unwrap_or_else(|| {
+            Err(PlcError::NoAnswer { reason: "the adapter has shut down before the answer".to_owned() })
+        });
         if !matches!(written, Err(PlcError::NotConnected)) {
             self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
         }
@@ -46,7 +51,11 @@ impl<P: Plc> TagWriter<P> {
 
     /// The value as the node takes it.
     async fn prepare(&self, tag: TagId, json: &Value, range: Range) -> Result<TagValue, Rejection> {
-        let node = self.plc.describe(tag).await.map_err(|error| rejection(&error))?;
+        let described = self.hurry.run_until_cancelled(self.plc.describe(tag)).await.ok_or_else(|| {
+            let message = "the adapter is shutting down and the PLC has not said what the node is, nothing was written";
+            Rejection::new(RejectReason::ShuttingDown, message)
+        })?;
+        let node = described.map_err(|error| rejection(&error))?;
         let NodeDescription { data_type, value_rank, is_writable } = node;
         if !is_writable {
             let message = "the node's AccessLevel or UserAccessLevel does not allow CurrentWrite; allow it in the PLC";

@@ -179,3 +179,34 @@ async fn every_command_leaves_one_line_in_the_audit_log() {
     assert_eq!((&fields["tag"], &fields["value"]), (&json!("line1/speed"), &json!("9999")));
     assert_eq!((&fields["outcome"], &fields["reason"]), (&json!("rejected"), &json!("out_of_range")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plc_that_does_not_answer_holds_up_a_shutdown_only_for_a_while_and_the_verdict_says_so() {
+    let mut scene = Scene::start();
+    scene.plc.gate.forget_permits(PERMITS);
+    scene.send(command(r#"{"value":5}"#));
+    scene.until(|scene| scene.commands_tx.capacity() == MAX_WAITING_COMMANDS).await;
+    scene.send(command(r#"{"value":6}"#));
+    let begun = Instant::now();
+    scene.cancel.cancel();
+    let (in_hand, waiting) = (scene.verdict().await, scene.verdict().await);
+    assert_eq!((&in_hand["outcome"], &in_hand["reason"]), (&json!("unknown"), &json!("no_answer")));
+    assert_eq!((&waiting["outcome"], &waiting["reason"]), (&json!("rejected"), &json!("shutting_down")));
+    assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", begun.elapsed());
+    assert!(scene.stop().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_plc_is_waited_for_and_the_task_shows_that_it_is_alive() {
+    let mut scene = Scene::start();
+    scene.plc.gate.forget_permits(PERMITS);
+    scene.send(command("5"));
+    scene.until(|scene| scene.commands_tx.capacity() == MAX_WAITING_COMMANDS).await;
+    let progress = |scene: &Scene| scene.board.progress_of_tasks()[TASK];
+    for _ in 0..3 {
+        let before = progress(&scene);
+        scene.until(|scene| progress(scene) > before).await;
+    }
+    scene.plc.gate.add_permits(1);
+    assert_eq!(scene.verdict().await["outcome"], "succeeded");
+}
