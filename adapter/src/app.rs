@@ -120,6 +120,7 @@ impl App {
         let outbox = Arc::clone(&spool);
         let southbound = SouthboundTask::new(SouthboundParts {
             mappings: config.southbound_mappings.clone(),
+            own_topics: config.own_topics(),
             tag_names: config.tags.iter().map(|tag| tag.name.clone()).collect(),
             plc,
             commands_rx,

@@ -75,6 +75,30 @@ async fn the_effective_mapping_has_every_default_and_no_secret() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_sections_may_stand_in_any_order() -> Result<()> {
+    let sections = [
+        "version: 1",
+        "opcua:  { uri: opc.tcp://plc:4840, security: { policy: none } }",
+        "broker: { url: mqtt://hivemq-edge:1883 }",
+        "models:\n  m: { detector: { kind: ewma_z }, training: { samples: 10 } }",
+        "tags:\n  - { name: a, node: 'ns=3;s=a' }\n  - { name: b, node: 'ns=3;s=b' }",
+        "northbound_mappings:\n  - { tag_name: a, topic: t, model: m, alarm: { topic: t/alarm, write_tag: b } }",
+        "southbound_mappings:\n  - { tag_name: b, topic_filter: b/set }",
+    ];
+    let (forwards, _folder) = check(&sections.join("\n"), &["--resolved"]).await?;
+    assert_eq!(forwards.code, Some(0), "{forwards:?}");
+    let reversed: Vec<&str> = sections.iter().rev().copied().collect();
+    let (backwards, _folder) = check(&reversed.join("\n"), &["--resolved"]).await?;
+    assert_eq!(backwards.code, Some(0), "{backwards:?}");
+    // The folder differs, and with it the state directory beside the file.
+    let without_folder = |output: &Output| {
+        output.stdout.lines().filter(|line| !line.contains("state_dir")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(without_folder(&forwards), without_folder(&backwards));
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_planned_is_refused_and_not_ignored() -> Result<()> {
     let (output, _folder) = check(&format!("{GOOD}tags_file: tags.csv\n"), &[]).await?;
     assert_eq!(output.code, Some(78), "{output:?}");

@@ -1,7 +1,7 @@
 //! A tag whose node does not exist is reported, stops nobody, and comes to life with its node.
 
 use anyhow::Result;
-use tagwise_tests::{Adapter, Mapping, Mosquitto, MqttProbe, UaServer, peer_or_skip};
+use tagwise_tests::{Adapter, Mapping, Message, Mosquitto, MqttProbe, UaServer, peer_or_skip};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_node_is_named_and_picked_up_when_it_appears() -> Result<()> {
@@ -27,6 +27,11 @@ async fn a_missing_node_is_named_and_picked_up_when_it_appears() -> Result<()> {
     assert_eq!(metrics.sum("tagwise_tags", &[("state", "failed")]).to_string(), "2");
     assert_eq!(metrics.sum("tagwise_tags", &[("state", "active")]).to_string(), "1");
     assert!(adapter.log()?.contains("late"), "the log names it");
+    let is_degraded = |message: &Message| {
+        message.topic == "tagwise/line1/status"
+            && message.json().is_ok_and(|json| json["status"] == "degraded" && json["connection"] == "CONNECTED")
+    };
+    probe.wait_for("the status message says degraded", is_degraded).await?;
 
     server.add_node("Late").await?;
     probe.wait_for("the late tag has a value", |message| message.topic == "late").await?;

@@ -90,8 +90,7 @@ async fn no_value_of_two_hundred_tags_is_lost_or_overtaken() -> Result<()> {
         .publishing(std::time::Duration::from_millis(500), 0)
         .with(&load_tags(200, ""));
     let _adapter = Adapter::start(&mapping).await?;
-    let last = probe.wait_for_count("load/T0200", 60).await?;
-    assert!(last.len() >= 60);
+    probe.wait_for_count("load/T0200", 60).await?;
 
     let messages = probe.messages();
     let check = SequenceCheck::check(&messages)?;

@@ -55,7 +55,8 @@ fn check_type(value: &Variant, data_type: &NodeId, value_rank: i32) -> Result<()
         VariantTypeId::Array(element, dimensions) => {
             is_data_type(element, data_type)
                 && value_rank == ONE_DIMENSION
-                && dimensions.is_none_or(|sizes| sizes.len() == 1)
+                // The library decodes an empty array with a list of no dimensions.
+                && dimensions.is_none_or(|sizes| sizes.len() <= 1)
         }
         VariantTypeId::Empty => false,
     };
@@ -82,7 +83,7 @@ fn check_range(id: &NodeId, value: &Variant) -> Result<(), StatusCode> {
 
 #[cfg(test)]
 mod tests {
-    use opcua::types::{DataTypeId, DateTime, UAString};
+    use opcua::types::{Array, DataTypeId, DateTime, UAString};
 
     use super::*;
 
@@ -101,6 +102,12 @@ mod tests {
         check(1_u8.into(), DataTypeId::SByte, SCALAR, mismatch);
         check(UAString::from("1").into(), DataTypeId::Int16, SCALAR, mismatch);
         check(Variant::Empty, DataTypeId::Int16, SCALAR, mismatch);
+        let empty = |dimensions| {
+            let value_type = VariantScalarTypeId::Int16;
+            Variant::from(Array { value_type, values: Vec::new(), dimensions: Some(dimensions) })
+        };
+        check(empty(Vec::new()), DataTypeId::Int16, ONE_DIMENSION, Ok(()));
+        check(empty(vec![0, 3]), DataTypeId::Int16, ONE_DIMENSION, mismatch);
         check(vec![1_i16].into(), DataTypeId::Int16, ONE_DIMENSION, Ok(()));
         check(Vec::<i16>::new().into(), DataTypeId::Int16, ONE_DIMENSION, Ok(()));
         check(vec![1_i32].into(), DataTypeId::Int16, ONE_DIMENSION, mismatch);

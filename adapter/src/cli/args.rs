@@ -1,6 +1,8 @@
 //! The arguments of every command.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+#[cfg(feature = "demo")]
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -85,14 +87,22 @@ pub struct Simulate {
     #[arg(long, default_value_t = 10.0)]
     pub rate: f64,
     /// Refuse anonymous sessions and take this user only, as NAME:PASSWORD.
-    #[arg(long)]
-    pub user: Option<String>,
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user_and_password)]
+    pub user: Option<(String, String)>,
     /// Seed of noise and faults.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// End by itself after this time, such as 30s.
     #[arg(long, value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
+}
+
+#[cfg(feature = "demo")]
+fn user_and_password(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once(':') {
+        Some((user, password)) if !user.is_empty() => Ok((user.to_owned(), password.to_owned())),
+        _ => Err("a name, a colon and a password are due"),
+    }
 }
 
 /// Text for people or JSON for machines.
@@ -153,6 +163,16 @@ mod tests {
     fn the_documented_lines_parse() {
         for line in ["tagwise run a.yaml", "tagwise check a.yaml --resolved --format json", "tagwise schema"] {
             Args::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
+
+    #[cfg(feature = "demo")]
+    #[test]
+    fn a_user_without_a_password_is_wrong_usage() {
+        let parse = |user| Args::try_parse_from(["tagwise", "simulate", "--user", user]);
+        assert!(parse("edge:a:b").is_ok());
+        for user in ["edge", ":secret", ""] {
+            assert_eq!(parse(user).unwrap_err().exit_code(), 2, "{user}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tagwise_simulator::{Plc, PlcOptions};
 
 use super::{args::Simulate, entry::DONE, run::block_on, signals::StopSignals};
@@ -14,7 +14,7 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         load_tags: arguments.tags,
         load_rate_hz: arguments.rate,
         seed: arguments.seed,
-        user: arguments.user.as_deref().map(user_and_password).transpose()?,
+        user: arguments.user.clone(),
         ..PlcOptions::default()
     };
     block_on(async {
@@ -37,11 +37,4 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         plc.stop().await;
         Ok(DONE)
     })
-}
-
-fn user_and_password(text: &str) -> anyhow::Result<(String, String)> {
-    match text.split_once(':') {
-        Some((user, password)) if !user.is_empty() => Ok((user.to_owned(), password.to_owned())),
-        _ => bail!("`--user` takes NAME:PASSWORD"),
-    }
 }

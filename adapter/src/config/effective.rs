@@ -2,7 +2,7 @@
 //!
 //! Only `resolve` builds these; a `Config` that exists has passed every check that can be made without a network.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use serde_json_path::JsonPath;
@@ -29,6 +29,17 @@ pub struct Config {
     pub southbound_mappings: Vec<SouthboundMapping>,
     /// Where metrics, health and the model API listen; `None` when the mapping has no `http:`.
     pub http: Option<HttpConfig>,
+}
+
+impl Config {
+    /// Where values, alarms, status and gap messages go.
+    pub fn own_topics(&self) -> HashSet<TopicName> {
+        let values = self.northbound_mappings.iter().map(|mapping| mapping.topic.clone());
+        let alarms = self.northbound_mappings.iter().filter_map(|mapping| Some(mapping.alarm.as_ref()?.topic.clone()));
+        let root = &self.adapter.status_topic;
+        let events = ["status", "gap"].iter().filter_map(|level| TopicName::parse(&format!("{root}/{level}")).ok());
+        values.chain(alarms).chain(events).collect()
+    }
 }
 
 /// `adapter:`

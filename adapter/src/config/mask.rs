@@ -55,13 +55,22 @@ fn hide(secrets: &mut Secrets, line: usize, start: usize, end: usize) {
     }
 }
 
-/// `mqtt://user:password@host`: everything up to the last `@`.
+/// `mqtt://user:password@host?token=…`: everything up to the last `@`, and the query.
 fn hide_user_information(secrets: &mut Secrets, number: usize, characters: &[char]) {
     let Some(colon) = characters.windows(3).position(|window| window == [':', '/', '/']) else { return };
     let is_namespace = characters[..colon].windows(4).any(|window| window == ['n', 's', 'u', '=']);
     let start = colon + 3;
-    if let Some(at) = characters[start..].iter().rposition(|&c| c == '@').filter(|_| !is_namespace) {
+    if is_namespace {
+        return;
+    }
+    let rest = &characters[start..];
+    if let Some(at) = rest.iter().rposition(|&c| c == '@') {
         hide(secrets, number, start, start + at);
+    }
+    // No URL here has a query: what somebody puts into one may well be a password.
+    let word = rest.iter().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).count();
+    if let Some(question_mark) = rest[..word].iter().position(|&c| c == '?') {
+        hide(secrets, number, start + question_mark + 1, start + word);
     }
 }
 
@@ -290,7 +299,10 @@ mod tests {
     fn user_information_in_a_url_is_hidden() {
         check("url: mqtt://user:pa/ss@host:1883", "url: mqtt://**********@host:1883");
         check("broker: { url: mqtt://u:p@h }", "broker: { url: mqtt://***@h }");
+        check("url: \"mqtt://h:1?password=a&b\" # x", "url: \"mqtt://h:1?************\" # x");
+        check("{ url: mqtt://u:p@h?k=hunter2, x: y }", "{ url: mqtt://***@h?********** x: y }");
         check("node: nsu=http://x;s=a@b", "node: nsu=http://x;s=a@b");
+        check("node: nsu=http://x?a;s=b", "node: nsu=http://x?a;s=b");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{
+    form,
     keys::{Key, Section, Shape},
     scalar,
     span::Span,
@@ -122,6 +123,14 @@ impl<'a> View<'a> {
     /// Whether some layer has the key.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entry(name).is_some()
+    }
+
+    /// Whether a key that nobody knows was probably meant to be this one; it has been reported as such.
+    pub(super) fn is_misspelt(&self, name: &str) -> bool {
+        let is_meant = |entry: &Entry| {
+            self.section.get(&entry.key).is_none() && form::meant_key(&entry.key, self.section) == Some(name)
+        };
+        self.layers.iter().any(|layer| layer.entries.iter().any(is_meant))
     }
 
     /// The entries of a list, with their places.

@@ -154,6 +154,7 @@ impl Trainer {
         }
         match self.versions.take(&keys) {
             Ok(versions) => {
+                tracing::info!(count = versions.len(), first = keys[0], "models trained");
                 for (Fitted { instance, caller, chain, samples }, version) in fitted.into_iter().zip(versions) {
                     instance.install(Arc::new(chain), version);
                     let retrained = Retrained { samples, model: instance.model().to_owned(), version };
@@ -203,7 +204,7 @@ impl Trainer {
         self.metrics.model_retrains.with_label_values(&[instance.model(), name]).inc();
         match &result {
             Ok(done) => {
-                tracing::info!(
+                tracing::debug!(
                     model = done.model,
                     instance = instance.key(),
                     samples = done.samples,

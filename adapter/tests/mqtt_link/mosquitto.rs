@@ -59,7 +59,7 @@ impl Mosquitto {
         command.arg("-c").arg(self.path("mosquitto.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        for _ in 0..500 {
+        for _ in 0..3000 {
             if TcpStream::connect(address).await.is_ok() {
                 return;
             }

@@ -125,5 +125,5 @@ async fn a_stop_is_quick_and_ends_the_queue() {
     let rig = Rig::start(config(&format!("opc.tcp://{}", free_address().await)), &[&load_tag(1)]);
     rig.wait_for("a reason", |snapshot| snapshot.opcua.reason().is_some()).await;
     let (_, time) = rig.stop().await;
-    assert!(time < Duration::from_millis(500), "{time:?}");
+    assert!(time < Duration::from_secs(3), "{time:?}");
 }

@@ -59,3 +59,24 @@ fn main() -> ExitCode {
     };
     if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chore_that_a_document_names_exists() {
+        let mut chores = 0;
+        for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] {
+            let text = std::fs::read_to_string(shell::root().join(document)).unwrap();
+            for rest in text.split("cargo xtask ").skip(1) {
+                let line = rest.split(['`', '\n', '#']).next().unwrap_or_default();
+                let words = std::iter::once("cargo xtask").chain(line.split_whitespace());
+                let parsed = Arguments::try_parse_from(words);
+                assert!(parsed.is_ok(), "{document}: cargo xtask {line}: {parsed:?}");
+                chores += 1;
+            }
+        }
+        assert!(chores >= 5, "the documents name chores: {chores}");
+    }
+}

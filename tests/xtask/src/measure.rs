@@ -1,13 +1,18 @@
 //! What takes long and is not part of `test`: soak, bench and fuzz.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 
 use crate::{
     peers,
     shell::{cargo, program, root, run, say},
+    tools::FUZZ,
 };
+
+/// libFuzzer's bounds on a single input: in seconds, for what takes longer hangs; and in bytes, for many small inputs
+/// find more than a few large ones.
+const BOUNDS: [&str; 2] = ["-timeout=10", "-max_len=4096"];
 
 /// The load with faults, for a long time.
 pub(crate) fn soak(seconds: u32) -> bool {
@@ -26,15 +31,32 @@ pub(crate) fn bench(arguments: &[String]) -> bool {
     }))
 }
 
-/// Each fuzz target for some time. The stable toolchain does, when told to take unstable flags.
+/// Each fuzz target for some time.
 pub(crate) fn fuzz(seconds: u32) -> bool {
-    report(&fuzz_targets().and_then(|targets| {
-        let limit = format!("-max_total_time={seconds}");
-        targets.iter().try_for_each(|target| {
-            let mut fuzz = cargo(&["fuzz", "run", "--fuzz-dir", "tests/fuzz", target, "--", &limit]);
-            run(fuzz.env("RUSTC_BOOTSTRAP", "1")).context("is cargo-fuzz installed? `cargo install cargo-fuzz`")
-        })
+    report(&FUZZ.install().and_then(|tool| {
+        let targets = fuzz_targets()?;
+        targets.iter().try_for_each(|target| fuzz_one(&tool, target, seconds))
     }))
+}
+
+fn fuzz_one(tool: &Path, target: &str, seconds: u32) -> Result<()> {
+    // Inputs that reach new code are kept in the first folder; the second is only read.
+    let corpus = format!("tests/fuzz/corpus/{target}");
+    fs::create_dir_all(root().join(&corpus)).with_context(|| format!("making {corpus}"))?;
+    let seeds = seeds(target);
+    let limit = format!("-max_total_time={seconds}");
+    let mut arguments = vec!["run", "--fuzz-dir", "tests/fuzz", target, &corpus];
+    arguments.extend(seeds.as_deref());
+    arguments.extend(["--", &limit]);
+    arguments.extend(BOUNDS);
+    // The stable toolchain does, when told to take unstable flags.
+    run(program(tool, &arguments).env("RUSTC_BOOTSTRAP", "1"))
+}
+
+/// The folder of inputs to start from: for mappings the shipped ones.
+fn seeds(target: &str) -> Option<String> {
+    let folder = if target == "mapping" { "mappings".to_owned() } else { format!("tests/fuzz/seeds/{target}") };
+    root().join(&folder).is_dir().then_some(folder)
 }
 
 fn fuzz_targets() -> Result<Vec<String>> {

@@ -1,6 +1,9 @@
 //! The foreign peers: Debian's packages by `apt-get`, Python's in a virtual environment.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, bail};
 
@@ -74,16 +77,33 @@ fn install_packages() {
     if wanted.is_empty() {
         return;
     }
-    if find_program("apt-get").is_none() || !is_root() {
+    let Some(apt_get) = apt_get() else {
         say(&format!("to install as root: {}", wanted.join(" ")));
         return;
-    }
-    attempt(run(&mut program("apt-get", &["update", "--quiet"])));
+    };
+    let call = |arguments: &[&str]| attempt(run(apt_get().args(arguments)));
+    call(&["update", "--quiet"]);
     // One by one, so that one that the release does not have costs only itself.
     for package in wanted {
-        let mut install = program("apt-get", &["install", "--quiet", "--yes", "--no-install-recommends", package]);
-        attempt(run(install.env("DEBIAN_FRONTEND", "noninteractive")));
+        call(&["install", "--quiet", "--yes", "--no-install-recommends", package]);
     }
+}
+
+/// How to call `apt-get` without questions and with the rights that it needs; `None` where that is not possible. It
+/// waits for another one that holds the lock, such as the daily update of a fresh machine.
+fn apt_get() -> Option<impl Fn() -> Command> {
+    find_program("apt-get")?;
+    let may_use_sudo = || succeeds(&mut program("sudo", &["--non-interactive", "true"]));
+    let prefix: &[&str] = match is_root() {
+        true => &[],
+        false if may_use_sudo() => &["sudo", "--non-interactive"],
+        false => return None,
+    };
+    Some(move || {
+        let settings = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"];
+        let words: Vec<&str> = prefix.iter().copied().chain(settings).collect();
+        program(words[0], &words[1..])
+    })
 }
 
 fn install_modules() {

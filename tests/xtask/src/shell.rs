@@ -26,8 +26,17 @@ pub(crate) fn say(line: &str) {
 }
 
 /// A `cargo` command in the root; the cargo that runs this.
+///
+/// What `cargo run` tells this program of its own package is kept from it: build scripts that look at such variables,
+/// as ring's does, would run anew each time a chore follows a plain `cargo build`.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name.as_ref());
+        }
+    }
     command.current_dir(root()).args(arguments);
     command
 }

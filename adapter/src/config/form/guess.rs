@@ -25,7 +25,7 @@ pub(super) fn lone_placeholder(node: &Node) -> Option<String> {
 }
 
 /// The key that was probably meant by `found`.
-pub(super) fn meant_key(found: &str, section: &'static Section) -> Option<&'static str> {
+pub(crate) fn meant_key(found: &str, section: &'static Section) -> Option<&'static str> {
     /// What other tools call it.
     const OTHER_NAMES: &[(&str, &str)] = &[
         ("qos", "max_qos"),

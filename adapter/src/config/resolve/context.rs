@@ -39,17 +39,28 @@ impl Context<'_> {
     }
 
     /// A path of the mapping, relative to its file.
-    pub(super) fn path(&self, text: Text<'_>) -> PathBuf {
+    pub(super) fn path(&mut self, text: Text<'_>) -> PathBuf {
+        if has_escapes(text.value) {
+            let shown = self.show(text);
+            self.report
+                .error(text.span, format!("the path {shown} has control characters in it"))
+                .help("between double quotes a backslash starts an escape; use single quotes");
+        }
         self.directory.join(text.value)
     }
 
     /// Reports a file that is not there.
     pub(super) fn require_file(&mut self, text: Text<'_>, path: &Path) {
-        if !path.is_file() {
+        if !path.is_file() && !has_escapes(text.value) {
             let shown = self.show(text);
             self.report
                 .error(text.span, format!("there is no file {shown}"))
                 .help("paths are relative to the mapping file");
         }
     }
+}
+
+/// What `"C:\new"` becomes: a path never has control characters on purpose.
+fn has_escapes(path: &str) -> bool {
+    path.chars().any(char::is_control)
 }

@@ -42,6 +42,7 @@ impl<'a> Groups<'a> {
                     .report
                     .error(both.key_span, "`tag_name` and `tag_names` exclude each other")
                     .help("`tag_name` is one tag, `tag_names` a glob such as \"line1/*\" or a list"),
+                (false, None) if view.is_misspelt("tag_name") || view.is_misspelt("tag_names") => {}
                 (false, None) => context
                     .report
                     .error(span, "this mapping does not say whose values it carries")

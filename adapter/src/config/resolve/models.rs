@@ -1,6 +1,6 @@
 //! `models:`, and the kinds of detector that mappings name directly.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tagwise_model::{DetectorKind, ModelSpec, Params, ScalerSpec, ThresholdSpec};
 
@@ -110,8 +110,9 @@ impl Models {
             did_you_mean(text.value, names())
         };
         let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
-        let mut known: Vec<&str> = names().take(20).collect();
-        known.dedup();
+        // A kind that another mapping names directly is among the declared ones as well.
+        let mut seen = HashSet::new();
+        let known: Vec<&str> = names().filter(|name| seen.insert(*name)).take(20).collect();
         let help = format!("models are the entries of `models`, and the kinds of detector: {}", known.join(", "));
         context.report.error(text.span, format!("unknown model {shown}{guess}")).help(help);
     }

@@ -4,7 +4,7 @@ use super::{context::Context, groups::Groups, models::Models, southbound::Planne
 use crate::config::{
     effective::{
         AlarmConfig, AlarmSeverity, AnomalyUserProperties, BrokerConfig, Include, NorthboundMapping, QualityAction,
-        QualityPolicy,
+        QualityPolicy, Range,
     },
     span::Span,
     suggest::did_you_mean,
@@ -85,7 +85,7 @@ impl<'a> Reader<'_, 'a, '_> {
         let mqtt_user_properties = self.user_properties(view);
         let topic_text = view.text("topic");
         let topic = topic_text.and_then(|text| self.topic(text, tag));
-        if topic_text.is_none() && !view.has("topic") {
+        if topic_text.is_none() && !view.has("topic") && !view.is_misspelt("topic") {
             let shown = self.context.show(self.tags.get(tag).name);
             self.context
                 .report
@@ -218,15 +218,30 @@ impl<'a> Reader<'_, 'a, '_> {
 
     fn write_tag(&mut self, text: Text<'_>) -> Option<TagId> {
         let tag = self.tags.find(text, self.context)?;
-        if !self.southbound.iter().any(|planned| planned.mapping.tag == tag) {
-            let shown = self.context.show(text);
-            self.context
+        let of_tag = || self.southbound.iter().filter(|planned| planned.mapping.tag == tag);
+        let shown = self.context.show(text);
+        // The alarm takes the mapping without a topic filter where there is one.
+        match of_tag().find(|planned| planned.filter.is_none()).or_else(|| of_tag().next()) {
+            None => self
+                .context
                 .report
                 .error(text.span, format!("the tag {shown} cannot be written: it has no southbound mapping"))
                 .help(format!(
                     "add `- {{ tag_name: {} }}` to `southbound_mappings`; it needs no `topic_filter`",
                     shown.trim_matches('"')
-                ));
+                )),
+            Some(planned) if planned.mapping.range != Range::default() => self
+                .context
+                .report
+                .error(
+                    text.span,
+                    format!(
+                        "an alarm writes true or false, but the southbound mapping of {shown} on line {} has a `range`",
+                        planned.span.line
+                    ),
+                )
+                .help("name a Boolean tag here, and give it a mapping without `range`"),
+            Some(_) => {}
         }
         Some(tag)
     }

@@ -81,3 +81,11 @@ fn user_properties_keep_their_order() {
         loaded.config.northbound_mappings[0].mqtt_user_properties.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["site", "b", "a"]);
 }
+
+#[test]
+fn the_topics_of_values_alarms_and_events_are_our_own() {
+    let loaded = load("tags: [ { name: a, node: i=1, topic: x, model: ewma_z, alarm: {} } ]\n").unwrap();
+    let mut topics: Vec<String> = loaded.config.own_topics().iter().map(ToString::to_string).collect();
+    topics.sort();
+    assert_eq!(topics, ["tagwise/line1/gap", "tagwise/line1/status", "x", "x/alarm"]);
+}

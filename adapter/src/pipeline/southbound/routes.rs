@@ -5,8 +5,11 @@
 //! - For each command topic `t`, `t/result` is a verdict topic, whatever the filters say: with the filter `line1/#` a
 //!   message on `line1/speed/result` is nobody's command. It is counted as `ignored` and gets no verdict.
 //! - A response topic that would be a command topic is not used; the verdict then goes to `<topic>/result`.
+//!
+//! Nor must a verdict be taken for a value, an alarm or a status: whoever may only send commands could otherwise have us
+//! put a number of their choice on the topic of a measurement. A response topic that is one of our own is not used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     config::effective::SouthboundMapping,
@@ -32,10 +35,12 @@ pub(super) struct CommandRoutes {
     mappings: Vec<SouthboundMapping>,
     exact: HashMap<String, usize>,
     wildcards: Vec<usize>,
+    /// Where values, alarms and status messages go.
+    own: HashSet<TopicName>,
 }
 
 impl CommandRoutes {
-    pub(super) fn new(mappings: Vec<SouthboundMapping>) -> Self {
+    pub(super) fn new(mappings: Vec<SouthboundMapping>, own: HashSet<TopicName>) -> Self {
         let mut exact = HashMap::new();
         let mut wildcards = Vec::new();
         for (position, mapping) in mappings.iter().enumerate() {
@@ -46,7 +51,7 @@ impl CommandRoutes {
                 exact.insert(filter.as_str().to_owned(), position);
             }
         }
-        Self { mappings, exact, wildcards }
+        Self { mappings, exact, wildcards, own }
     }
 
     /// What a message on `topic` is.
@@ -64,7 +69,8 @@ impl CommandRoutes {
         of_tag().find(|mapping| mapping.topic_filter.is_none()).or_else(|| of_tag().next())
     }
 
-    /// Where the verdict on `command` goes; `None` when every topic for it would make it a command or is no topic.
+    /// Where the verdict on `command` goes; `None` when every topic for it is no topic, one of our own, or would
+    /// make it a command.
     pub(super) fn verdict_topic(&self, command: &Command) -> Option<TopicName> {
         let fallback = format!("{}{VERDICT_LEVEL}", command.topic);
         let wished = command.response_topic.as_deref();
@@ -73,7 +79,8 @@ impl CommandRoutes {
 
     fn verdict_topic_from(&self, topic: &str) -> Option<TopicName> {
         let name = TopicName::parse(topic).ok()?;
-        (!matches!(self.find(topic), Destination::Command(_))).then_some(name)
+        let is_free = !self.own.contains(&name) && !matches!(self.find(topic), Destination::Command(_));
+        is_free.then_some(name)
     }
 
     fn mapping(&self, topic: &str) -> Option<&SouthboundMapping> {
@@ -104,7 +111,8 @@ mod tests {
             accepts_retained: false,
             line: 1,
         };
-        CommandRoutes::new((0..).zip(filters.iter().copied()).map(mapping).collect())
+        let own = HashSet::from([TopicName::parse("machine/vib").unwrap()]);
+        CommandRoutes::new((0..).zip(filters.iter().copied()).map(mapping).collect(), own)
     }
 
     #[track_caller]
@@ -175,6 +183,12 @@ mod tests {
         check_verdict_topic(&[Some("#")], "a/set", Some("answers/7/result"), Some("answers/7/result"));
         check_verdict_topic(&[Some("a/+/result")], "a/x", None, None);
         check_verdict_topic(&[Some("a")], &"x".repeat(65_530), None, None);
+    }
+
+    #[test]
+    fn a_verdict_never_goes_where_values_go() {
+        check_verdict_topic(&[Some("a/set")], "a/set", Some("machine/vib"), Some("a/set/result"));
+        check_verdict_topic(&[Some("a/set")], "a/set", Some("machine/vib/x"), Some("machine/vib/x"));
     }
 
     #[test]

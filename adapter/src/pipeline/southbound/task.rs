@@ -1,6 +1,6 @@
 //! The southbound task: commands and alarm bits, one write at a time.
 
-use std::{borrow::Cow, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp},
+    domain::{Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp, TopicName},
     opcua::Plc,
     supervisor::Board,
     telemetry::Metrics,
@@ -42,6 +42,8 @@ const RESULTS: [&str; 6] = ["succeeded", "rejected", "failed", "unknown", "repea
 pub struct SouthboundParts<P, O> {
     /// What may be written.
     pub mappings: Vec<SouthboundMapping>,
+    /// Where values, alarms and status messages go; no verdict is ever sent there.
+    pub own_topics: HashSet<TopicName>,
     /// The names of all tags, by `TagId`.
     pub tag_names: Vec<TagName>,
     /// Where writes go.
@@ -80,6 +82,7 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
     pub fn new(parts: SouthboundParts<P, O>) -> Self {
         let SouthboundParts {
             mappings,
+            own_topics,
             tag_names,
             plc,
             commands_rx,
@@ -95,7 +98,7 @@ impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O
         }
         let hurry = CancellationToken::new();
         let writer = Arc::new(TagWriter { plc, metrics: Arc::clone(&metrics), symbol, hurry: hurry.clone() });
-        let routes = CommandRoutes::new(mappings);
+        let routes = CommandRoutes::new(mappings, own_topics);
         let verdicts = Arc::new(Verdicts { routes, tag_names, outbox, metrics, clock, symbol });
         let handler = CommandHandler { verdicts, writer, memory: VerdictMemory::default() };
         let levels_rx = alarm_levels.subscribe();

@@ -102,6 +102,7 @@ impl Scene {
         let board = Arc::new(Board::new(2));
         let task = SouthboundTask::new(SouthboundParts {
             mappings,
+            own_topics: HashSet::new(),
             tag_names: vec![TagName::new("line1/speed"), TagName::new("line1/alarm")],
             plc: Arc::clone(&plc),
             commands_rx,
