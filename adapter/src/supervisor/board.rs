@@ -74,7 +74,7 @@ pub struct Snapshot {
     pub opcua: Connection,
     /// The broker connection.
     pub broker: Connection,
-    /// Since when `opcua`, `broker` and whether any tag has failed are as they are.
+    /// Since when `opcua`, `broker` and whether every tag is subscribed are as they are.
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
@@ -98,7 +98,7 @@ struct Entries {
     broker: Connection,
     since: Timestamp,
     tags: Vec<TagState>,
-    failed_tags: usize,
+    is_whole: bool,
     /// By the wall clock for people, and by one that nobody sets for `/healthz`.
     progress: BTreeMap<&'static str, (Timestamp, Instant)>,
 }
@@ -111,7 +111,7 @@ impl Board {
             broker: Connection::Disconnected,
             since: Timestamp::now(),
             tags: vec![TagState::Pending; tag_count],
-            failed_tags: 0,
+            is_whole: tag_count == 0,
             progress: BTreeMap::new(),
         };
         Self { entries: Mutex::new(entries), is_stopping: AtomicBool::new(false), changes: watch::Sender::new(0) }
@@ -138,7 +138,7 @@ impl Board {
                 }
             }
             if is_changed {
-                entries.count_failed_tags();
+                entries.follow_tags();
             }
             is_changed
         });
@@ -148,7 +148,7 @@ impl Board {
     pub fn reset_tags(&self) {
         self.change(|entries| {
             entries.tags.fill(TagState::Pending);
-            entries.count_failed_tags();
+            entries.follow_tags();
             true
         });
     }
@@ -227,11 +227,11 @@ impl Board {
 }
 
 impl Entries {
-    /// The first failed tag and the last one mended change what the status message says.
-    fn count_failed_tags(&mut self) {
-        let had_failed_tags = self.failed_tags > 0;
-        self.failed_tags = self.tags.iter().filter(|state| matches!(state, TagState::Failed { .. })).count();
-        if had_failed_tags != (self.failed_tags > 0) {
+    /// The last tag subscribed and the first one lost change what the status message says.
+    fn follow_tags(&mut self) {
+        let is_whole = self.tags.iter().all(|state| *state == TagState::Active);
+        if self.is_whole != is_whole {
+            self.is_whole = is_whole;
             self.since = Timestamp::now();
         }
     }
@@ -275,10 +275,10 @@ mod tests {
         let fail = |tag| (TagId(tag), TagState::Failed { reason: "BadNodeIdUnknown".into() });
         assert!(since(&|| board.set_opcua(Connection::Connected)));
         assert!(!since(&|| board.set_tags([(TagId(1), TagState::Active)])));
-        assert!(since(&|| board.set_tags([fail(0)])));
-        assert!(!since(&|| board.set_tags([fail(1)])));
+        assert!(!since(&|| board.set_tags([fail(0)])));
+        assert!(since(&|| board.set_tags([(TagId(0), TagState::Active)])));
         assert!(!since(&|| board.set_tags([(TagId(0), TagState::Active)])));
-        assert!(since(&|| board.set_tags([(TagId(1), TagState::Active)])));
+        assert!(since(&|| board.set_tags([fail(1)])));
     }
 
     #[tokio::test(start_paused = true)]
