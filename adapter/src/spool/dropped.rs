@@ -62,9 +62,9 @@ impl DropCause {
     /// The cause as payloads spell it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Retention => "retention",
+            // The payload's shape has no word of its own for a refusal; the log and `spool_dropped_total` have.
+            Self::Retention | Self::Refused => "retention",
             Self::Overflow => "overflow",
-            Self::Refused => "refused",
         }
     }
 }
