@@ -138,7 +138,12 @@ fn check_text(text: &str) -> Result<(), (String, &'static str)> {
             "is this the right file?",
         ));
     }
-    let is_binary = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    // A YAML parser ends a line there, an editor does not: places would differ, and with them what is masked.
+    if let Some(line) = text.lines().position(|line| line.contains('\r')) {
+        let message = format!("line {} has a carriage return that no line feed follows", line + 1);
+        return Err((message, "save the file with the line ends of Unix or of Windows; most editors can be told to"));
+    }
+    let is_binary = |c: char| c.is_control() && !matches!(c, '\t' | '\u{85}');
     match text.lines().position(|line| line.contains(is_binary)) {
         Some(line) => {
             let message = format!("line {} has control characters, which no text has", line + 1);

@@ -83,6 +83,14 @@ fn a_huge_file_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn a_carriage_return_alone_ends_no_line() {
+    for (text, line) in [("version: 1\ropcua: x\r", 1), ("version: 1\r\nopcua: x\ry", 2), ("version: 1\n\r", 2)] {
+        let said = parse_text(text).unwrap_err().to_string();
+        assert!(said.contains(&format!("line {line} has a carriage return")), "{text:?}: {said}");
+    }
+}
+
+#[test]
 fn an_alias_bomb_is_defused() {
     let mut text = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
