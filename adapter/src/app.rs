@@ -162,7 +162,14 @@ impl App {
 
         // A task that gets stuck before its first sign of life is to be noticed, too.
         supervisor.names().for_each(|task| board.progress(task));
-        tracing::info!(adapter = config.adapter.id, epoch = epoch.0, tags = config.tags.len(), http = ?http, "started");
+        let listens = http.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(
+            adapter = config.adapter.id,
+            epoch = epoch.0,
+            tags = config.tags.len(),
+            http = listens,
+            "started"
+        );
         on_start(Started { epoch, http });
         let on_stop = || {
             board.set_stopping();

@@ -1,7 +1,7 @@
 //! `${env:NAME}` and `${file:PATH}` inside scalars, and which scalars are secret.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
 };
@@ -188,10 +188,12 @@ fn short(text: &str) -> String {
 }
 
 fn read_file(path: &PathBuf) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+    // Before it is opened: opening a pipe waits for whoever writes to it.
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
         return Err("it is no regular file".to_owned());
     }
+    let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MAX_FILE {
