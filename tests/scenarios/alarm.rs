@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tagwise_tests::{Adapter, Mapping, Mosquitto, MqttProbe, PATIENCE, UaServer, peer_or_skip, wait_until};
 
-use crate::support::{healthy, write_column};
+use crate::support::{healthy, until_trained, write_column};
 
 const ALARM_TOPIC: &str = "machine/vib/alarm";
 
@@ -56,6 +56,7 @@ southbound_mappings:
         UaServer::node("Types.Boolean")
     ));
     let adapter = Adapter::start(&mapping).await?;
+    until_trained(&adapter).await?;
     for (value, label) in [(10.45, 0), (90.0, 1), (91.0, 1)] {
         let json = give(&mut server, &probe, value).await?;
         assert_eq!(json["anomaly"]["label"], label, "{json}");

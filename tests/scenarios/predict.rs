@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwise_tests::{Adapter, Mapping, Mosquitto, UaServer, peer_or_skip};
 use tempfile::TempDir;
 
-use crate::support::{healthy, write_column};
+use crate::support::{healthy, until_trained, write_column};
 
 async fn start(
     mosquitto: std::path::PathBuf,
@@ -30,6 +30,7 @@ tags:
         mapping = mapping.http(http);
     }
     let adapter = Adapter::start(&mapping).await?;
+    until_trained(&adapter).await?;
     Ok((broker, server, adapter, folder))
 }
 

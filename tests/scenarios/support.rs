@@ -3,6 +3,7 @@
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Result;
+use tagwise_tests::Adapter;
 
 /// Writes a CSV file of one column for `training: { file: … }`.
 pub(crate) fn write_column(file: &Path, name: &str, values: impl IntoIterator<Item = f64>) -> Result<()> {
@@ -22,4 +23,12 @@ pub(crate) fn healthy(count: u32, mean: f64, spread: f64) -> impl Iterator<Item 
         let bell = [0.618_034, 0.414_214, 0.732_051].map(|step| fraction(number, step)).iter().sum::<f64>() - 1.5;
         mean + spread * bell
     })
+}
+
+/// Waits until a model that learns from a file is in use: the adapter is ready before that.
+pub(crate) async fn until_trained(adapter: &Adapter) -> Result<()> {
+    let trained = |metrics: &tagwise_tests::Metrics| {
+        metrics.sum("tagwise_model_retrains_total", &[("result", "succeeded")]) >= 1.0
+    };
+    adapter.metrics_where("the model is trained", trained).await.map(drop)
 }

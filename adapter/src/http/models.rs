@@ -49,7 +49,7 @@ impl From<ModelError> for Refusal {
         let code = match &error {
             ModelError::UnknownModel { .. } => StatusCode::NOT_FOUND,
             ModelError::WhichTag { .. } => StatusCode::CONFLICT,
-            ModelError::WarmingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ModelError::InTraining { .. } | ModelError::WarmingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ModelError::Row(_) | ModelError::Train(TrainError::Fit(_) | TrainError::Width { .. }) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -48,7 +48,13 @@ pub enum ModelError {
         /// The tags it has instances for.
         choices: Vec<String>,
     },
-    /// The instance has not been trained yet.
+    /// The instance is being trained for the first time.
+    #[error("model `{model}` is being trained; ask again in a moment")]
+    InTraining {
+        /// The model's name.
+        model: String,
+    },
+    /// The instance has not seen enough values to be trained.
     #[error("model `{model}` is warming up; {missing} more good values are needed")]
     WarmingUp {
         /// The model's name.
@@ -185,7 +191,12 @@ impl ModelStage {
     ) -> Result<Vec<Prediction>, ModelError> {
         let Some((chain, state, version)) = instance.chain() else {
             let missing = instance.missing_samples();
-            return Err(ModelError::WarmingUp { model: instance.model().to_owned(), missing });
+            let model = instance.model().to_owned();
+            return Err(if missing == 0 {
+                ModelError::InTraining { model }
+            } else {
+                ModelError::WarmingUp { model, missing }
+            });
         };
         let time = Time(at.unix_micros());
         let predict = |row: &Vec<f64>| {
