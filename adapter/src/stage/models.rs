@@ -48,8 +48,8 @@ pub enum ModelError {
         /// The tags it has instances for.
         choices: Vec<String>,
     },
-    /// The instance is being trained for the first time.
-    #[error("model `{model}` is being trained; ask again in a moment")]
+    /// The first training is under way, or has failed.
+    #[error("model `{model}` is not trained yet; ask again in a moment, and see the log if it stays so")]
     InTraining {
         /// The model's name.
         model: String,
