@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ParamError, ParamValue, Parameter};
+use crate::{DetectorSpec, ParamError, ParamValue, Parameter};
 
 /// The parameters of a detector by name. Resolved ones hold every parameter of the kind, each inside its domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl Params {
         match self.require(name)? {
             ParamValue::Number(value) => Ok(*value),
             ParamValue::Integer(value) => Ok(*value as f64),
-            other @ ParamValue::Text(_) => Err(wrong_type(name, "a number", other)),
+            other => Err(wrong_type(name, "a number", other)),
         }
     }
 
@@ -81,6 +81,17 @@ impl Params {
         match self.require(name)? {
             ParamValue::Text(value) => Ok(value),
             other => Err(wrong_type(name, "a word", other)),
+        }
+    }
+
+    /// Other detectors.
+    ///
+    /// # Errors
+    /// As for [`integer`](Self::integer).
+    pub fn detectors(&self, name: &str) -> Result<&[DetectorSpec], ParamError> {
+        match self.require(name)? {
+            ParamValue::Detectors(members) => Ok(members),
+            other => Err(wrong_type(name, "a list of detectors", other)),
         }
     }
 
