@@ -66,7 +66,7 @@ pub use model::Model;
 pub use parameter::{DetectorSpec, Domain, ParamError, ParamValue, Parameter};
 pub use params::Params;
 pub use registry::Registry;
-pub use reservoir::Reservoir;
+pub use reservoir::{Reservoir, Sampling};
 pub use rows::TrainingRows;
 pub use scaler::ScalerSpec;
 pub use spec::{ModelSpec, Progress};
