@@ -194,6 +194,13 @@ impl Features {
     }
 }
 
+impl Default for Features {
+    /// Every input as it is.
+    fn default() -> Self {
+        Self { entries: Box::default(), hop: None }
+    }
+}
+
 impl TryFrom<Vec<FeatureSpec>> for Features {
     type Error = FeatureError;
 
