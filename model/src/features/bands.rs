@@ -41,12 +41,12 @@ impl Bands {
         // Distances from the oldest value keep the precision of values far from zero and make equal values exactly 0.
         let oldest = ring.oldest() * scale;
         let mean = ring.oldest_first().map(|value| value * scale - oldest).sum::<f64>() / size as f64;
-        for (index, (value, weight)) in ring.oldest_first().zip(&self.weights).enumerate() {
-            work[self.fft.place(index)] = (value * scale - oldest - mean) * weight;
+        for ((value, weight), place) in ring.oldest_first().zip(&self.weights).zip(self.fft.places()) {
+            work[*place] = (value * scale - oldest - mean) * weight;
         }
         self.fft.transform(work);
         for (band, out) in self.edges.windows(2).zip(out) {
-            let power: f64 = (band[0]..band[1]).map(|bin| self.bin(work, bin)).sum();
+            let power = self.mean_square(work, band[0], band[1]);
             *out = if largest > LIMIT {
                 // The least power is nothing in these units, so a silent band has the power 0 and a logarithm of −∞.
                 (libm::log10(power) - 2.0 * libm::log10(SCALE)).max(LOG_OF_LEAST_POWER)
@@ -56,13 +56,14 @@ impl Bands {
         }
     }
 
-    /// The mean square that a bin stands for.
-    fn bin(&self, work: &[f64], bin: usize) -> f64 {
-        let size = self.weights.len() as f64;
-        // A bin stands for its mirror image as well, but the last one has none. The squares of the periodic Hann window
-        // sum up to 3/8 of its length.
-        let images = if 2 * bin == self.weights.len() { 1.0 } else { 2.0 };
-        images * self.fft.power(work, bin) / (0.375 * size * size)
+    /// The mean square that the bins from `start` to before `end` of a transformed frame stand for.
+    fn mean_square(&self, work: &[f64], start: usize, end: usize) -> f64 {
+        let (size, last) = (self.weights.len() as f64, self.weights.len() / 2);
+        // A bin stands for its mirror image as well, but the last one has none.
+        let mirrored: f64 = (start..end.min(last)).map(|bin| self.fft.power(work, bin)).sum();
+        let alone = if end > last { self.fft.power(work, last) } else { 0.0 };
+        // The squares of the periodic Hann window sum up to 3/8 of its length.
+        (2.0 * mirrored + alone) / (0.375 * size * size)
     }
 }
 

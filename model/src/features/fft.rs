@@ -9,27 +9,43 @@
 /// frame of n values is transformed as n/2 complex ones, the even places as real and the odd ones as imaginary parts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fft {
+    /// Where a value of the frame goes before `transform`: its place in the real half (even ones) or in the imaginary half
+    /// (odd ones) of the work space, with the bits of the index reversed.
+    places: Box<[usize]>,
     /// cos(2πk/n) and sin(2πk/n) for k below n/2.
     cosines: Box<[f64]>,
     sines: Box<[f64]>,
+    /// The same for every stage by itself, that of width w from place w on, so that a stage reads them one after another
+    /// and can work on several at once.
+    stage_cosines: Box<[f64]>,
+    stage_sines: Box<[f64]>,
 }
 
 impl Fft {
     /// A plan for frames of `size` values, a power of two from 4.
     pub(super) fn new(size: usize) -> Self {
+        let half = size / 2;
+        let reverse = |index: usize| index.reverse_bits() >> (usize::BITS - half.trailing_zeros());
         let angle = |k: usize| std::f64::consts::TAU * k as f64 / size as f64;
+        let cosines: Box<[f64]> = (0..half).map(|k| libm::cos(angle(k))).collect();
+        let sines: Box<[f64]> = (0..half).map(|k| libm::sin(angle(k))).collect();
+        // A stage of width w uses every (n / 2w)-th of the n-th roots of unity; no stage has the width 0.
+        let at = |place: usize| {
+            let width = if place == 0 { 1 } else { 1 << place.ilog2() };
+            place.saturating_sub(width) * (half / width)
+        };
         Self {
-            cosines: (0..size / 2).map(|k| libm::cos(angle(k))).collect(),
-            sines: (0..size / 2).map(|k| libm::sin(angle(k))).collect(),
+            places: (0..size).map(|index| reverse(index / 2) + index % 2 * half).collect(),
+            stage_cosines: (0..half).map(|place| cosines[at(place)]).collect(),
+            stage_sines: (0..half).map(|place| sines[at(place)]).collect(),
+            cosines,
+            sines,
         }
     }
 
-    /// Where a value of the frame goes before `transform`: its place in the real half (even places) or in the imaginary
-    /// half (odd places) of the work space, with the bits of the index reversed.
-    pub(super) fn place(&self, index: usize) -> usize {
-        let half = self.cosines.len();
-        let reversed = (index / 2).reverse_bits() >> (usize::BITS - half.trailing_zeros());
-        reversed + if index.is_multiple_of(2) { 0 } else { half }
+    /// Where the values of the frame go in the work space before `transform`.
+    pub(super) fn places(&self) -> &[usize] {
+        &self.places
     }
 
     /// Transforms the work space, as long as the frame, in place: first its real half, then its imaginary half.
@@ -38,18 +54,17 @@ impl Fft {
         let (real, imaginary) = work.split_at_mut(half);
         let mut width = 1;
         while width < half {
-            // Stages of width w use every (n / 2w)-th of the n-th roots of unity.
-            let stride = half / width;
+            let cosines = &self.stage_cosines[width..2 * width];
+            let sines = &self.stage_sines[width..2 * width];
             for (real, imaginary) in real.chunks_exact_mut(2 * width).zip(imaginary.chunks_exact_mut(2 * width)) {
                 let (real_a, real_b) = real.split_at_mut(width);
                 let (imaginary_a, imaginary_b) = imaginary.split_at_mut(width);
-                for k in 0..width {
-                    let (cosine, sine) = (self.cosines[k * stride], self.sines[k * stride]);
-                    let turned_real = real_b[k] * cosine + imaginary_b[k] * sine;
-                    let turned_imaginary = imaginary_b[k] * cosine - real_b[k] * sine;
-                    (real_a[k], real_b[k]) = (real_a[k] + turned_real, real_a[k] - turned_real);
-                    (imaginary_a[k], imaginary_b[k]) =
-                        (imaginary_a[k] + turned_imaginary, imaginary_a[k] - turned_imaginary);
+                let a = real_a.iter_mut().zip(imaginary_a);
+                let b = real_b.iter_mut().zip(imaginary_b);
+                for ((a, b), (cosine, sine)) in a.zip(b).zip(cosines.iter().zip(sines)) {
+                    let turned = (*b.0 * cosine + *b.1 * sine, *b.1 * cosine - *b.0 * sine);
+                    (*a.0, *b.0) = (*a.0 + turned.0, *a.0 - turned.0);
+                    (*a.1, *b.1) = (*a.1 + turned.1, *a.1 - turned.1);
                 }
             }
             width *= 2;
@@ -87,8 +102,8 @@ mod tests {
     fn powers(frame: &[f64]) -> Vec<f64> {
         let fft = Fft::new(frame.len());
         let mut work = vec![0.0; frame.len()];
-        for (index, value) in frame.iter().enumerate() {
-            work[fft.place(index)] = *value;
+        for (value, place) in frame.iter().zip(fft.places()) {
+            work[*place] = *value;
         }
         fft.transform(&mut work);
         (0..=frame.len() / 2).map(|bin| fft.power(&work, bin)).collect()
