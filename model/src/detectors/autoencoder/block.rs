@@ -143,7 +143,9 @@ impl Block {
     }
 
     pub(super) fn step(&mut self, rate: Rate) {
-        [&mut self.weights, &mut self.gains, &mut self.shifts].into_iter().for_each(|learned| learned.step(rate));
+        for learned in [&mut self.weights, &mut self.gains, &mut self.shifts] {
+            learned.step(rate);
+        }
     }
 
     /// The layer as it is used: the running statistics and what was learned behind them become part of the linear map.
@@ -198,7 +200,9 @@ impl Output {
     }
 
     pub(super) fn step(&mut self, rate: Rate) {
-        [&mut self.weights, &mut self.biases].into_iter().for_each(|learned| learned.step(rate));
+        for learned in [&mut self.weights, &mut self.biases] {
+            learned.step(rate);
+        }
     }
 
     pub(super) fn fold(&self) -> Layer {

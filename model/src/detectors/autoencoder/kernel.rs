@@ -80,9 +80,9 @@ mod tests {
             let weights = &cells[..rows * columns];
             let mut transposed = vec![0.0; weights.len()];
             transpose(weights, columns, &mut transposed);
-            for place in 0..weights.len() {
+            for (place, weight) in weights.iter().enumerate() {
                 let (row, column) = (place / columns, place % columns);
-                prop_assert_eq!(transposed[column * rows + row].to_bits(), weights[place].to_bits());
+                prop_assert_eq!(transposed[column * rows + row].to_bits(), weight.to_bits());
             }
         }
     }
