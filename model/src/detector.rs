@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
 use crate::scratch::with_scratch;
+use crate::{Time, TrainingRows};
 
 /// Short memory of a detector (lags, averages, windows): plain numbers, so that it can be copied, stored and compared.
 ///
@@ -79,6 +79,15 @@ pub trait Detector: Send + Sync + Debug {
         for (row, score) in rows.chunks_exact(self.width().max(1)).zip(scores) {
             *score = self.score(&state, row, Time::default()).unwrap_or(f64::NAN);
         }
+    }
+
+    /// The scores of the very rows that it was fitted to, scaled as they were for the fit: what contamination and PyOD's
+    /// probabilities are read off. Kinds for which a training row counts otherwise than a new one say so here. Not
+    /// called for kinds with short memory, whose training rows are replayed.
+    fn training_scores(&self, rows: &TrainingRows) -> Vec<f64> {
+        let mut scores = vec![f64::NAN; rows.count()];
+        self.score_rows(rows.cells(), &mut scores);
+        scores
     }
 
     /// Whether [`learn`](Self::learn) does anything, since the parameters ask for it.

@@ -57,6 +57,7 @@ pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
 pub use detectors::{AutoencoderKind, EwmaZKind, IsolationForestKind};
+pub use detectors::{CopodKind, EcodKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind};
 pub use error::{FitError, RowError};
 pub use kind::DetectorKind;
 pub use memory::ModelState;

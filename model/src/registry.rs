@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AutoencoderKind, DetectorKind, EwmaZKind, IsolationForestKind};
+use crate::{AutoencoderKind, CopodKind, DetectorKind, EcodKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -16,7 +16,14 @@ pub struct Registry {
 impl Registry {
     /// All kinds that this crate brings.
     pub fn builtin() -> Self {
-        Self::default().with(IsolationForestKind).with(EwmaZKind).with(AutoencoderKind)
+        Self::default()
+            .with(IsolationForestKind)
+            .with(EwmaZKind)
+            .with(HbosKind)
+            .with(EcodKind)
+            .with(CopodKind)
+            .with(PcaKind)
+            .with(AutoencoderKind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -51,12 +58,15 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(registry.names().collect::<Vec<_>>(), ["autoencoder", "ewma_z", "isolation_forest"]);
+        assert_eq!(
+            registry.names().collect::<Vec<_>>(),
+            ["autoencoder", "copod", "ecod", "ewma_z", "hbos", "isolation_forest", "pca"]
+        );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert_eq!(format!("{registry:?}"), r#"{"autoencoder", "ewma_z", "isolation_forest"}"#);
+        assert!(format!("{registry:?}").contains(r#""ewma_z", "hbos""#));
     }
 
     #[test]

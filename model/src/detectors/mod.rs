@@ -2,8 +2,14 @@
 
 mod autoencoder;
 mod ewma_z;
+mod hbos;
 mod isolation_forest;
+mod pca;
+mod tails;
 
 pub use autoencoder::AutoencoderKind;
 pub use ewma_z::EwmaZKind;
+pub use hbos::HbosKind;
 pub use isolation_forest::IsolationForestKind;
+pub use pca::PcaKind;
+pub use tails::{CopodKind, EcodKind};

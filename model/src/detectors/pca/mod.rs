@@ -1,0 +1,10 @@
+//! Principal components.
+
+mod components;
+mod kind;
+mod score;
+
+pub use kind::PcaKind;
+
+#[cfg(test)]
+mod tests;
