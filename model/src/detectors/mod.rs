@@ -1,10 +1,10 @@
 //! The kinds of detector that this crate brings.
 
-mod autoencoder;
+pub(crate) mod autoencoder;
 mod ewma_z;
 mod hbos;
 mod isolation_forest;
-mod pca;
+pub(crate) mod pca;
 mod tails;
 
 pub use autoencoder::AutoencoderKind;

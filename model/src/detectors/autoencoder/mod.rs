@@ -11,4 +11,7 @@ mod network;
 mod tests;
 mod train;
 
+pub(crate) use activation::Activation;
+pub(crate) use detector::{Autoencoder, ReconstructionError};
 pub use kind::AutoencoderKind;
+pub(crate) use network::{Layer, Network};

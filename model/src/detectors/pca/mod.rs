@@ -5,6 +5,7 @@ mod kind;
 mod score;
 
 pub use kind::PcaKind;
+pub(crate) use score::{Pca, Statistic};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ const LIMIT_QUANTILE: f64 = 0.99;
 /// What the score is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Statistic {
+pub(crate) enum Statistic {
     Pyod,
     T2,
     Q,
@@ -30,7 +30,7 @@ pub(super) enum Statistic {
 
 /// A row against the components.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Pca {
+pub(crate) struct Pca {
     statistic: Statistic,
     /// Of each feature in training.
     means: Box<[f64]>,
@@ -85,6 +85,27 @@ impl Pca {
             }
         }
         pca
+    }
+
+    /// Of components from elsewhere, one direction after another, each with what its part is divided by.
+    ///
+    /// # Errors
+    /// Numbers that cannot be worked with, or that do not fit each other.
+    pub(crate) fn from_parts(
+        statistic: Statistic,
+        means: Vec<f64>,
+        directions: Vec<f64>,
+        scales: Vec<f64>,
+    ) -> Result<Self, RestoreError> {
+        let pca = Self {
+            statistic,
+            means: means.into(),
+            directions: directions.into(),
+            scales: scales.into(),
+            limits: [1.0; 2],
+        };
+        pca.check()?;
+        Ok(pca)
     }
 
     fn directions(&self) -> impl Iterator<Item = (&[f64], f64)> {
