@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AutoencoderKind, CopodKind, DetectorKind, EcodKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind};
+use crate::{
+    AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
+};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -24,6 +26,7 @@ impl Registry {
             .with(CopodKind)
             .with(PcaKind)
             .with(AutoencoderKind)
+            .with(EnsembleKind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -60,7 +63,7 @@ mod tests {
         let registry = Registry::builtin();
         assert_eq!(
             registry.names().collect::<Vec<_>>(),
-            ["autoencoder", "copod", "ecod", "ewma_z", "hbos", "isolation_forest", "pca"]
+            ["autoencoder", "copod", "ecod", "ensemble", "ewma_z", "hbos", "isolation_forest", "pca"]
         );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);

@@ -1,6 +1,7 @@
 //! The kinds of detector that this crate brings.
 
 pub(crate) mod autoencoder;
+mod ensemble;
 mod ewma_z;
 mod hbos;
 mod isolation_forest;
@@ -8,6 +9,7 @@ pub(crate) mod pca;
 mod tails;
 
 pub use autoencoder::AutoencoderKind;
+pub use ensemble::EnsembleKind;
 pub use ewma_z::EwmaZKind;
 pub use hbos::HbosKind;
 pub use isolation_forest::IsolationForestKind;

@@ -11,7 +11,8 @@ use crate::scaler::StandardScaler;
 use crate::threshold::Threshold;
 use crate::training_scores::TrainingScores;
 use crate::{
-    DecisionSpec, Detector, Model, ModelSpec, ParamValue, Params, Registry, RestoreError, ScalerSpec, ThresholdSpec,
+    DecisionSpec, Detector, Features, Model, ModelSpec, ParamValue, Params, Registry, RestoreError, ScalerSpec,
+    ThresholdSpec,
 };
 
 const KINDS: [&str; 2] = ["autoencoder", "pca"];
@@ -73,6 +74,7 @@ fn build<D>(
         ImportError::invalid("detector", errors.first().map_or_else(String::new, ToString::to_string))
     })?;
     let spec = ModelSpec {
+        features: Features::default(),
         kind: kind.to_owned(),
         params,
         scaler: if scaler.is_some() { ScalerSpec::Standard } else { ScalerSpec::None },
