@@ -1,5 +1,6 @@
 //! The fitted detector.
 
+use super::levels::Levels;
 use super::steps::Steps;
 use super::trees::Trees;
 use crate::{Detector, State, Time};
@@ -12,8 +13,8 @@ pub(super) const NAME: &str = "isolation_forest";
 pub(super) enum IsolationForest {
     /// One feature: the trees are gone, their step table stands in for them.
     Single(Steps),
-    /// Several features.
-    Several(Trees),
+    /// Several features: the trees, and their fast layout unless the rows are very wide.
+    Several(Trees, Option<Levels>),
 }
 
 impl IsolationForest {
@@ -23,7 +24,8 @@ impl IsolationForest {
             Self::Single(Steps::of(&trees))
         } else {
             trees.shrink();
-            Self::Several(trees)
+            let levels = Levels::of(&trees);
+            Self::Several(trees, levels)
         }
     }
 }
@@ -36,7 +38,7 @@ impl Detector for IsolationForest {
     fn width(&self) -> usize {
         match self {
             Self::Single(_) => 1,
-            Self::Several(trees) => trees.width(),
+            Self::Several(trees, _) => trees.width(),
         }
     }
 
@@ -47,7 +49,8 @@ impl Detector for IsolationForest {
     fn score(&self, _: &State, x: &[f64], _: Time) -> f64 {
         match self {
             Self::Single(steps) => steps.score(x[0]),
-            Self::Several(trees) => trees.score(x),
+            Self::Several(trees, Some(levels)) => levels.score(trees, x),
+            Self::Several(trees, None) => trees.score(x),
         }
     }
 

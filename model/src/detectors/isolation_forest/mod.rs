@@ -7,6 +7,7 @@
 mod forest;
 mod grow;
 mod kind;
+mod levels;
 mod path_length;
 mod steps;
 #[cfg(test)]
