@@ -44,7 +44,7 @@ mod time;
 
 pub use assessment::{Assessment, Label};
 pub use detector::{Detector, State};
-pub use detectors::{EwmaZKind, IsolationForestKind};
+pub use detectors::{EwmaZKind, ExportedTree, IsolationForest, IsolationForestKind, TreeError};
 pub use error::{FitError, RowError};
 pub use kind::DetectorKind;
 pub use model::Model;

@@ -4,4 +4,4 @@ mod ewma_z;
 mod isolation_forest;
 
 pub use ewma_z::EwmaZKind;
-pub use isolation_forest::IsolationForestKind;
+pub use isolation_forest::{ExportedTree, IsolationForest, IsolationForestKind, TreeError};

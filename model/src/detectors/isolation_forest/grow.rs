@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::trees::{Child, Trees};
+use super::trees::{Child, Trees, round_down};
 use crate::random::Random;
 
 /// A feature whose values in a node differ by no more than this is constant there; scikit-learn's constant.
@@ -102,7 +102,7 @@ impl Growth<'_> {
     fn grow_node(&mut self, rows: &mut [u32], levels_left: usize) -> Child {
         let split = if levels_left > 0 && rows.len() > 1 { self.draw_split(rows) } else { None };
         let Some((feature, threshold)) = split else { return Child::leaf(rows.len()) };
-        let node = self.trees.push_split(feature, threshold, rows.len());
+        let node = self.trees.push_split(feature, threshold);
         let column = self.sample.column(feature);
         let (left, right) = partition(rows, |row| column[row as usize] <= threshold);
         let children = [self.grow_node(left, levels_left - 1), self.grow_node(right, levels_left - 1)];
@@ -129,9 +129,7 @@ impl Growth<'_> {
 fn draw_threshold(min: f32, max: f32, unit: f64) -> f32 {
     let (low, high) = (f64::from(min), f64::from(max));
     let threshold = low + unit * (high - low);
-    #[expect(clippy::cast_possible_truncation, reason = "rounds, and is corrected downwards")]
-    let nearest = threshold as f32;
-    let rounded_down = if f64::from(nearest) > threshold { nearest.next_down() } else { nearest };
+    let rounded_down = round_down(threshold);
     if rounded_down >= max { min } else { rounded_down }
 }
 

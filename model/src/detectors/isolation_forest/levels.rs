@@ -172,7 +172,7 @@ impl Levels {
 
 impl Tree {
     /// The place on the next level.
-    #[inline(always)]
+    #[inline]
     fn below<const WIDTH: usize>(&self, place: usize, row: &[f32; WIDTH]) -> usize {
         // Both remainders change nothing; they spare the check of the bounds.
         let value = row[usize::from(self.features[place % PLACES]) % WIDTH];
@@ -265,4 +265,96 @@ fn deepest(trees: &Trees) -> u32 {
         }
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::super::grow::grow;
+    use super::*;
+    use crate::random::Random;
+
+    /// A row after another of `width` values, some far out and some not numbers at all.
+    fn rows(count: usize, width: usize, seed: u64) -> Vec<f64> {
+        let mut random = Random::new(seed);
+        (0..count * width)
+            .map(|_| match random.index(20) {
+                0 => f64::INFINITY,
+                1 => f64::NEG_INFINITY,
+                2 => f64::NAN,
+                3 => 1e300,
+                _ => random.unit() * 8.0 - 4.0,
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn assert_equal_to_walk(trees: &Trees, rows: &[f64]) {
+        let levels = Levels::of(trees).unwrap();
+        let walked: Vec<u64> = rows.chunks_exact(trees.width()).map(|x| trees.score(x).to_bits()).collect();
+        let one_by_one: Vec<u64> = rows.chunks_exact(trees.width()).map(|x| levels.score(trees, x).to_bits()).collect();
+        assert_eq!(one_by_one, walked);
+        let mut scores = vec![0.0; walked.len()];
+        levels.score_rows(trees, rows, &mut scores);
+        assert_eq!(scores.into_iter().map(f64::to_bits).collect::<Vec<_>>(), walked);
+    }
+
+    fn grown(training: usize, width: usize, count: usize, sample_size: usize) -> Trees {
+        let mut random = Random::new(11);
+        let table = Array2::from_shape_simple_fn((training, width), || random.unit() * 6.0 - 3.0);
+        grow(&table.view(), count, sample_size, 3)
+    }
+
+    #[test]
+    fn it_equals_the_walk_for_every_group_of_trees_and_every_width_of_buffer() {
+        for (width, count) in [(2, 1), (3, 16), (16, 37), (17, 22), (64, 5), (65, 20), (256, 4)] {
+            assert_equal_to_walk(&grown(300, width, count, 256), &rows(70, width, 5));
+        }
+    }
+
+    #[test]
+    fn a_tree_of_more_than_eight_levels_goes_on_with_the_walk() {
+        assert_equal_to_walk(&grown(3000, 3, 20, 2048), &rows(200, 3, 5));
+    }
+
+    #[test]
+    fn a_chain_and_a_lone_leaf_and_a_leaf_of_many_rows_are_trees_too() {
+        let mut trees = Trees::new(2, 100_000);
+        trees.push_root(Child::leaf(70_000));
+        let splits: Vec<usize> = (0..300).map(|level| trees.push_split(level % 2, -(level as f32) / 100.0)).collect();
+        let mut lower = Child::leaf(5000);
+        for split in splits.into_iter().rev() {
+            trees.set_children(split, [lower, Child::leaf(2)]);
+            lower = Child::split(split);
+        }
+        trees.push_root(lower);
+        assert_equal_to_walk(&trees, &rows(300, 2, 8));
+    }
+
+    #[test]
+    fn trees_and_layout_of_eight_features_take_less_than_half_a_megabyte() {
+        let trees = grown(1000, 8, 100, 256);
+        let levels = Levels::of(&trees).unwrap();
+        let layout = size_of_val(&*levels.trees) + size_of_val(&*levels.lengths) + size_of_val(&*levels.further);
+        let bytes = layout + size_of_val(trees.splits()) + size_of_val(trees.roots());
+        assert!(bytes < 500_000, "{bytes}");
+    }
+
+    #[test]
+    fn very_wide_rows_have_no_layout() {
+        assert!(Levels::of(&grown(10, 257, 2, 8)).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn it_equals_the_walk_whatever_the_trees(
+            training in 1_usize..400, width in 2_usize..20, count in 1_usize..40, sample_size in 1_usize..300, seed: u64,
+        ) {
+            assert_equal_to_walk(&grown(training, width, count, sample_size), &rows(33, width, seed));
+        }
+    }
 }

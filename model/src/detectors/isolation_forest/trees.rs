@@ -70,16 +70,25 @@ impl Trees {
         Self { width, sample_size, splits: Vec::new(), roots: Vec::new(), corrections }
     }
 
-    /// Appends a split that so many training rows come to; [`set_children`](Self::set_children) completes it.
-    pub(super) fn push_split(&mut self, feature: usize, threshold: f32, rows: usize) -> usize {
-        let (feature, rows, children) = (bounded(feature), bounded(rows), [Child::leaf(0); 2]);
-        self.splits.push(Split { feature, threshold, rows, children });
+    /// Appends a split; [`set_children`](Self::set_children) completes it.
+    pub(super) fn push_split(&mut self, feature: usize, threshold: f32) -> usize {
+        self.splits.push(Split { feature: bounded(feature), threshold, rows: 0, children: [Child::leaf(0); 2] });
         self.splits.len() - 1
     }
 
-    /// Completes a split. Children that are splits were pushed after it.
+    /// Completes a split. Children that are splits were pushed after it and are complete.
     pub(super) fn set_children(&mut self, split: usize, children: [Child; 2]) {
-        self.splits[split].children = children;
+        let rows = self.rows(children[0]).saturating_add(self.rows(children[1]));
+        let split = &mut self.splits[split];
+        (split.rows, split.children) = (rows, children);
+    }
+
+    /// Training rows that came to a child.
+    pub(super) fn rows(&self, child: Child) -> u32 {
+        match child.target() {
+            Target::Leaf(rows) => rows,
+            Target::Split(place) => self.splits[place as usize].rows,
+        }
     }
 
     /// A tree is complete.
@@ -178,6 +187,13 @@ impl Trees {
     }
 }
 
+/// The largest `f32` that is not above a number. Comparing `f32` values with either says the same.
+pub(super) fn round_down(threshold: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "rounds, and is corrected downwards")]
+    let nearest = threshold as f32;
+    if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
+}
+
 /// Bounded by the largest numbers of trees and of samples that the kind accepts, and by what importing accepts.
 fn bounded(number: usize) -> u32 {
     u32::try_from(number)
@@ -193,8 +209,8 @@ mod tests {
     /// Feature 0 at 1.5; on the right, feature 1 at −0.5.
     fn small() -> Trees {
         let mut trees = Trees::new(2, 8);
-        let root = trees.push_split(0, 1.5, 8);
-        let right = trees.push_split(1, -0.5, 7);
+        let root = trees.push_split(0, 1.5);
+        let right = trees.push_split(1, -0.5);
         trees.set_children(right, [Child::leaf(2), Child::leaf(5)]);
         trees.set_children(root, [Child::leaf(1), Child::split(right)]);
         trees.push_root(Child::split(root));
@@ -211,6 +227,19 @@ mod tests {
         check([1.500_001, -0.5], 2, 2);
         check([2.0, -0.4], 2, 5);
         check([f32::INFINITY, f32::NEG_INFINITY], 2, 2);
+    }
+
+    #[test]
+    fn a_split_has_the_rows_of_both_its_sides() {
+        assert_eq!(small().splits().iter().map(|split| split.rows).collect::<Vec<_>>(), [8, 7]);
+    }
+
+    #[test]
+    fn a_threshold_between_two_floats_becomes_the_lower() {
+        assert_eq!(round_down(0.1).to_bits(), 0.1_f32.next_down().to_bits(), "0.1_f32 is above 0.1");
+        assert_eq!(round_down(0.5).to_bits(), 0.5_f32.to_bits());
+        assert_eq!(round_down(-1e300).to_bits(), f32::NEG_INFINITY.to_bits());
+        assert_eq!(round_down(1e300).to_bits(), f32::MAX.to_bits());
     }
 
     #[test]
