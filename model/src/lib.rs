@@ -61,7 +61,8 @@ pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
 pub use detectors::{
-    AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
+    AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EwmaZKind, ExportedTree, HbosKind, IsolationForest,
+    IsolationForestKind, PcaKind, TreeError,
 };
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};

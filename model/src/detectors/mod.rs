@@ -12,6 +12,6 @@ pub use autoencoder::AutoencoderKind;
 pub use ensemble::EnsembleKind;
 pub use ewma_z::EwmaZKind;
 pub use hbos::HbosKind;
-pub use isolation_forest::IsolationForestKind;
+pub use isolation_forest::{ExportedTree, IsolationForest, IsolationForestKind, TreeError};
 pub use pca::PcaKind;
 pub use tails::{CopodKind, EcodKind};

@@ -2,7 +2,7 @@
 
 use super::ImportError;
 use super::document::{
-    self, Activation, Components, Document, Layers, ReconstructionError, Scaler, Statistic, read, read_kind,
+    self, Activation, Components, Document, Forest, Layers, ReconstructionError, Scaler, Statistic, read, read_kind,
 };
 use crate::detectors::autoencoder::{self, Autoencoder, Network};
 use crate::detectors::pca::{self, Pca};
@@ -11,11 +11,11 @@ use crate::scaler::StandardScaler;
 use crate::threshold::Threshold;
 use crate::training_scores::TrainingScores;
 use crate::{
-    DecisionSpec, Detector, Features, Model, ModelSpec, ParamValue, Params, Registry, RestoreError, ScalerSpec,
-    ThresholdSpec,
+    DecisionSpec, Detector, ExportedTree, Features, IsolationForest, Model, ModelSpec, ParamValue, Params, Registry,
+    RestoreError, ScalerSpec, ThresholdSpec,
 };
 
-const KINDS: [&str; 2] = ["autoencoder", "pca"];
+const KINDS: [&str; 3] = ["autoencoder", "isolation_forest", "pca"];
 
 /// Widest row that is taken, so that no few bytes ask for much memory.
 const WIDEST: usize = 4096;
@@ -39,6 +39,7 @@ pub fn import_json(text: &[u8], registry: &Registry) -> Result<Model, ImportErro
     let kind = read_kind(text)?;
     match kind.as_str() {
         "autoencoder" => build(&kind, read(text)?, registry, autoencoder_from),
+        "isolation_forest" => build(&kind, read(text)?, registry, forest_from),
         "pca" => build(&kind, read(text)?, registry, pca_from),
         _ => Err(unknown(kind)),
     }
@@ -104,6 +105,28 @@ fn training_from(training: document::Training, threshold: f64) -> Result<Trainin
         scores.check().map_err(|_| ImportError::invalid("training.scores", "their sum or their squares overflow"))?;
     }
     Ok(Training { samples, labelled, scores })
+}
+
+fn forest_from(document: Forest, width: usize) -> Result<Part, ImportError> {
+    let trees: Vec<ExportedTree<'_>> = document
+        .trees
+        .iter()
+        .map(|tree| ExportedTree {
+            children_left: &tree.children_left,
+            children_right: &tree.children_right,
+            feature: &tree.feature,
+            threshold: &tree.threshold,
+            node_samples: &tree.n_node_samples,
+            features: tree.features.as_deref(),
+        })
+        .collect();
+    let detector = IsolationForest::from_exported(width, document.max_samples, &trees)
+        .map_err(|error| ImportError::invalid("detector", error))?;
+    // A forest that is fitted again is at most as large as the kind makes them.
+    let at_most = |count: usize, most: i64| ParamValue::Integer(i64::try_from(count).unwrap_or(most).min(most));
+    let params =
+        vec![("trees", at_most(trees.len(), 1000)), ("sample_size", at_most(document.max_samples.max(2), 65_536))];
+    Ok(Part { detector: Box::new(detector), params })
 }
 
 fn autoencoder_from(document: Layers, width: usize) -> Result<Part, ImportError> {
