@@ -29,7 +29,9 @@ impl Trees {
         }
         let total: f64 = shares.iter().sum();
         let count = shares.len() as f64;
-        shares.iter_mut().for_each(|share| *share = if total > 0.0 { *share / total } else { 1.0 / count });
+        for share in shares {
+            *share = if total > 0.0 { *share / total } else { 1.0 / count };
+        }
     }
 }
 

@@ -137,10 +137,8 @@ fn draw_threshold(min: f32, max: f32, unit: f64) -> f32 {
 fn partition(rows: &mut [u32], goes_left: impl Fn(u32) -> bool) -> (&mut [u32], &mut [u32]) {
     let mut left = 0;
     for place in 0..rows.len() {
-        let row = rows[place];
-        rows[place] = rows[left];
-        rows[left] = row;
-        left += usize::from(goes_left(row));
+        rows.swap(place, left);
+        left += usize::from(goes_left(rows[left]));
     }
     rows.split_at_mut(left)
 }

@@ -3,7 +3,7 @@
 //! A plain walk mispredicts about every second split. Here each tree is padded to a full binary tree of the same few
 //! levels, the children of place i are at 2i and 2i + 1, and the comparison's result is the last bit of the next place.
 //! Nothing depends on the processor's guesses, and sixteen walks in step hide each other's latency. A tree deeper than
-//! eight levels goes on from its last padded place with the plain walk. `benches/traversals.rs` has what else was tried.
+//! eight levels goes on from its last padded place with the plain walk. `benches/forest.rs` has what else was tried.
 
 use super::path_length::{self, PathLength};
 use super::trees::{Child, Target, Trees};
@@ -34,7 +34,8 @@ struct Tree {
 /// The trees of a forest in level order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Levels {
-    levels: u32,
+    /// Levels of splits, the same in all trees.
+    depth: u32,
     trees: Box<[Tree]>,
     /// The different path lengths, numbered.
     lengths: Box<[PathLength]>,
@@ -54,7 +55,7 @@ impl Levels {
         let mut layout = Layout::new(trees);
         let placed: Box<[Tree]> = (0..trees.roots().len()).map(|index| layout.place(index)).collect();
         Some(Self {
-            levels: layout.levels,
+            depth: layout.depth,
             trees: placed,
             lengths: layout.lengths.into(),
             further: layout.further.into(),
@@ -109,7 +110,7 @@ impl Levels {
         row: &[f32; WIDTH],
     ) -> PathLength {
         let mut places = [1; GROUP];
-        for _ in 0..self.levels {
+        for _ in 0..self.depth {
             for (place, tree) in places.iter_mut().zip(group) {
                 *place = tree.below(*place, row);
             }
@@ -131,7 +132,7 @@ impl Levels {
                 let (block, sums) = (block.as_chunks::<LANES>().0, sums.as_chunks_mut::<LANES>().0);
                 for (rows, sums) in block.iter().zip(sums).take(lanes) {
                     let mut places = [1; LANES];
-                    for _ in 0..self.levels {
+                    for _ in 0..self.depth {
                         for (place, row) in places.iter_mut().zip(rows) {
                             *place = tree.below(*place, row);
                         }
@@ -194,7 +195,7 @@ fn in_f32<const WIDTH: usize>(x: &[f64]) -> [f32; WIDTH] {
 /// The layout on its way.
 struct Layout<'a> {
     trees: &'a Trees,
-    levels: u32,
+    depth: u32,
     lengths: Vec<PathLength>,
     /// By edges and rows: the number of the path length, if it has one already.
     numbers: Vec<Option<u16>>,
@@ -205,7 +206,7 @@ impl<'a> Layout<'a> {
     fn new(trees: &'a Trees) -> Self {
         let numbered_rows = trees.sample_size().min(MOST_NUMBERED_ROWS);
         let numbers = vec![None; (numbered_rows + 1) * (MOST_LEVELS as usize + 1)];
-        Self { trees, levels: deepest(trees), lengths: Vec::new(), numbers, further: Vec::new() }
+        Self { trees, depth: deepest(trees), lengths: Vec::new(), numbers, further: Vec::new() }
     }
 
     fn place(&mut self, index: usize) -> Tree {
@@ -214,7 +215,7 @@ impl<'a> Layout<'a> {
         let mut pending = vec![(self.trees.roots()[index], 1_usize, 0)];
         while let Some((child, place, edges)) = pending.pop() {
             match child.target() {
-                Target::Split(split) if edges < self.levels => {
+                Target::Split(split) if edges < self.depth => {
                     let split = &self.trees.splits()[split as usize];
                     tree.thresholds[place] = split.threshold;
                     tree.features[place] =
@@ -225,7 +226,7 @@ impl<'a> Layout<'a> {
                 // All places below a leaf stand for it, whichever way the padding sends the row.
                 target => {
                     let number = self.number(target, edges);
-                    let below = self.levels - edges;
+                    let below = self.depth - edges;
                     for place in place << below..(place + 1) << below {
                         tree.leaves[place % PLACES] = number;
                         if number == UNNUMBERED {

@@ -251,6 +251,10 @@ mod tests {
 
     #[test]
     fn arrays_that_do_not_belong_together_are_refused() {
+        #[track_caller]
+        fn check(stored: StoredTrees, expected: &str) {
+            assert_eq!(stored.into_trees().unwrap_err().to_string(), expected);
+        }
         let whole = || StoredTrees {
             width: 2,
             sample_size: 8,
@@ -259,10 +263,6 @@ mod tests {
             thresholds: vec![0.5],
             rows: vec![8, 1, 7],
         };
-        #[track_caller]
-        fn check(stored: StoredTrees, expected: &str) {
-            assert_eq!(stored.into_trees().unwrap_err().to_string(), expected);
-        }
         assert!(whole().into_trees().is_ok());
         let arrays = StoredError::Arrays.to_string();
         check(StoredTrees { nodes: vec![0, 2, 0], ..whole() }, &arrays);

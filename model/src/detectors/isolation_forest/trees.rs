@@ -49,7 +49,8 @@ pub(super) struct Split {
 impl Split {
     /// Where a value goes: 0 for left, 1 for right.
     pub(super) fn side(&self, value: f32) -> usize {
-        if value <= self.threshold { 0 } else { 1 }
+        let goes_left = value <= self.threshold;
+        usize::from(!goes_left)
     }
 }
 
