@@ -147,7 +147,8 @@ pub(super) fn read_kind(text: &[u8]) -> Result<String, ImportError> {
     }
 }
 
-/// Reads into a type, which also bounds how deep the text may be nested: `serde_json` gives up at 128 levels on its own.
+/// Reads into a type, which also bounds how deep the text may be nested: what the type has no place for is an error, or
+/// is passed over without recursion.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, ImportError> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
