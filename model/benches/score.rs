@@ -28,13 +28,11 @@ fn score(criterion: &mut Criterion) {
         let model = fit(kind, &table);
         let mut state = model.initial_state();
         let mut row = 0;
-        criterion.bench_function(&format!("assess and advance, {kind}, features: {width}"), |bencher| {
+        criterion.bench_function(&format!("observe, {kind}, features: {width}"), |bencher| {
             bencher.iter(|| {
                 row = (row + 1) % 1000;
                 let x = &table.as_slice().expect("a fresh table")[row * width..][..width];
-                let assessment = model.assess(&state, black_box(x), Time(0));
-                model.advance(&mut state, x, Time(0));
-                assessment
+                model.observe(&mut state, black_box(x), Time(0))
             });
         });
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::RowError;
+
 /// The verdict on a row, spelled as PyOD does: 0 normal, 1 anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,25 +28,33 @@ impl Label {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
     /// How anomalous the row is; higher is more so. The scale is the detector's own; with a contamination threshold
-    /// it is the excess over that threshold. NaN for a row that cannot be scored (see `Model::check_row`).
+    /// it is the excess over that threshold. Behind the out-of-range guard it grows by one for every training range.
     pub score: f64,
     /// The score above which a row is an anomaly.
     pub threshold: f64,
-    /// The verdict.
+    /// The verdict that holds from this row on. Debouncing and a refractory time may make it differ from the row's own.
     pub label: Label,
 }
 
 impl Assessment {
-    /// Compares a score with a threshold: strictly above is an anomaly, NaN is not.
-    pub(crate) fn new(score: f64, threshold: f64) -> Self {
-        let label = if score > threshold { Label::Anomaly } else { Label::Normal };
-        Self { score, threshold, label }
+    /// Whether the row's own score is strictly above the threshold.
+    pub fn is_above(&self) -> bool {
+        self.score > self.threshold
     }
+}
 
-    /// Whether the row could be scored at all.
-    pub fn is_scored(&self) -> bool {
-        !self.score.is_nan()
-    }
+/// Why a row has no score.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum NoScore {
+    /// It is no row for this model.
+    #[error(transparent)]
+    Row(#[from] RowError),
+    /// Windows, lags or the detector's own memory have not seen enough rows yet.
+    #[error("the model has not seen enough rows yet to say anything")]
+    WarmingUp,
+    /// A detector came to something that is no number; only kinds from outside this crate can.
+    #[error("the detector came to {0}, which is no score")]
+    NotFinite(f64),
 }
 
 #[cfg(test)]
@@ -52,19 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_score_strictly_above_the_threshold_is_an_anomaly() {
-        let check =
-            |score: f64, expected: u8| assert_eq!(Assessment::new(score, 0.5).label.as_u8(), expected, "{score}");
-        check(0.4, 0);
-        check(0.5, 0);
-        check(0.500_001, 1);
-        check(f64::INFINITY, 1);
-        check(f64::NAN, 0);
-    }
-
-    #[test]
-    fn a_nan_score_is_not_a_score() {
-        assert!(!Assessment::new(f64::NAN, 0.0).is_scored());
-        assert!(Assessment::new(-0.08, 0.0).is_scored());
+    fn only_a_score_strictly_above_the_threshold_is_above() {
+        let check = |score: f64, expected: bool| {
+            let assessment = Assessment { score, threshold: 0.5, label: Label::Normal };
+            assert_eq!(assessment.is_above(), expected, "{score}");
+        };
+        check(0.4, false);
+        check(0.5, false);
+        check(0.500_001, true);
+        check(f64::NAN, false);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
+use crate::scratch::with_scratch;
 
 /// Short memory of a detector (lags, averages, windows): plain numbers, so that it can be copied, stored and compared.
 ///
@@ -48,19 +49,74 @@ pub trait Detector: Send + Sync + Debug {
     fn width(&self) -> usize;
 
     /// The short memory before the first row.
-    fn initial_state(&self) -> State;
+    fn initial_state(&self) -> State {
+        State::default()
+    }
 
-    /// Scores a row and changes nothing, so that predictions and shadow runs can use it freely. Does not allocate.
+    /// Scores a row and changes nothing. Does not allocate for rows of up to 64 values.
     ///
     /// The score includes the row itself: a detector with short memory says what it *would* say once the row had been
-    /// taken in, and [`advance`](Self::advance) with the same row makes that true.
-    fn score(&self, state: &State, x: &[f64], t: Time) -> f64;
+    /// taken in, and [`advance`](Self::advance) with the same row makes that true. `None` as long as the memory holds
+    /// too little to say anything.
+    fn score(&self, state: &State, x: &[f64], t: Time) -> Option<f64>;
 
     /// Moves the short memory. Called with every good-quality row, anomalous or not; not for initial repeats and
-    /// heartbeats.
-    fn advance(&self, state: &mut State, x: &[f64], t: Time);
+    /// heartbeats. Kinds without short memory have nothing to do here.
+    fn advance(&self, _state: &mut State, _x: &[f64], _t: Time) {}
+
+    /// [`score`](Self::score), then [`advance`](Self::advance), in one go: what live values get. Kinds that would do the
+    /// same work in both say here how to do it once; the results are the same to the last bit.
+    fn observe(&self, state: &mut State, x: &[f64], t: Time) -> Option<f64> {
+        let score = self.score(state, x, t);
+        self.advance(state, x, t);
+        score
+    }
+
+    /// Scores independent rows, one after another in `rows`, into as many `scores`; NaN where there is none. Kinds for
+    /// which a table is quicker than its rows say so here; the results are the same to the last bit.
+    fn score_rows(&self, rows: &[f64], scores: &mut [f64]) {
+        let state = self.initial_state();
+        for (row, score) in rows.chunks_exact(self.width().max(1)).zip(scores) {
+            *score = self.score(&state, row, Time::default()).unwrap_or(f64::NAN);
+        }
+    }
+
+    /// Whether [`learn`](Self::learn) does anything, since the parameters ask for it.
+    fn adapts(&self) -> bool {
+        false
+    }
 
     /// Changes what normal is. Called only for rows below the threshold, and only where the model asked to adapt:
-    /// a detector that learns what it flags learns faults away. A kind that is retrained instead does nothing here.
-    fn learn(&mut self, x: &[f64], t: Time);
+    /// a detector that learns what it flags learns faults away. Kinds that are retrained instead have nothing to do here.
+    fn learn(&mut self, _x: &[f64], _t: Time) {}
+
+    /// How much each feature has to do with the row's score: not negative, in any unit; the caller makes shares of it.
+    /// `state` is the memory before the row, as for [`score`](Self::score).
+    ///
+    /// Kinds with a way of their own override this. The default asks by how much the score falls when one feature at a
+    /// time is put back to 0, its mean in training behind the standard scaler.
+    fn attribute(&self, state: &State, x: &[f64], t: Time, shares: &mut [f64]) {
+        let Some(whole) = self.score(state, x, t) else { return shares.fill(0.0) };
+        with_scratch(x.len(), |row| {
+            row.copy_from_slice(x);
+            for feature in 0..x.len() {
+                row[feature] = 0.0;
+                shares[feature] = (whole - self.score(state, row, t).unwrap_or(whole)).max(0.0);
+                row[feature] = x[feature];
+            }
+        });
+    }
+
+    /// Everything that [`DetectorKind::restore`](crate::DetectorKind::restore) needs to make the same detector again.
+    /// [`encode`](crate::encode) is made for this.
+    fn save(&self) -> Vec<u8>;
+
+    /// A copy, for models that adapt while others still ask the one before.
+    fn clone_box(&self) -> Box<dyn Detector>;
+}
+
+impl Clone for Box<dyn Detector> {
+    fn clone(&self) -> Self {
+        (**self).clone_box()
+    }
 }

@@ -46,6 +46,16 @@ pub enum FitError {
         /// Column, from 0.
         column: usize,
     },
+    /// A number of the chain that is neither detector nor threshold is out of its range.
+    #[error("{name} must be {domain}, not {value}")]
+    Chain {
+        /// Its name in the mapping.
+        name: &'static str,
+        /// What it may be, in words.
+        domain: &'static str,
+        /// What was given.
+        value: f64,
+    },
     /// Parameters that the kind refuses.
     #[error("{}", join(.0))]
     Parameters(Vec<ParamError>),

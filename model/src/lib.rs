@@ -19,40 +19,55 @@
 //!
 //! let mut state = model.initial_state();
 //! let now = Time(1_767_225_600_000_000);
-//! let assessment = model.assess(&state, &[9.0], now);
-//! model.advance(&mut state, &[9.0], now);
+//! let assessment = model.observe(&mut state, &[9.0], now)?;
 //! assert_eq!(assessment.label, Label::Anomaly);
-//! # Ok::<(), tagwise_model::FitError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod assessment;
+mod calibration;
+mod codec;
+mod decision;
 mod detector;
 mod detectors;
 mod error;
+mod guard;
 mod kind;
+mod linalg;
+mod memory;
 mod model;
 mod parameter;
 mod params;
+mod pareto;
 mod quantile;
 mod random;
 mod registry;
 mod reservoir;
+mod rows;
 mod scaler;
+mod scratch;
+mod smoothing;
 mod spec;
 mod threshold;
 mod time;
+mod training_scores;
 
-pub use assessment::{Assessment, Label};
+pub use assessment::{Assessment, Label, NoScore};
+pub use codec::{RestoreError, decode, encode};
+pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
 pub use detectors::{EwmaZKind, IsolationForestKind};
 pub use error::{FitError, RowError};
 pub use kind::DetectorKind;
+pub use memory::ModelState;
 pub use model::Model;
 pub use parameter::{Domain, ParamError, ParamValue, Parameter};
 pub use params::Params;
 pub use registry::Registry;
 pub use reservoir::Reservoir;
+pub use rows::TrainingRows;
 pub use scaler::ScalerSpec;
-pub use spec::ModelSpec;
+pub use spec::{ModelSpec, Progress};
 pub use threshold::{ThresholdError, ThresholdSpec};
 pub use time::Time;
+pub use training_scores::Probability;

@@ -1,32 +1,54 @@
-//! A fitted chain: scaler -> detector -> threshold -> label.
+//! A fitted chain: scaler -> detector -> smoothing -> guard -> threshold -> label.
 
+use serde::{Deserialize, Serialize};
+
+use crate::guard::Guard;
+use crate::memory::ModelState;
 use crate::scaler::StandardScaler;
+use crate::smoothing::next_average;
 use crate::threshold::Threshold;
-use crate::{Assessment, Detector, RowError, State, Time};
+use crate::training_scores::TrainingScores;
+use crate::{Assessment, Detector, ModelSpec, NoScore, Probability, RowError, ThresholdSpec, Time};
 
 /// A fitted chain. Reading it changes nothing, so any number of callers share one behind an `Arc`, each with its own
-/// [`State`].
-#[derive(Debug)]
+/// [`ModelState`].
+#[derive(Clone, Debug)]
 pub struct Model {
-    scaler: Option<StandardScaler>,
-    detector: Box<dyn Detector>,
-    threshold: Threshold,
-    training_samples: usize,
-    training_labelled: usize,
+    pub(crate) spec: ModelSpec,
+    pub(crate) scaler: Option<StandardScaler>,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) detector: Box<dyn Detector>,
+    pub(crate) threshold: Threshold,
+    pub(crate) training: Training,
+}
+
+/// What is remembered of a model's training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Training {
+    pub(crate) samples: u64,
+    pub(crate) labelled: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scores: Option<TrainingScores>,
 }
 
 impl Model {
     pub(crate) fn new(
+        spec: ModelSpec,
         scaler: Option<StandardScaler>,
+        guard: Option<Guard>,
         detector: Box<dyn Detector>,
         threshold: Threshold,
-        training_samples: usize,
-        training_labelled: usize,
+        training: Training,
     ) -> Self {
-        Self { scaler, detector, threshold, training_samples, training_labelled }
+        Self { spec, scaler, guard, detector, threshold, training }
     }
 
-    /// Features per row.
+    /// What it was made from.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Values per row.
     pub fn width(&self) -> usize {
         self.detector.width()
     }
@@ -42,18 +64,18 @@ impl Model {
     }
 
     /// Rows that the model was fitted to.
-    pub fn training_samples(&self) -> usize {
-        self.training_samples
+    pub fn training_samples(&self) -> u64 {
+        self.training.samples
     }
 
-    /// Share of the training rows, from 0 to 1, that the model itself calls anomalies.
+    /// Share of the training rows, from 0 to 1, whose scores lie above the threshold.
     pub fn training_share_labelled(&self) -> f64 {
-        self.training_labelled as f64 / self.training_samples as f64
+        self.training.labelled as f64 / self.training.samples.max(1) as f64
     }
 
     /// The short memory before the first row.
-    pub fn initial_state(&self) -> State {
-        self.detector.initial_state()
+    pub fn initial_state(&self) -> ModelState {
+        ModelState::new(self.width(), self.detector.initial_state())
     }
 
     /// Whether a row can be scored: of the right width, and finite throughout.
@@ -70,23 +92,90 @@ impl Model {
         }
     }
 
-    /// Scores and labels a row, and changes nothing. The score is what the detector would say having taken the row in.
+    /// Scores and labels a good-quality row and takes it into the short memory: what live values get. Does not allocate
+    /// for rows of up to 64 values.
     ///
-    /// A row that [`check_row`](Self::check_row) refuses gets the score NaN and the label normal; ask
-    /// [`Assessment::is_scored`]. Does not allocate for rows of up to 64 values.
-    pub fn assess(&self, state: &State, x: &[f64], t: Time) -> Assessment {
-        let score = match self.check_row(x) {
-            Ok(()) => self.with_scaled(x, |scaled| self.detector.score(state, scaled, t)),
-            Err(_) => f64::NAN,
-        };
-        self.threshold.assess(score)
+    /// # Errors
+    /// A row that is none for this model, which moves nothing; or too few rows so far.
+    pub fn observe(&self, state: &mut ModelState, x: &[f64], t: Time) -> Result<Assessment, NoScore> {
+        self.check_row(x)?;
+        state.scale(x, self.scaler.as_ref());
+        let score = self.detector.observe(&mut state.detector, &state.scaled, t);
+        self.assess_score(state, score, x, t)
     }
 
-    /// Moves the short memory with a good-quality row, anomalous or not. A row that [`check_row`](Self::check_row)
-    /// refuses moves nothing.
-    pub fn advance(&self, state: &mut State, x: &[f64], t: Time) {
-        if self.check_row(x).is_ok() {
-            self.with_scaled(x, |scaled| self.detector.advance(state, scaled, t));
+    /// The same, and for rows above the threshold says how much each value has to do with it: shares that sum up to 1,
+    /// or zeros for rows that are not above it. `shares` has the model's width.
+    ///
+    /// # Errors
+    /// As for [`observe`](Self::observe).
+    pub fn observe_explaining(
+        &self,
+        state: &mut ModelState,
+        x: &[f64],
+        t: Time,
+        shares: &mut [f64],
+    ) -> Result<Assessment, NoScore> {
+        shares.fill(0.0);
+        self.check_row(x)?;
+        state.scale(x, self.scaler.as_ref());
+        // The memory before the row is what the attribution needs, and it is gone once the row has been taken in.
+        let score = self.detector.score(&state.detector, &state.scaled, t);
+        if score.is_some_and(|score| self.threshold.shift(score) > self.threshold.value()) || self.excess(x) > 0.0 {
+            self.attribute(state, x, t, shares);
+        }
+        self.detector.advance(&mut state.detector, &state.scaled, t);
+        let assessment = self.assess_score(state, score, x, t);
+        if !assessment.is_ok_and(|assessment| assessment.is_above()) {
+            shares.fill(0.0);
+        }
+        assessment
+    }
+
+    /// What [`observe`](Self::observe) would say, without taking the row in. For questions, not for the hot path: it
+    /// works on a copy of the short memory.
+    ///
+    /// # Errors
+    /// As for [`observe`](Self::observe).
+    pub fn assess(&self, state: &ModelState, x: &[f64], t: Time) -> Result<Assessment, NoScore> {
+        self.observe(&mut state.clone(), x, t)
+    }
+
+    /// Scores of independent rows, one after another in `rows`, as reported: NaN where there is none. The short memory
+    /// is the initial one for each, so this is for kinds without one; smoothing does not take part.
+    ///
+    /// # Errors
+    /// The first row that is none for this model.
+    pub fn score_rows(&self, rows: &[f64], scores: &mut [f64]) -> Result<(), RowError> {
+        let width = self.width().max(1);
+        rows.chunks(width).try_for_each(|row| self.check_row(row))?;
+        match &self.scaler {
+            None => self.detector.score_rows(rows, scores),
+            Some(scaler) => {
+                let mut scaled = rows.to_vec();
+                scaled
+                    .chunks_exact_mut(width)
+                    .zip(rows.chunks_exact(width))
+                    .for_each(|(to, from)| scaler.scale_row(from, to));
+                self.detector.score_rows(&scaled, scores);
+            }
+        }
+        for (row, score) in rows.chunks_exact(width).zip(scores) {
+            *score = self.beyond(self.threshold.shift(*score), self.excess(row));
+        }
+        Ok(())
+    }
+
+    /// Whether [`learn`](Self::learn) does anything.
+    pub fn adapts(&self) -> bool {
+        self.detector.adapts()
+    }
+
+    /// Learns from the row that was observed last, where the model was asked to adapt. The gate stands here: what is
+    /// above the threshold or labelled an anomaly is never learned, else faults would be learned away.
+    pub fn learn(&mut self, state: &ModelState, assessment: &Assessment, t: Time) {
+        if !assessment.is_above() && assessment.label == crate::Label::Normal {
+            self.detector.learn(&state.scaled, t);
         }
     }
 
@@ -96,124 +185,90 @@ impl Model {
     /// A row that cannot be scored.
     pub fn scale(&self, x: &[f64]) -> Result<Vec<f64>, RowError> {
         self.check_row(x)?;
-        Ok(self.with_scaled(x, <[f64]>::to_vec))
+        let mut scaled = x.to_vec();
+        if let Some(scaler) = &self.scaler {
+            scaler.scale_row(x, &mut scaled);
+        }
+        Ok(scaled)
     }
 
-    /// Calls `f` with the scaled row, which lies on the stack unless it is very wide.
-    fn with_scaled<R>(&self, x: &[f64], f: impl FnOnce(&[f64]) -> R) -> R {
-        let Some(scaler) = &self.scaler else { return f(x) };
-        let (mut narrow, mut wide, mut heap);
-        let buffer: &mut [f64] = match x.len() {
-            // One feature is by far the most frequent, and clearing a large buffer costs more than scoring it.
-            0..=4 => {
-                narrow = [0.0; 4];
-                &mut narrow[..x.len()]
-            }
-            5..=64 => {
-                wide = [0.0; 64];
-                &mut wide[..x.len()]
-            }
-            width => {
-                heap = vec![0.0; width];
-                &mut heap
-            }
-        };
-        scaler.scale_row(x, buffer);
-        f(buffer)
+    /// How probable it is that a row of this (reported) score is an outlier, from 0 to 1, as PyOD's `predict_proba` says
+    /// it. `None` for kinds that keep no training scores.
+    pub fn probability(&self, score: f64, method: Probability) -> Option<f64> {
+        self.training.scores.as_ref().map(|scores| scores.probability(score, method))
     }
+
+    /// How sure the verdict on a row of this (reported) score is, from 0 to 1, as PyOD's `predict_confidence` says it.
+    /// `None` for kinds that keep no training scores and for thresholds other than contamination, which it is made from.
+    pub fn confidence(&self, score: f64) -> Option<f64> {
+        let ThresholdSpec::Contamination(share) = self.spec.threshold else { return None };
+        let is_anomaly = score > self.threshold.value();
+        self.training.scores.as_ref().map(|scores| scores.confidence(score, share, is_anomaly))
+    }
+
+    fn assess_score(
+        &self,
+        state: &mut ModelState,
+        score: Option<f64>,
+        x: &[f64],
+        t: Time,
+    ) -> Result<Assessment, NoScore> {
+        let mut score = score.ok_or(NoScore::WarmingUp)?;
+        if !score.is_finite() {
+            return Err(NoScore::NotFinite(score));
+        }
+        if let Some(weight) = self.spec.smoothing {
+            score = next_average(weight, state.average, score);
+            state.average = Some(score);
+        }
+        let score = self.beyond(self.threshold.shift(score), self.excess(x));
+        let threshold = self.threshold.value();
+        let label = self.spec.decision.decide(&mut state.decision, score > threshold, t);
+        Ok(Assessment { score, threshold, label })
+    }
+
+    fn excess(&self, x: &[f64]) -> f64 {
+        self.guard.as_ref().map_or(0.0, |guard| guard.excess(x))
+    }
+
+    /// A row out of range scores above the threshold, and the further out the higher.
+    fn beyond(&self, score: f64, excess: f64) -> f64 {
+        if excess > 0.0 {
+            let threshold = self.threshold.value();
+            (score.max(threshold) + excess).max(threshold.next_up())
+        } else {
+            score
+        }
+    }
+
+    fn attribute(&self, state: &ModelState, x: &[f64], t: Time, shares: &mut [f64]) {
+        self.detector.attribute(&state.detector, &state.scaled, t, shares);
+        normalise(shares);
+        if let Some(guard) = &self.guard
+            && guard.excess(x) > 0.0
+        {
+            // What is out of range explains the row by itself.
+            x.iter()
+                .zip(&mut *shares)
+                .enumerate()
+                .for_each(|(feature, (&value, share))| *share = guard.excess_of(feature, value));
+            normalise(shares);
+        }
+    }
+}
+
+/// Makes shares that sum up to 1; equal ones where nothing stands out, or where a foreign kind gave nonsense.
+fn normalise(shares: &mut [f64]) {
+    let is_sound = shares.iter().all(|share| share.is_finite() && *share >= 0.0);
+    let largest = shares.iter().copied().fold(0.0, f64::max);
+    if !is_sound || largest <= 0.0 {
+        return shares.fill(1.0 / shares.len() as f64);
+    }
+    // Divided by the largest first, so that the sum cannot overflow.
+    let sum: f64 = shares.iter().map(|share| share / largest).sum();
+    shares.iter_mut().for_each(|share| *share = *share / largest / sum);
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use ndarray::Array2;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{Label, ModelSpec, Registry, ThresholdSpec};
-
-    fn fit(kind: &str, width: usize, threshold: ThresholdSpec) -> Model {
-        let registry = Registry::builtin();
-        let rows = Array2::from_shape_fn((200, width), |(row, column)| ((row * 37 + column * 11) % 100) as f64 / 20.0);
-        let spec = ModelSpec { threshold, ..ModelSpec::defaults_of(registry.get(kind).unwrap().as_ref()) };
-        spec.fit(&registry, rows.view()).unwrap()
-    }
-
-    #[test]
-    fn a_model_says_what_it_is() {
-        let model = fit("isolation_forest", 2, ThresholdSpec::Contamination(0.1));
-        assert_eq!((model.kind(), model.width(), model.training_samples()), ("isolation_forest", 2, 200));
-        assert_eq!(model.threshold().to_bits(), 0.0_f64.to_bits());
-        assert!((model.training_share_labelled() - 0.1).abs() < 0.02, "{}", model.training_share_labelled());
-    }
-
-    #[test]
-    fn normal_values_score_below_zero_and_far_ones_above_under_contamination() {
-        let model = Arc::new(fit("isolation_forest", 1, ThresholdSpec::Contamination(0.05)));
-        let state = model.initial_state();
-        let inside = model.assess(&state, &[2.5], Time(0));
-        let outside = model.assess(&state, &[60.0], Time(0));
-        assert!(inside.score < 0.0 && inside.label == Label::Normal, "{inside:?}");
-        assert!(outside.score > 0.0 && outside.label == Label::Anomaly, "{outside:?}");
-    }
-
-    #[test]
-    fn the_scaled_row_is_what_standardisation_says() {
-        let model = fit("isolation_forest", 1, ThresholdSpec::Contamination(0.05));
-        let scaled = model.scale(&[2.475]).unwrap();
-        assert!(scaled[0].abs() < 1e-12, "{scaled:?}");
-    }
-
-    #[test]
-    fn rows_that_cannot_be_scored_get_no_score_and_move_nothing() {
-        for kind in ["isolation_forest", "ewma_z"] {
-            let model = fit(kind, 2, ThresholdSpec::Fixed(0.0));
-            let mut state = model.initial_state();
-            model.advance(&mut state, &[1.0, 2.0], Time(0));
-            let before = state.clone();
-            for row in [&[][..], &[1.0], &[1.0, 2.0, 3.0], &[f64::NAN, 1.0], &[1.0, f64::NEG_INFINITY]] {
-                let assessment = model.assess(&state, row, Time(0));
-                assert!(!assessment.is_scored() && assessment.label == Label::Normal, "{row:?} {assessment:?}");
-                assert!(model.scale(row).is_err());
-                model.advance(&mut state, row, Time(0));
-                assert_eq!(state, before);
-            }
-        }
-        let model = fit("ewma_z", 2, ThresholdSpec::Fixed(0.0));
-        let error = model.check_row(&[1.0]).unwrap_err();
-        assert_eq!(error.to_string(), "a row of 1 values does not fit a model of 2; give 2");
-        let error = model.check_row(&[1.0, f64::NAN]).unwrap_err();
-        assert_eq!(error.to_string(), "value 1 of the row is NaN; only finite numbers can be scored");
-    }
-
-    #[test]
-    fn the_score_is_what_the_advanced_state_stands_for() {
-        let model = fit("ewma_z", 1, ThresholdSpec::Fixed(3.0));
-        let mut state = model.initial_state();
-        let first = model.assess(&state, &[9.0], Time(0));
-        assert_eq!(model.assess(&state, &[9.0], Time(0)), first, "assessing must change nothing");
-        model.advance(&mut state, &[9.0], Time(0));
-        let second = model.assess(&state, &[9.0], Time(1));
-        assert!(second.score > first.score, "the average moves on towards a lasting shift");
-    }
-
-    proptest! {
-        #[test]
-        fn no_sequence_of_numbers_whatever_makes_a_model_panic_or_poisons_its_memory(
-            values in prop::collection::vec(any::<f64>(), 0..40), width in 1_usize..4,
-        ) {
-            for kind in ["isolation_forest", "ewma_z"] {
-                let model = fit(kind, width, ThresholdSpec::Quantile { quantile: 0.99, factor: 1.5 });
-                let mut state = model.initial_state();
-                for row in values.chunks(width) {
-                    let assessment = model.assess(&state, row, Time(0));
-                    prop_assert_eq!(assessment.is_scored(), model.check_row(row).is_ok());
-                    prop_assert!(!assessment.score.is_infinite());
-                    model.advance(&mut state, row, Time(0));
-                    prop_assert!(state.values().iter().all(|value| value.is_finite()));
-                }
-            }
-        }
-    }
-}
+#[path = "model_tests.rs"]
+mod tests;

@@ -35,6 +35,25 @@ impl Random {
         }
     }
 
+    /// Normal with mean 0 and standard deviation 1 (the polar method of Marsaglia and Bray, 1964; its second number is
+    /// left unused, so that nothing has to be remembered).
+    pub(crate) fn normal(&mut self) -> f64 {
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                return x * f64::sqrt(-2.0 * libm::log(square) / square);
+            }
+        }
+    }
+
+    /// Brings a slice into a uniformly random order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            items.swap(place, self.index(place + 1));
+        }
+    }
+
     /// Uniform among the indices of something of this length, which must not be 0.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("invariant: below a usize")
@@ -65,6 +84,28 @@ mod tests {
 
         let mean = (0..60_000).map(|_| random.unit()).sum::<f64>() / 60_000.0;
         assert!((mean - 0.5).abs() < 0.005, "{mean}");
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_a_normal_distribution() {
+        let mut random = Random::new(4);
+        let drawn: Vec<f64> = (0..60_000).map(|_| random.normal()).collect();
+        let moment = |power: i32| drawn.iter().map(|x| x.powi(power)).sum::<f64>() / 60_000.0;
+        // Four standard errors each.
+        assert!(moment(1).abs() < 0.017 && (moment(2) - 1.0).abs() < 0.024 && (moment(4) - 3.0).abs() < 0.16);
+    }
+
+    #[test]
+    fn shuffling_puts_everything_everywhere_equally_often() {
+        let mut counts = [[0_u32; 3]; 3];
+        let mut random = Random::new(2);
+        for _ in 0..9000 {
+            let mut items = [0, 1, 2];
+            random.shuffle(&mut items);
+            items.iter().enumerate().for_each(|(place, &item)| counts[place][item] += 1);
+        }
+        // Four standard deviations of a count are 179.
+        assert!(counts.as_flattened().iter().all(|&count| count.abs_diff(3000) < 179), "{counts:?}");
     }
 
     #[test]

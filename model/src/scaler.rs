@@ -4,7 +4,8 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use smartcore::linalg::basic::arrays::{Array2 as _, ArrayView2 as _};
 
-use crate::FitError;
+use crate::codec::RestoreError;
+use crate::{FitError, TrainingRows};
 
 /// Which scaler stands before the detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +62,28 @@ impl StandardScaler {
     }
 
     /// A whole table.
-    pub(crate) fn scale_rows(&self, rows: &ArrayView2<'_, f64>) -> Array2<f64> {
-        Array2::from_shape_fn(rows.dim(), |(row, column)| self.scale(column, rows[[row, column]]))
+    pub(crate) fn scale_rows(&self, rows: &TrainingRows) -> TrainingRows {
+        rows.map(|row| {
+            for (column, value) in row.iter_mut().enumerate() {
+                *value = self.scale(column, *value);
+            }
+        })
+    }
+
+    /// From means and scales that were learned elsewhere, as many of the one as of the other.
+    pub(crate) fn from_parts(means: Vec<f64>, scales: Vec<f64>) -> Result<Self, RestoreError> {
+        let scaler = Self { means: means.into(), scales: scales.into() };
+        scaler.check(scaler.means.len())?;
+        Ok(scaler)
+    }
+
+    /// Whether it fits rows of `width` values and keeps finite values finite; it may come from a file.
+    pub(crate) fn check(&self, width: usize) -> Result<(), RestoreError> {
+        let is_sound = self.means.len() == width
+            && self.scales.len() == width
+            && self.means.iter().all(|mean| mean.is_finite())
+            && self.scales.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+        if is_sound { Ok(()) } else { Err(RestoreError::new("the scaler does not fit the features")) }
     }
 
     /// Moves the mean of each column by `rate` of the way towards a row.
@@ -104,8 +125,8 @@ mod tests {
         let theirs = numerical::StandardScaler::fit(&rows, numerical::StandardScalerParameters::default())
             .and_then(|scaler| scaler.transform(&rows))
             .unwrap();
-        let ours = StandardScaler::fit(&rows.view()).unwrap().scale_rows(&rows.view());
-        for (found, expected) in ours.iter().zip(&theirs) {
+        let ours = StandardScaler::fit(&rows.view()).unwrap().scale_rows(&rows.view().into());
+        for (found, expected) in ours.view().iter().zip(&theirs) {
             assert_close(*found, *expected, 1e-14);
         }
     }
@@ -146,7 +167,7 @@ mod tests {
         ) {
             let rows = Array2::from_shape_vec((values.len(), 1), values.clone()).unwrap();
             let scaler = StandardScaler::fit(&rows.view()).unwrap();
-            let scaled = scaler.scale_rows(&rows.view());
+            let scaled: Vec<f64> = scaler.scale_rows(&rows.view().into()).column(0).collect();
             let n = values.len() as f64;
             prop_assert!((scaled.iter().sum::<f64>() / n).abs() < 1e-6);
             let variance = scaled.iter().map(|z| z * z).sum::<f64>() / n;
@@ -161,11 +182,11 @@ mod tests {
         fn a_row_alone_is_scaled_as_in_its_table(values in prop::collection::vec(-1e3..1e3_f64, 4..40)) {
             let rows = Array2::from_shape_vec((values.len() / 2, 2), values[..values.len() / 2 * 2].to_vec()).unwrap();
             let scaler = StandardScaler::fit(&rows.view()).unwrap();
-            let table = scaler.scale_rows(&rows.view());
+            let table = scaler.scale_rows(&rows.view().into());
             let mut row = [0.0; 2];
             for index in 0..rows.nrows() {
                 scaler.scale_row(rows.row(index).as_slice().unwrap(), &mut row);
-                prop_assert_eq!(table.row(index).to_vec(), row.to_vec());
+                prop_assert_eq!(table.row(index), &row[..]);
             }
         }
     }

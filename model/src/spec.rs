@@ -1,13 +1,16 @@
 //! What a model is to be, and how it is fitted.
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::scaler::StandardScaler;
+use crate::calibration::{Recipe, default_folds, in_sample_scores, out_of_sample_scores};
+use crate::guard::Guard;
+use crate::model::Training;
+use crate::smoothing::smooth_all;
 use crate::threshold::Threshold;
-use crate::{Detector, DetectorKind, FitError, Label, Model, Params, Registry, ScalerSpec, ThresholdSpec, Time};
+use crate::training_scores::TrainingScores;
+use crate::{DecisionSpec, DetectorKind, FitError, Model, Params, Registry, ScalerSpec, ThresholdSpec, TrainingRows};
 
-/// Which chain is meant: kind of detector with its parameters, scaler before it, threshold after it.
+/// Which chain is meant: kind of detector with its parameters, and the links before and after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// Name of the detector kind in the registry.
@@ -16,159 +19,147 @@ pub struct ModelSpec {
     pub params: Params,
     /// The scaler before the detector.
     pub scaler: ScalerSpec,
-    /// The threshold after it.
+    /// The out-of-range guard: how far, in training ranges beyond either end, a feature may lie before the row is
+    /// anomalous whatever the detector says. 0 or more; `None` for no guard.
+    pub guard: Option<f64>,
+    /// Weight of the newest score in an exponentially weighted average of the scores, above 0 and at most 1; `None`
+    /// leaves them as they are.
+    pub smoothing: Option<f64>,
+    /// The threshold on the scores.
     pub threshold: ThresholdSpec,
+    /// From the threshold to the label.
+    #[serde(default)]
+    pub decision: DecisionSpec,
+}
+
+/// How far a fit has come: `done` of `total` steps of about the same length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps behind it.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
 }
 
 impl ModelSpec {
+    /// The guard's margin when nothing else is said: one training range beyond either end.
+    pub const DEFAULT_GUARD: f64 = 1.0;
+
     /// The chain that a kind stands for when nothing else is said.
     pub fn defaults_of(kind: &dyn DetectorKind) -> Self {
         Self {
             kind: kind.name().to_owned(),
             params: Params::defaults(kind.parameters()),
             scaler: kind.default_scaler(),
+            guard: Some(Self::DEFAULT_GUARD),
+            smoothing: None,
             threshold: kind.default_threshold(),
+            decision: DecisionSpec::default(),
         }
     }
 
-    /// Fits the chain to training rows, which must be in order of time. For kinds with short memory they should also be
-    /// consecutive: rows drawn here and there look less alike than neighbours do, and the threshold comes out too low.
+    /// Fits the chain to training rows, which must be in order of time, and for kinds with short memory consecutive
+    /// within their segments: rows drawn here and there look less alike than neighbours do.
+    ///
+    /// Quantile and peaks over threshold are calibrated on blocked cross-validated scores, so that the kind is fitted
+    /// eleven times. With too few rows to leave some out, the training scores themselves have to do.
     ///
     /// # Errors
     /// An unknown kind, parameters or threshold out of range, too few rows, cells that are not finite or too large.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a view is a reference already, and `DetectorKind::fit` takes it so"
-    )]
-    pub fn fit(&self, registry: &Registry, rows: ArrayView2<'_, f64>) -> Result<Model, FitError> {
-        let kind = registry.get(&self.kind).ok_or_else(|| FitError::UnknownKind {
+    pub fn fit(&self, registry: &Registry, rows: impl Into<TrainingRows>) -> Result<Model, FitError> {
+        self.fit_reporting(registry, rows, &mut |_| ())
+    }
+
+    /// The same, and says after each step how far it has come.
+    ///
+    /// # Errors
+    /// As for [`fit`](Self::fit).
+    pub fn fit_reporting(
+        &self,
+        registry: &Registry,
+        rows: impl Into<TrainingRows>,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<Model, FitError> {
+        let rows = rows.into();
+        let kind = self.find_kind(registry)?;
+        let params = Params::resolve(kind.parameters(), self.params.clone()).map_err(FitError::Parameters)?;
+        self.check_links()?;
+        check_rows(kind, &rows)?;
+
+        let recipe = Recipe { kind, params: &params, scaler: self.scaler, registry };
+        let folds = if self.threshold.is_out_of_sample() { recipe.folds(rows.count(), default_folds()) } else { 0 };
+        let mut progress = Progress { done: 0, total: folds + 1 };
+        let mut step = || {
+            progress.done += 1;
+            report(progress);
+        };
+        let (scaler, detector) = recipe.fit(&rows)?;
+        step();
+        let scaled = scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(&rows));
+        let mut scores = in_sample_scores(detector.as_ref(), kind.is_sequential(), &scaled);
+        scores.retain(|score| score.is_finite());
+        let unseen = if folds > 0 { out_of_sample_scores(&recipe, &rows, folds, &mut step) } else { None };
+        let calibrating = smooth_all(self.smoothing, unseen.as_ref().unwrap_or(&scores));
+        if calibrating.is_empty() {
+            return Err(FitError::TooFewRows { kind: kind.name(), found: rows.count(), needed: rows.count() + 1 });
+        }
+        let threshold = Threshold::calibrate(self.threshold, &calibrating);
+        let reported: Vec<f64> =
+            smooth_all(self.smoothing, &scores).into_iter().map(|score| threshold.shift(score)).collect();
+        let training = Training {
+            samples: rows.count() as u64,
+            labelled: reported.iter().filter(|&&score| score > threshold.value()).count() as u64,
+            scores: kind.keeps_training_scores().then(|| TrainingScores::of(reported)),
+        };
+        let guard = self.guard.map(|margin| Guard::fit(margin, &rows));
+        Ok(Model::new(Self { params, ..self.clone() }, scaler, guard, detector, threshold, training))
+    }
+
+    fn find_kind<'a>(&self, registry: &'a Registry) -> Result<&'a dyn DetectorKind, FitError> {
+        registry.get(&self.kind).map(AsRef::as_ref).ok_or_else(|| FitError::UnknownKind {
             kind: self.kind.clone(),
             known: registry.names().map(str::to_owned).collect(),
-        })?;
-        let params = Params::resolve(kind.parameters(), self.params.clone()).map_err(FitError::Parameters)?;
-        self.threshold.validate()?;
-        check_rows(kind.as_ref(), &rows)?;
+        })
+    }
 
-        let scaler = match self.scaler {
-            ScalerSpec::None => None,
-            ScalerSpec::Standard => Some(StandardScaler::fit(&rows)?),
-        };
-        let scaled = scaler.as_ref().map_or_else(|| rows.to_owned(), |scaler| scaler.scale_rows(&rows));
-        let detector = kind.fit(&params, scaled.view())?;
-        let scores = replay(detector.as_ref(), &scaled.view());
-        let threshold = Threshold::calibrate(self.threshold, &scores);
-        let labelled = scores.iter().filter(|&&score| threshold.assess(score).label == Label::Anomaly).count();
-        Ok(Model::new(scaler, detector, threshold, scores.len(), labelled))
+    /// Checks what stands around the detector.
+    ///
+    /// # Errors
+    /// The first number out of its range.
+    pub fn check_links(&self) -> Result<(), FitError> {
+        self.threshold.validate()?;
+        if let Some(value) = self.guard.filter(|margin| !(margin.is_finite() && *margin >= 0.0)) {
+            return Err(FitError::Chain { name: "guard", domain: "a finite number from 0", value });
+        }
+        if let Some(value) = self.smoothing.filter(|weight| !(*weight > 0.0 && *weight <= 1.0)) {
+            return Err(FitError::Chain { name: "smoothing", domain: "above 0 and at most 1", value });
+        }
+        let counts = [("raise_after", self.decision.raise_after), ("clear_after", self.decision.clear_after)];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(FitError::Chain { name, domain: "1 or more", value: 0.0 }),
+            None => Ok(()),
+        }
     }
 }
 
-fn check_rows(kind: &dyn DetectorKind, rows: &ArrayView2<'_, f64>) -> Result<(), FitError> {
+fn check_rows(kind: &dyn DetectorKind, rows: &TrainingRows) -> Result<(), FitError> {
     // No statistics can be made of nothing, whatever a kind may say about itself.
     let needed = kind.minimum_samples().max(1);
-    if rows.nrows() < needed {
-        return Err(FitError::TooFewRows { kind: kind.name(), found: rows.nrows(), needed });
+    if rows.count() < needed {
+        return Err(FitError::TooFewRows { kind: kind.name(), found: rows.count(), needed });
     }
-    if rows.ncols() == 0 {
+    if rows.width() == 0 {
         return Err(FitError::NoColumns);
     }
-    match rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some(((row, column), &value)) => Err(FitError::NotFinite { row, column, value }),
+    match rows.cells().iter().position(|value| !value.is_finite()) {
+        Some(place) => {
+            let (row, column) = (place / rows.width(), place % rows.width());
+            Err(FitError::NotFinite { row, column, value: rows.cells()[place] })
+        }
         None => Ok(()),
     }
 }
 
-/// The scores of the training rows, seen one after another as in live use.
-fn replay(detector: &dyn Detector, rows: &ArrayView2<'_, f64>) -> Vec<f64> {
-    let mut state = detector.initial_state();
-    let mut row = vec![0.0; rows.ncols()];
-    let mut scores = Vec::with_capacity(rows.nrows());
-    for training_row in rows.rows() {
-        row.iter_mut().zip(training_row).for_each(|(cell, value)| *cell = *value);
-        // Training rows carry no time of their own.
-        scores.push(detector.score(&state, &row, Time::default()));
-        detector.advance(&mut state, &row, Time::default());
-    }
-    scores
-}
-
 #[cfg(test)]
-mod tests {
-    use ndarray::{Array2, arr2};
-
-    use super::*;
-    use crate::{ParamError, ParamValue};
-
-    fn spec(kind: &str) -> ModelSpec {
-        ModelSpec::defaults_of(Registry::builtin().get(kind).unwrap().as_ref())
-    }
-
-    fn ramp(rows: usize) -> Array2<f64> {
-        Array2::from_shape_fn((rows, 1), |(row, _)| row as f64)
-    }
-
-    #[track_caller]
-    fn check(spec: &ModelSpec, rows: &Array2<f64>, expected: &FitError) {
-        assert_eq!(spec.fit(&Registry::builtin(), rows.view()).unwrap_err(), *expected);
-    }
-
-    #[test]
-    fn what_cannot_be_fitted_says_why() {
-        let forest = spec("isolation_forest");
-        check(&forest, &ramp(3), &FitError::TooFewRows { kind: "isolation_forest", found: 3, needed: 10 });
-        check(&forest, &Array2::zeros((20, 0)), &FitError::NoColumns);
-
-        let mut rows = ramp(20);
-        rows[[7, 0]] = f64::INFINITY;
-        check(&forest, &rows, &FitError::NotFinite { row: 7, column: 0, value: f64::INFINITY });
-        rows[[7, 0]] = 1e308;
-        check(&forest, &rows, &FitError::TooLarge { column: 0 });
-        rows[[7, 0]] = 1e39;
-        check(&ModelSpec { scaler: ScalerSpec::None, ..forest.clone() }, &rows, &FitError::TooLarge { column: 0 });
-
-        let unknown = ModelSpec { kind: "isolation_florist".to_owned(), ..forest.clone() };
-        let error = unknown.fit(&Registry::builtin(), ramp(20).view()).unwrap_err();
-        let expected = r#"unknown detector kind "isolation_florist"; use one of ewma_z, isolation_forest"#;
-        assert_eq!(error.to_string(), expected);
-    }
-
-    #[test]
-    fn parameters_are_checked_even_when_nobody_resolved_them() {
-        let params = [("tress".to_owned(), ParamValue::Integer(7))].into_iter().collect();
-        let expected = FitError::Parameters(vec![ParamError::Unknown { name: "tress".to_owned() }]);
-        check(&ModelSpec { params, ..spec("isolation_forest") }, &ramp(20), &expected);
-    }
-
-    #[test]
-    fn a_threshold_out_of_range_is_refused() {
-        let threshold = ThresholdSpec::Contamination(0.9);
-        let error = ModelSpec { threshold, ..spec("ewma_z") }.fit(&Registry::builtin(), ramp(20).view()).unwrap_err();
-        assert_eq!(error.to_string(), "contamination must be above 0 and at most 0.5, not 0.9");
-    }
-
-    #[test]
-    fn every_builtin_kind_fits_every_odd_table_of_finite_numbers() {
-        let registry = Registry::builtin();
-        let tables = [
-            Array2::zeros((10, 1)),
-            Array2::from_elem((10, 3), -7.25e8),
-            arr2(&[[1e-300], [2e-300]]).select(ndarray::Axis(0), &[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]),
-            ramp(10).select(ndarray::Axis(1), &[0; 70]),
-        ];
-        for kind in registry.names() {
-            for table in &tables {
-                let model = spec(kind).fit(&registry, table.view()).unwrap();
-                let assessment = model.assess(&model.initial_state(), &vec![1.0; table.ncols()], Time(0));
-                assert!(assessment.is_scored(), "{kind}: {assessment:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_table_in_any_memory_layout_gives_the_same_model() {
-        let table = Array2::from_shape_fn((40, 2), |(row, column)| ((row * 7 + column * 3) % 11) as f64);
-        let mut turned = Array2::zeros((2, 40));
-        turned.assign(&table.t());
-        let fit = |rows| format!("{:?}", spec("isolation_forest").fit(&Registry::builtin(), rows).unwrap());
-        assert_eq!(fit(table.view()), fit(turned.t()));
-    }
-}
+#[path = "spec_tests.rs"]
+mod tests;

@@ -1,15 +1,16 @@
 //! A detector kind from outside the crate, from trait to label, through the public interface alone.
 
-use ndarray::{ArrayView2, arr2};
+use ndarray::arr2;
+use serde::{Deserialize, Serialize};
 use tagwise_model::{
-    Detector, DetectorKind, Domain, FitError, Label, ModelSpec, ParamValue, Parameter, Params, Registry, ScalerSpec,
-    State, ThresholdSpec, Time,
+    Detector, DetectorKind, Domain, FitError, Label, ModelSpec, ParamValue, Parameter, Params, Registry, RestoreError,
+    ScalerSpec, State, ThresholdSpec, Time, TrainingRows, decode, encode,
 };
 
 /// Scores how far a value lies above the highest one in training, in multiples of a step.
 struct AboveHighestKind;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct AboveHighest {
     highest: f64,
     step: f64,
@@ -44,12 +45,16 @@ impl DetectorKind for AboveHighestKind {
         ScalerSpec::None
     }
 
-    fn fit(&self, params: &Params, rows: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>, FitError> {
-        if rows.ncols() != 1 {
+    fn fit(&self, params: &Params, rows: &TrainingRows, _: &Registry) -> Result<Box<dyn Detector>, FitError> {
+        if rows.width() != 1 {
             return Err(FitError::Detector { kind: self.name(), reason: "it takes one feature".to_owned() });
         }
-        let highest = rows.iter().copied().fold(f64::MIN, f64::max);
+        let highest = rows.column(0).fold(f64::MIN, f64::max);
         Ok(Box::new(AboveHighest { highest, step: params.number("step")? }))
+    }
+
+    fn restore(&self, bytes: &[u8], _: &Registry) -> Result<Box<dyn Detector>, RestoreError> {
+        Ok(Box::new(decode::<AboveHighest>(bytes)?))
     }
 }
 
@@ -62,18 +67,16 @@ impl Detector for AboveHighest {
         1
     }
 
-    fn initial_state(&self) -> State {
-        State::default()
+    fn score(&self, _: &State, x: &[f64], _: Time) -> Option<f64> {
+        Some((x[0] - self.highest) / self.step)
     }
 
-    fn score(&self, _: &State, x: &[f64], _: Time) -> f64 {
-        (x[0] - self.highest) / self.step
+    fn save(&self) -> Vec<u8> {
+        encode(self)
     }
 
-    fn advance(&self, _: &mut State, _: &[f64], _: Time) {}
-
-    fn learn(&mut self, x: &[f64], _: Time) {
-        self.highest = self.highest.max(x[0]);
+    fn clone_box(&self) -> Box<dyn Detector> {
+        Box::new(self.clone())
     }
 }
 
@@ -84,11 +87,11 @@ fn a_kind_of_ones_own_is_named_fitted_and_run_like_a_builtin_one() {
 
     let kind = registry.get("above_highest").unwrap();
     let params = [("step".to_owned(), ParamValue::Integer(2))].into_iter().collect();
-    let spec = ModelSpec { params, ..ModelSpec::defaults_of(kind.as_ref()) };
+    let spec = ModelSpec { params, guard: None, ..ModelSpec::defaults_of(kind.as_ref()) };
     let model = spec.fit(&registry, arr2(&[[3.0], [7.0], [5.0]]).view()).unwrap();
 
     let check = |value: f64, expected: Label| {
-        assert_eq!(model.assess(&model.initial_state(), &[value], Time(0)).label, expected, "{value}");
+        assert_eq!(model.assess(&model.initial_state(), &[value], Time(0)).unwrap().label, expected, "{value}");
     };
     check(6.0, Label::Normal);
     check(9.0, Label::Normal);

@@ -1,14 +1,16 @@
 //! The fitted detector.
 
+use serde::{Deserialize, Serialize};
+
 use super::steps::Steps;
 use super::trees::Trees;
-use crate::{Detector, State, Time};
+use crate::{Detector, State, Time, encode};
 
 /// Name of the kind.
 pub(super) const NAME: &str = "isolation_forest";
 
 /// A fitted isolation forest. It has no short memory and does not adapt; it is retrained.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum IsolationForest {
     /// One feature: the trees are gone, their step table stands in for them.
     Single(Steps),
@@ -40,18 +42,18 @@ impl Detector for IsolationForest {
         }
     }
 
-    fn initial_state(&self) -> State {
-        State::default()
-    }
-
-    fn score(&self, _: &State, x: &[f64], _: Time) -> f64 {
-        match self {
+    fn score(&self, _: &State, x: &[f64], _: Time) -> Option<f64> {
+        Some(match self {
             Self::Single(steps) => steps.score(x[0]),
             Self::Several(trees) => trees.score(x),
-        }
+        })
     }
 
-    fn advance(&self, _: &mut State, _: &[f64], _: Time) {}
+    fn save(&self) -> Vec<u8> {
+        encode(self)
+    }
 
-    fn learn(&mut self, _: &[f64], _: Time) {}
+    fn clone_box(&self) -> Box<dyn Detector> {
+        Box::new(self.clone())
+    }
 }

@@ -1,10 +1,11 @@
 //! The kind `isolation_forest`: parameters, defaults, fit.
 
-use ndarray::ArrayView2;
-
 use super::forest::{IsolationForest, NAME};
 use super::grow::grow;
-use crate::{Detector, DetectorKind, Domain, FitError, ParamError, Parameter, Params, ScalerSpec, ThresholdSpec};
+use crate::{
+    Detector, DetectorKind, Domain, FitError, ParamError, Parameter, Params, Registry, RestoreError, ScalerSpec,
+    ThresholdSpec, TrainingRows, decode,
+};
 
 /// The kind `isolation_forest`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +54,12 @@ impl DetectorKind for IsolationForestKind {
         ScalerSpec::Standard
     }
 
-    fn fit(&self, params: &Params, rows: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>, FitError> {
+    fn keeps_training_scores(&self) -> bool {
+        true
+    }
+
+    fn fit(&self, params: &Params, rows: &TrainingRows, _: &Registry) -> Result<Box<dyn Detector>, FitError> {
+        let rows = rows.view();
         let trees = count(params, "trees")?;
         let sample_size = count(params, "sample_size")?;
         let seed = params.integer("seed")?.unsigned_abs();
@@ -65,6 +71,10 @@ impl DetectorKind for IsolationForestKind {
             return Err(FitError::TooLarge { column });
         }
         Ok(Box::new(IsolationForest::new(grow(&rows, trees, sample_size, seed))))
+    }
+
+    fn restore(&self, bytes: &[u8], _: &Registry) -> Result<Box<dyn Detector>, RestoreError> {
+        Ok(Box::new(decode::<IsolationForest>(bytes)?))
     }
 }
 

@@ -3,6 +3,8 @@
 //! On one feature the score is constant between neighbouring thresholds. So all thresholds of all trees are merged and
 //! sorted once, each interval gets its score, and a score is one binary search instead of a hundred walks.
 
+use serde::{Deserialize, Serialize};
+
 use super::path_length;
 use super::trees::Trees;
 
@@ -10,7 +12,7 @@ use super::trees::Trees;
 ///
 /// Rounding costs 3·10^-8 of the score, half of the memory, and nothing that a threshold could notice, since
 /// thresholds are calibrated on the rounded scores. Steps on which the score does not change are left out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Steps {
     /// Ascending.
     thresholds: Box<[f32]>,

@@ -13,11 +13,11 @@ fn params(seed: i64) -> Params {
 }
 
 fn fit(rows: &ArrayView2<'_, f64>, seed: i64) -> Box<dyn Detector> {
-    IsolationForestKind.fit(&params(seed), rows.view()).unwrap()
+    IsolationForestKind.fit(&params(seed), &rows.view().into(), &Registry::default()).unwrap()
 }
 
 fn score(detector: &dyn Detector, x: &[f64]) -> f64 {
-    detector.score(&State::default(), x, Time(0))
+    detector.score(&State::default(), x, Time(0)).unwrap()
 }
 
 /// Roughly normal values of standard deviation 1.
@@ -66,7 +66,8 @@ fn the_default_threshold_flags_both_far_ends_and_few_normal_values() {
     for seed in 0..10 {
         let spec = ModelSpec::defaults_of(&IsolationForestKind);
         let model = spec.fit(&Registry::builtin(), noise(500, 1, 100 + seed).view()).unwrap();
-        let is_flagged = |value: f64| model.assess(&model.initial_state(), &[value], Time(0)).label == Label::Anomaly;
+        let is_flagged =
+            |value: f64| model.assess(&model.initial_state(), &[value], Time(0)).unwrap().label == Label::Anomaly;
         assert!(is_flagged(-12.0) && is_flagged(12.0), "seed {seed}");
         let flagged = noise(2000, 1, 200 + seed).iter().filter(|&&value| is_flagged(value)).count();
         assert!(flagged < 100, "{flagged} of 2000 fresh normal values, seed {seed}");

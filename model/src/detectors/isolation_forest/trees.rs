@@ -1,12 +1,14 @@
 //! Trees as one flat array of nodes, and the walk down them.
 
+use serde::{Deserialize, Serialize};
+
 use super::path_length::{self, PathLength};
 
 /// Marks a node as a leaf.
 const LEAF: u32 = u32::MAX;
 
 /// A split or a leaf. The left child of a split is the next node of the array.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Node {
     /// The feature that is compared, or `LEAF`.
     feature: u32,
@@ -25,7 +27,7 @@ impl Node {
 }
 
 /// All trees of a forest, one after another, each in preorder.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trees {
     width: usize,
     nodes: Vec<Node>,

@@ -1,0 +1,127 @@
+//! The scores that training rows get from models which have not seen them: blocked cross-validation.
+//!
+//! In-sample scores of a detector with many coefficients are worthless for a threshold: on a plant with 52 channels the
+//! .99 quantile of the training scores called 99 % of fresh normal rows anomalous. So the rows are cut into ten blocks in
+//! order of time, and each block is scored by a chain that was fitted to the others. Five blocks make thresholds too
+//! careful, twenty too bold.
+
+use std::ops::Range;
+
+use crate::scaler::StandardScaler;
+use crate::{Detector, DetectorKind, FitError, Params, Registry, ScalerSpec, State, TrainingRows};
+
+/// Blocks, where there are rows enough.
+const FOLDS: usize = 10;
+/// Rows left out on either side of a block, so that a detector with short memory has not seen the block's neighbours.
+const GAP: usize = 10;
+/// Rows before a block that fill the short memory without being scored.
+const RUN_IN: usize = 100;
+/// Scores at the very beginning that are left out, since the memory was still filling.
+const UNSETTLED: usize = 20;
+
+/// What is fitted: a kind with its parameters and the scaler before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    pub(crate) kind: &'a dyn DetectorKind,
+    pub(crate) params: &'a Params,
+    pub(crate) scaler: ScalerSpec,
+    pub(crate) registry: &'a Registry,
+}
+
+impl Recipe<'_> {
+    /// Scaler and detector, fitted.
+    pub(crate) fn fit(&self, rows: &TrainingRows) -> Result<(Option<StandardScaler>, Box<dyn Detector>), FitError> {
+        match self.scaler {
+            ScalerSpec::None => Ok((None, self.kind.fit(self.params, rows, self.registry)?)),
+            ScalerSpec::Standard => {
+                let scaler = StandardScaler::fit(&rows.view())?;
+                let detector = self.kind.fit(self.params, &scaler.scale_rows(rows), self.registry)?;
+                Ok((Some(scaler), detector))
+            }
+        }
+    }
+
+    /// Into how many blocks so many rows are cut; 0 where what is left without one would be too little to fit.
+    pub(crate) fn folds(&self, rows: usize, wanted: usize) -> usize {
+        let folds = wanted.min(rows);
+        let gaps = if self.kind.is_sequential() { 2 * GAP } else { 0 };
+        let left = rows.saturating_sub(rows.div_ceil(folds.max(1)) + gaps);
+        if left >= self.kind.minimum_samples().max(1) { folds } else { 0 }
+    }
+}
+
+/// The scores of the rows, in order, each from a chain that has not seen its block. `None` where there are not two blocks,
+/// or where a chain without one of them cannot be fitted.
+pub(crate) fn out_of_sample_scores(
+    recipe: &Recipe<'_>,
+    rows: &TrainingRows,
+    folds: usize,
+    report: &mut dyn FnMut(),
+) -> Option<Vec<f64>> {
+    if folds < 2 {
+        return None;
+    }
+    let mut scores = Vec::with_capacity(rows.count());
+    for fold in 0..folds {
+        let block = rows.count() * fold / folds..rows.count() * (fold + 1) / folds;
+        let (scaler, detector) = recipe.fit(&others(recipe.kind, rows, &block)).ok()?;
+        let scaled =
+            |rows: &TrainingRows| scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(rows));
+        if recipe.kind.is_sequential() {
+            let begin = block.start.saturating_sub(RUN_IN).max(rows.segment_start(block.start));
+            let run = scaled(&rows.slice(begin..block.end));
+            replay(detector.as_ref(), &run, block.start - begin, &mut scores);
+        } else {
+            score_table(detector.as_ref(), &scaled(&rows.slice(block)), &mut scores);
+        }
+        report();
+    }
+    if recipe.kind.is_sequential() {
+        scores.drain(..UNSETTLED.min(scores.len() / 2));
+    }
+    scores.retain(|score| score.is_finite());
+    (!scores.is_empty()).then_some(scores)
+}
+
+/// The scores of the rows from a detector that was fitted to them, in order; NaN where there is none. The rows are scaled
+/// already.
+pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, scaled: &TrainingRows) -> Vec<f64> {
+    let mut scores = Vec::with_capacity(scaled.count());
+    if is_sequential {
+        replay(detector, scaled, 0, &mut scores);
+    } else {
+        score_table(detector, scaled, &mut scores);
+    }
+    scores
+}
+
+/// Blocks to cut the rows into when nothing else is said.
+pub(crate) const fn default_folds() -> usize {
+    FOLDS
+}
+
+/// All rows but a block and, for kinds with short memory, its surroundings.
+fn others(kind: &dyn DetectorKind, rows: &TrainingRows, block: &Range<usize>) -> TrainingRows {
+    let gap = if kind.is_sequential() { GAP } else { 0 };
+    rows.without(block.start.saturating_sub(gap)..block.end + gap)
+}
+
+/// Scores rows one after another as in live use; the short memory starts anew with each segment. The first `skip` rows
+/// only fill it.
+fn replay(detector: &dyn Detector, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
+    for segment in rows.segments() {
+        let mut state: State = detector.initial_state();
+        for index in segment {
+            let score = detector.observe(&mut state, rows.row(index), rows.time(index));
+            if index >= skip {
+                scores.push(score.unwrap_or(f64::NAN));
+            }
+        }
+    }
+}
+
+fn score_table(detector: &dyn Detector, rows: &TrainingRows, scores: &mut Vec<f64>) {
+    let begin = scores.len();
+    scores.resize(begin + rows.count(), f64::NAN);
+    detector.score_rows(rows.cells(), &mut scores[begin..]);
+}
