@@ -31,6 +31,7 @@ mod decision;
 mod detector;
 mod detectors;
 mod error;
+pub mod evaluation;
 mod guard;
 mod kind;
 mod linalg;
