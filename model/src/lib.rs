@@ -72,3 +72,8 @@ pub use spec::{ModelSpec, Progress};
 pub use threshold::{ThresholdError, ThresholdSpec};
 pub use time::Time;
 pub use training_scores::Probability;
+
+/// The README's example is compiled and run with the other ones.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@ use super::EvaluationError;
 use crate::quantile::quantile;
 
 /// Area under the ROC curve, from 0 to 1: the probability that an anomaly drawn at random scores higher than a normal
-/// row drawn at random, where equal scores count half (Hanley and McNeil, 1982; scikit-learn's `roc_auc_score`). Takes
+/// row drawn at random, where equal scores count half (the Mann-Whitney statistic; scikit-learn's `roc_auc_score`). Takes
 /// the time of sorting the scores.
 ///
 /// # Errors
@@ -65,14 +65,12 @@ pub fn precision_at_n(scores: &[f64], truth: &[bool]) -> Result<f64, EvaluationE
     let percent = 100.0 * (1.0 - anomalies as f64 / truth.len() as f64);
     let threshold = quantile(scores.to_vec(), percent / 100.0);
     let flagged = scores.iter().zip(truth).filter(|(score, _)| **score > threshold);
-    let (count, hits) = flagged.fold((0_u64, 0_u64), |(count, hits), (_, &is_anomaly)| {
-        (count + 1, hits + u64::from(is_anomaly))
-    });
+    let (count, hits) =
+        flagged.fold((0_u64, 0_u64), |(count, hits), (_, &is_anomaly)| (count + 1, hits + u64::from(is_anomaly)));
     Ok(if count == 0 { 0.0 } else { hits as f64 / count as f64 })
 }
 
 /// Rows of one score.
-#[derive(Default)]
 struct Group {
     anomalies: u128,
     normal: u128,
@@ -83,13 +81,11 @@ fn descending_groups(scores: &[f64], truth: &[bool]) -> Result<Vec<Group>, Evalu
     check(scores, truth)?;
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    // Zeros of either sign are equal.
-    let groups = order.chunk_by(|&a, &b| scores[a] + 0.0 >= scores[b] + 0.0 && scores[a] <= scores[b]);
+    // In this order "not above the next" means equal, also for zeros of either sign.
+    let groups = order.chunk_by(|&a, &b| scores[a] <= scores[b]);
     let count = |rows: &[usize]| {
-        rows.iter().fold(Group::default(), |group, &row| match truth[row] {
-            true => Group { anomalies: group.anomalies + 1, ..group },
-            false => Group { normal: group.normal + 1, ..group },
-        })
+        let anomalies = rows.iter().filter(|&&row| truth[row]).count();
+        Group { anomalies: anomalies as u128, normal: (rows.len() - anomalies) as u128 }
     };
     Ok(groups.map(count).collect())
 }
