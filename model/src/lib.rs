@@ -33,6 +33,7 @@ mod detector;
 mod detectors;
 mod error;
 mod features;
+pub mod evaluation;
 mod guard;
 mod imported;
 mod kind;
@@ -80,3 +81,8 @@ pub use spec::{ModelSpec, Progress};
 pub use threshold::{ThresholdError, ThresholdSpec};
 pub use time::Time;
 pub use training_scores::Probability;
+
+/// The README's example is compiled and run with the other ones.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
