@@ -2,7 +2,7 @@
 
 use super::ImportError;
 use super::document::{
-    self, Activation, Components, Document, Forest, Layers, ReconstructionError, Scaler, Statistic, read, read_kind,
+    self, Activation, Document, Forest, Layers, ReconstructionError, Scaler, Statistic, Subspace, read, read_kind,
 };
 use crate::detectors::autoencoder::{self, Autoencoder, Network};
 use crate::detectors::pca::{self, Pca};
@@ -58,7 +58,7 @@ fn build<D>(
     let registered = registry.get(kind).ok_or_else(|| unknown(kind.to_owned()))?;
     let width = document.features;
     if !(1..=WIDEST).contains(&width) {
-        return Err(ImportError::invalid("features", format!("{width} is not from 1 to {WIDEST}")));
+        return Err(ImportError::invalid("features", &format!("{width} is not from 1 to {WIDEST}")));
     }
     let scaler = document.scaler.map(|scaler| scaler_from(scaler, width)).transpose()?;
     let (offset, threshold) = (document.offset, document.threshold);
@@ -68,11 +68,11 @@ fn build<D>(
         None => ThresholdSpec::Fixed(threshold - offset),
     };
     let path = if document.contamination.is_some() { "contamination" } else { "threshold" };
-    spec.validate().map_err(|error| ImportError::invalid(path, error))?;
+    spec.validate().map_err(|error| ImportError::invalid(path, &error))?;
     let Part { detector, params } = detector_from(document.detector, width)?;
     let params = params.into_iter().map(|(name, value)| (name.to_owned(), value));
     let params = Params::resolve(registered.parameters(), params).map_err(|errors| {
-        ImportError::invalid("detector", errors.first().map_or_else(String::new, ToString::to_string))
+        ImportError::invalid("detector", &errors.first().map_or_else(String::new, ToString::to_string))
     })?;
     let spec = ModelSpec {
         features: Features::default(),
@@ -93,7 +93,7 @@ fn scaler_from(scaler: Scaler, width: usize) -> Result<StandardScaler, ImportErr
         check_length(path, found, width)?;
     }
     StandardScaler::from_parts(scaler.mean, scaler.scale)
-        .map_err(|_| ImportError::invalid("scaler.scale", "a scale is not above 0"))
+        .map_err(|_| ImportError::invalid("scaler.scale", &"a scale is not above 0"))
 }
 
 /// Training scores are as reported, offset included.
@@ -102,14 +102,14 @@ fn training_from(training: document::Training, threshold: f64) -> Result<Trainin
     let samples = training.samples.max(training.scores.len() as u64);
     let scores = (!training.scores.is_empty()).then(|| TrainingScores::of(training.scores));
     if let Some(scores) = &scores {
-        scores.check().map_err(|_| ImportError::invalid("training.scores", "their sum or their squares overflow"))?;
+        scores.check().map_err(|_| ImportError::invalid("training.scores", &"their sum or their squares overflow"))?;
     }
     Ok(Training { samples, labelled, scores })
 }
 
 fn forest_from(document: Forest, width: usize) -> Result<Part, ImportError> {
-    let trees: Vec<ExportedTree<'_>> = document
-        .trees
+    let Forest { max_samples, trees } = document;
+    let trees: Vec<ExportedTree<'_>> = trees
         .iter()
         .map(|tree| ExportedTree {
             children_left: &tree.children_left,
@@ -120,12 +120,11 @@ fn forest_from(document: Forest, width: usize) -> Result<Part, ImportError> {
             features: tree.features.as_deref(),
         })
         .collect();
-    let detector = IsolationForest::from_exported(width, document.max_samples, &trees)
-        .map_err(|error| ImportError::invalid("detector", error))?;
+    let detector = IsolationForest::from_exported(width, max_samples, &trees)
+        .map_err(|error| ImportError::invalid("detector", &error))?;
     // A forest that is fitted again is at most as large as the kind makes them.
     let at_most = |count: usize, most: i64| ParamValue::Integer(i64::try_from(count).unwrap_or(most).min(most));
-    let params =
-        vec![("trees", at_most(trees.len(), 1000)), ("sample_size", at_most(document.max_samples.max(2), 65_536))];
+    let params = vec![("trees", at_most(trees.len(), 1000)), ("sample_size", at_most(max_samples.max(2), 65_536))];
     Ok(Part { detector: Box::new(detector), params })
 }
 
@@ -144,7 +143,7 @@ fn autoencoder_from(document: Layers, width: usize) -> Result<Part, ImportError>
             },
         });
     }
-    let network = Network::new(layers).map_err(|error| ImportError::invalid("detector.layers", error))?;
+    let network = Network::new(layers).map_err(|error| ImportError::invalid("detector.layers", &error))?;
     check_length("detector.layers", network.width(), width)?;
     let error = match document.error {
         ReconstructionError::Norm => autoencoder::ReconstructionError::Norm,
@@ -154,10 +153,10 @@ fn autoencoder_from(document: Layers, width: usize) -> Result<Part, ImportError>
     Ok(Part { detector: Box::new(Autoencoder::new(network, error)), params: Vec::new() })
 }
 
-fn pca_from(document: Components, width: usize) -> Result<Part, ImportError> {
+fn pca_from(document: Subspace, width: usize) -> Result<Part, ImportError> {
     let count = document.components.rows();
     if !(1..=width).contains(&count) {
-        return Err(ImportError::invalid("detector.components", format!("{count} components of {width} features")));
+        return Err(ImportError::invalid("detector.components", &format!("{count} components of {width} features")));
     }
     check_length("detector.components[0]", document.components.columns, width)?;
     check_length("detector.scales", document.scales.len(), count)?;
@@ -169,7 +168,7 @@ fn pca_from(document: Components, width: usize) -> Result<Part, ImportError> {
         Statistic::Q => (pca::Statistic::Q, "q"),
     };
     let detector = Pca::from_parts(statistic, mean, document.components.cells, document.scales)
-        .map_err(|error: RestoreError| ImportError::invalid("detector", error))?;
+        .map_err(|error: RestoreError| ImportError::invalid("detector", &error))?;
     // Where a part of them is scored by, how many there were of the others is not known.
     let components = if count == width { 0 } else { i64::try_from(count).unwrap_or(0) };
     let params =
@@ -181,6 +180,6 @@ fn check_length(path: &str, found: usize, expected: usize) -> Result<(), ImportE
     if found == expected {
         Ok(())
     } else {
-        Err(ImportError::invalid(path, format!("{found} entries where {expected} are expected")))
+        Err(ImportError::invalid(path, &format!("{found} entries where {expected} are expected")))
     }
 }

@@ -83,7 +83,7 @@ pub(super) struct Tree {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Components {
+pub(super) struct Subspace {
     pub(super) statistic: Statistic,
     #[serde(default)]
     pub(super) mean: Option<Vec<f64>>,
@@ -142,7 +142,7 @@ pub(super) fn read_kind(text: &[u8]) -> Result<String, ImportError> {
     }
     match header.version {
         1..=NEWEST => Ok(header.kind),
-        0 => Err(ImportError::invalid("version", "0 is no version; versions count from 1")),
+        0 => Err(ImportError::invalid("version", &"0 is no version; versions count from 1")),
         found => Err(ImportError::Version { found, newest: NEWEST }),
     }
 }

@@ -1,5 +1,7 @@
 //! Why a document is no model.
 
+use std::fmt::Display;
+
 /// Why a document could not be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
@@ -54,7 +56,7 @@ pub enum ImportError {
 }
 
 impl ImportError {
-    pub(super) fn invalid(path: impl Into<String>, reason: impl ToString) -> Self {
+    pub(super) fn invalid(path: impl Into<String>, reason: &dyn Display) -> Self {
         Self::Invalid { path: path.into(), reason: reason.to_string() }
     }
 }

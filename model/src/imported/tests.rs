@@ -83,6 +83,14 @@ fn scores_of_documents_written_by_hand_are_those_worked_out_by_hand() {
 }
 
 #[test]
+fn the_example_of_the_description_is_the_one_tested_here() {
+    let readme = include_str!("../../export/README.md");
+    let (_, example) = readme.split_once("```json\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    assert_eq!(serde_json::from_str::<Value>(example).unwrap(), forest());
+}
+
+#[test]
 fn other_documents_are_told_apart() {
     check(forest(), "/format", json!("tagwise"), r#"at format: "tagwise" is not "tagwise-import""#);
     check(forest(), "/version", json!(2), "at version: 2 is newer than 1");

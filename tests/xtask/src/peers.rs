@@ -29,6 +29,16 @@ const PYTHON: Environment = Environment {
     modules: &["asyncua", "paho.mqtt"],
 };
 
+/// What imported models are compared with. An environment of its own, since numpy and the rest weigh some hundred
+/// megabytes, and `cargo xtask quality` measures with the same versions.
+pub(crate) const PYOD: Environment = Environment {
+    folder: "tests/.peers/pyod",
+    requirements: "tests/quality/requirements.txt",
+    modules: &["pyod", "sklearn", "scipy"],
+};
+
+const ENVIRONMENTS: [Environment; 2] = [PYTHON, PYOD];
+
 /// `cargo xtask peers`.
 pub(crate) fn install_and_report() -> bool {
     match install() {
@@ -45,7 +55,7 @@ pub(crate) fn install_and_report() -> bool {
 /// Installs what is missing; what cannot be installed is named aloud, and is a failure in CI.
 pub(crate) fn install() -> Result<Done> {
     install_packages(&PACKAGES.map(|peer| (peer.package, find_program(peer.program).is_some())));
-    install_environment(PYTHON);
+    ENVIRONMENTS.into_iter().for_each(install_environment);
     let missing = missing();
     if missing.is_empty() {
         return Ok(Done::Passed);
@@ -61,9 +71,11 @@ pub(crate) fn install() -> Result<Done> {
 
 fn missing() -> Vec<String> {
     let programs = PACKAGES.iter().filter(|peer| find_program(peer.program).is_none());
-    let modules = PYTHON.missing();
+    let modules = ENVIRONMENTS.into_iter().flat_map(|environment| {
+        environment.missing().map(move |module| format!("{module} (Python package, {})", environment.requirements))
+    });
     let programs = programs.map(|peer| format!("{} (Debian package {})", peer.program, peer.package));
-    programs.chain(modules.map(|module| format!("{module} (Python package, {})", PYTHON.requirements))).collect()
+    programs.chain(modules).collect()
 }
 
 /// Installs what a virtual environment lacks, and first what it takes to make one.

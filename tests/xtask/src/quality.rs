@@ -9,16 +9,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::{
-    peers,
+    peers::{self, PYOD},
     python::Environment,
     shell::{cargo, program, root, run, say},
 };
 
-const PYOD: Environment = Environment {
-    folder: "tests/.peers/pyod",
-    requirements: "tests/quality/requirements.txt",
-    modules: &["pyod", "sklearn", "scipy"],
-};
 /// What PyOD's autoencoder needs besides, in the same environment.
 const TORCH: Environment = Environment {
     folder: PYOD.folder,
