@@ -11,3 +11,8 @@ pub use hbos::HbosKind;
 pub use isolation_forest::IsolationForestKind;
 pub use pca::PcaKind;
 pub use tails::{CopodKind, EcodKind};
+
+#[cfg(test)]
+mod pyod_tails_tests;
+#[cfg(test)]
+mod tails_properties_tests;
