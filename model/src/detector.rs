@@ -100,9 +100,10 @@ pub trait Detector: Send + Sync + Debug {
         }
     }
 
-    /// The scores of the very rows that it was fitted to, scaled as they were for the fit: what contamination and PyOD's
-    /// probabilities are read off. Kinds for which a training row counts otherwise than a new one say so here. Not
-    /// called for kinds with short memory, whose training rows are replayed.
+    /// The scores of the very rows it was fitted to, scaled as they were, in order; NaN where there is none. Contamination
+    /// and PyOD's probabilities are made of these. Kinds that score a row of theirs differently from a new one say so
+    /// here: in PyOD, for one, no row is among its own neighbours. Not asked of kinds whose scores depend on earlier rows;
+    /// they are run over the rows instead.
     fn training_scores(&self, rows: &TrainingRows) -> Vec<f64> {
         let mut scores = vec![f64::NAN; rows.count()];
         self.score_rows(rows.cells(), &mut scores);

@@ -15,3 +15,8 @@ pub use hbos::HbosKind;
 pub use isolation_forest::{ExportedTree, IsolationForest, IsolationForestKind, TreeError};
 pub use pca::PcaKind;
 pub use tails::{CopodKind, EcodKind};
+
+#[cfg(test)]
+mod pyod_tails_tests;
+#[cfg(test)]
+mod tails_properties_tests;

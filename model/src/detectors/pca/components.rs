@@ -35,14 +35,18 @@ impl Components {
             }
         }
         let divisor = (count - 1.0).max(1.0);
-        covariance.cells.iter_mut().for_each(|cell| *cell /= divisor);
+        for cell in &mut covariance.cells {
+            *cell /= divisor;
+        }
         // Covariances are bounded by the variances, their sum is not.
         if let Some(column) = (0..width).find(|&column| !(covariance.get(column, column) * count).is_finite()) {
             return Err(column);
         }
         let (mut variances, directions) = symmetric_eigen(&covariance);
         variances.truncate(rows.count());
-        variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
+        for variance in &mut variances {
+            *variance = variance.max(0.0);
+        }
         let mut directions = directions.cells;
         directions.truncate(variances.len() * width);
         directions.chunks_exact_mut(width.max(1)).for_each(orient);
@@ -68,7 +72,9 @@ fn orient(direction: &mut [f64]) {
     let largest = direction.iter().map(|entry| entry.abs()).fold(0.0, f64::max);
     let deciding = direction.iter().rev().find(|entry| entry.abs() >= largest - TIE);
     if deciding.is_some_and(|entry| *entry < 0.0) {
-        direction.iter_mut().for_each(|entry| *entry = -*entry);
+        for entry in direction {
+            *entry = -*entry;
+        }
     }
 }
 

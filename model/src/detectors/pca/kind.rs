@@ -92,12 +92,11 @@ impl DetectorKind for PcaKind {
             return Err(FitError::TooFewRows { kind: NAME, found: 0, needed: self.minimum_samples() });
         }
         let components = Components::of(rows).map_err(|column| FitError::TooLarge { column })?;
-        let pca = match statistic {
-            Statistic::Pyod => Pca::pyod(components, all_if_zero(kept), all_if_zero(selected), by_variance),
-            _ => {
-                let kept = if kept == 0 { components.accounting_for(ACCOUNTED_FOR) } else { kept };
-                Pca::split(statistic, components, kept, rows)
-            }
+        let pca = if statistic == Statistic::Pyod {
+            Pca::pyod(components, all_if_zero(kept), all_if_zero(selected), by_variance)
+        } else {
+            let kept = if kept == 0 { components.accounting_for(ACCOUNTED_FOR) } else { kept };
+            Pca::split(statistic, components, kept, rows)
         };
         Ok(Box::new(pca))
     }

@@ -142,7 +142,7 @@ impl Pca {
     }
 
     /// How the statistics split over the features: for Q the squared residuals, for T² the complete contributions
-    /// (Kourti and MacGregor, 1996), of which the negative ones lessen T² and are no reason for it.
+    /// (Westerhuis et al., 2000), of which the negative ones lessen T² and are no reason for it.
     fn contribute(&self, x: &[f64], shares: &mut [f64]) {
         shares.fill(0.0);
         let (has_t2, has_q) = (self.statistic != Statistic::Q, self.statistic != Statistic::T2);
@@ -231,7 +231,9 @@ impl Detector for Pca {
             Statistic::Pyod => self.split_distances(x, shares),
             _ => self.contribute(x, shares),
         }
-        shares.iter_mut().for_each(|share| *share = share.min(f64::MAX));
+        for share in shares {
+            *share = share.min(f64::MAX);
+        }
     }
 
     fn save(&self) -> Vec<u8> {

@@ -1,5 +1,3 @@
-use ndarray::Array2;
-
 use super::*;
 use crate::random::Random;
 use crate::{Detector, DetectorKind, FitError, ParamValue, Params, Registry, State, Time, TrainingRows};

@@ -1,5 +1,7 @@
 //! What is kept of a training column: its values in order of size, and its moments.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// Skewness that rounding alone gives to a symmetric column; its sign means nothing.
@@ -79,14 +81,14 @@ impl Column {
         certain as f64 + between as f64 * if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// Sign of the skewness of the training values: -1, 0 or 1.
-    pub(super) fn skewness(&self, count: usize) -> f64 {
+    /// The skewness of the training values, compared with 0.
+    pub(super) fn skewness(&self, count: usize) -> Ordering {
         sign_of_skewness(count as f64, self.mean / self.unit, self.squares, self.cubes)
     }
 
-    /// Sign of the skewness once a further value is among them. The moments are updated as Pébay (2008), Formulas for
+    /// The same once a further value is among them. The moments are updated as Pébay (2008), Formulas for
     /// robust, one-pass parallel computation of covariances and arbitrary-order statistical moments, has it.
-    pub(super) fn skewness_with(&self, value: f64, count: usize) -> f64 {
+    pub(super) fn skewness_with(&self, value: f64, count: usize) -> Ordering {
         let n = count as f64;
         let distance = (value - self.mean) / self.unit;
         let step = distance / (n + 1.0);
@@ -116,15 +118,12 @@ fn rank(place: usize, kept: usize, count: usize) -> usize {
 
 /// As scipy's `skew` has it, which knows no skewness where the values differ by no more than rounding; PyOD takes 0 then.
 /// That holds for infinite moments, too: next to one value so far away, no other matters.
-fn sign_of_skewness(count: f64, mean: f64, squares: f64, cubes: f64) -> f64 {
+fn sign_of_skewness(count: f64, mean: f64, squares: f64, cubes: f64) -> Ordering {
     let variance = squares / count;
-    let rounding = f64::EPSILON * mean;
-    let skewness = cubes / count / (variance * f64::sqrt(variance));
-    if variance <= rounding * rounding || !skewness.is_finite() || skewness.abs() <= NO_SKEWNESS {
-        0.0
-    } else {
-        skewness.signum()
-    }
+    let (cube, rounding) = (cubes / count, f64::EPSILON * mean);
+    // Both sides of the bound are squared, for want of a root that is not needed otherwise.
+    let is_skewed = cube * cube > NO_SKEWNESS * NO_SKEWNESS * variance * variance * variance;
+    if is_skewed && variance > rounding * rounding { cube.total_cmp(&0.0) } else { Ordering::Equal }
 }
 
 #[cfg(test)]
@@ -162,15 +161,16 @@ mod tests {
     fn the_sign_of_the_skewness_follows_a_further_value() {
         let column = Column::of(vec![-2.0, -1.0, 0.0, 1.0, 2.0], 100).unwrap();
         let signs = [column.skewness(5), column.skewness_with(9.0, 5), column.skewness_with(-9.0, 5)];
-        assert_eq!(signs, [0.0, 1.0, -1.0]);
-        assert_eq!(column.skewness_with(0.0, 5).abs(), 0.0);
-        assert_eq!(column.skewness_with(f64::MAX, 5).abs(), 0.0, "beyond all numbers, as in numpy");
+        assert_eq!(signs, [Ordering::Equal, Ordering::Greater, Ordering::Less]);
+        assert_eq!(column.skewness_with(0.0, 5), Ordering::Equal);
+        assert_eq!(column.skewness_with(f64::MAX, 5), Ordering::Equal, "beyond all numbers, as in numpy");
     }
 
     #[test]
     fn a_constant_has_no_skewness_and_overflow_is_refused() {
         for constant in [0.0, -7.25e8, 1e300, 1e-300] {
-            assert_eq!(Column::of(vec![constant; 30], 100).unwrap().skewness(30).abs(), 0.0, "{constant}");
+            let column = Column::of(vec![constant; 30], 100).unwrap();
+            assert_eq!(column.skewness(30), Ordering::Equal, "{constant}");
         }
         assert_eq!(Column::of(vec![f64::MIN, f64::MAX, f64::MAX], 100), None);
     }
@@ -182,7 +182,7 @@ mod tests {
         for further in -20..60 {
             let value = f64::from(further);
             let anew = Column::of([values.as_slice(), &[value]].concat(), 100).unwrap();
-            assert_eq!(column.skewness_with(value, 40).total_cmp(&0.0), anew.skewness(41).total_cmp(&0.0), "{value}");
+            assert_eq!(column.skewness_with(value, 40), anew.skewness(41), "{value}");
         }
     }
 }

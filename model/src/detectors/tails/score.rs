@@ -1,5 +1,7 @@
 //! Fitted `ecod` and `copod`: the sum over the features of how far out in its tail a value lies.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
@@ -12,9 +14,9 @@ pub(super) const MOST_VALUES: usize = u32::MAX as usize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Rule {
-    /// The farthest of the left, the right, and the one that the skewness points to.
+    /// The farther of the left and the right, or their sum in a column without skewness.
     Ecod,
-    /// The one that the skewness points to, or the mean of both where that is more.
+    /// The one that the skewness points to, or the mean of both where that is more; their sum without skewness.
     Copod,
 }
 
@@ -35,19 +37,22 @@ impl Rule {
         }
     }
 
-    /// From the negated logarithms of both tail probabilities.
-    fn combine(self, left: f64, right: f64, skewness: f64) -> f64 {
-        let skewed = if skewness < 0.0 {
-            left
-        } else if skewness > 0.0 {
-            right
-        } else {
-            left + right
+    /// What a value says that has so many values at most as large and so many at least as large, of all those whose number
+    /// has this logarithm. A tail scores the negated logarithm of its share. Which one decides can be seen from the counts,
+    /// so that one logarithm is enough.
+    fn combine(self, at_most: f64, at_least: f64, log_count: f64, skewness: Ordering) -> f64 {
+        let pointed_to = match skewness {
+            Ordering::Less => at_most,
+            Ordering::Equal => return (2.0 * log_count - libm::log(at_most * at_least)).max(0.0),
+            Ordering::Greater => at_least,
         };
-        match self {
-            Self::Ecod => skewed.max(left).max(right),
-            Self::Copod => skewed.max(f64::midpoint(left, right)),
-        }
+        let smaller = at_most.min(at_least);
+        let score = if self == Self::Ecod || pointed_to <= smaller {
+            log_count - libm::log(smaller)
+        } else {
+            log_count - libm::log(at_most * at_least) / 2.0
+        };
+        score.max(0.0)
     }
 }
 
@@ -55,15 +60,14 @@ impl Tails {
     /// What a new value says in one feature: it is counted among the training values.
     fn of_new(&self, column: &Column, value: f64, log_count: f64) -> f64 {
         let place = column.place(value, self.count);
-        let (left, right) = (log_count - libm::log(place.at_most + 1.0), log_count - libm::log(place.at_least + 1.0));
-        self.rule.combine(left.max(0.0), right.max(0.0), column.skewness_with(value, self.count))
+        let skewness = column.skewness_with(value, self.count);
+        self.rule.combine(place.at_most + 1.0, place.at_least + 1.0, log_count, skewness)
     }
 
     /// What a training value says: it is one of those that are counted.
     fn of_training(&self, column: &Column, value: f64, log_count: f64) -> f64 {
         let place = column.place(value, self.count);
-        let tail = |count: f64| (log_count - libm::log(count.max(1.0))).max(0.0);
-        self.rule.combine(tail(place.at_most), tail(place.at_least), column.skewness(self.count))
+        self.rule.combine(place.at_most.max(1.0), place.at_least.max(1.0), log_count, column.skewness(self.count))
     }
 
     /// The logarithm of all values that a new one is counted among, itself included.
