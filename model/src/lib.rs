@@ -32,8 +32,10 @@ mod decision;
 mod detector;
 mod detectors;
 mod error;
+pub mod evaluation;
 mod features;
 mod guard;
+mod imported;
 mod kind;
 mod linalg;
 mod memory;
@@ -59,9 +61,13 @@ pub use assessment::{Assessment, Label, NoScore};
 pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
-pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind};
+pub use detectors::{
+    AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EwmaZKind, ExportedTree, HbosKind, IsolationForest,
+    IsolationForestKind, PcaKind, TreeError,
+};
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
+pub use imported::{ImportError, import_json};
 pub use kind::DetectorKind;
 pub use memory::ModelState;
 pub use model::Model;
@@ -75,3 +81,8 @@ pub use spec::{ModelSpec, Progress};
 pub use threshold::{ThresholdError, ThresholdSpec};
 pub use time::Time;
 pub use training_scores::Probability;
+
+/// The README's example is compiled and run with the other ones.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

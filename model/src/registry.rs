@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DetectorKind, EnsembleKind, EwmaZKind, IsolationForestKind};
+use crate::{
+    AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
+};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -16,7 +18,15 @@ pub struct Registry {
 impl Registry {
     /// All kinds that this crate brings.
     pub fn builtin() -> Self {
-        Self::default().with(IsolationForestKind).with(EwmaZKind).with(EnsembleKind)
+        Self::default()
+            .with(IsolationForestKind)
+            .with(EwmaZKind)
+            .with(HbosKind)
+            .with(EcodKind)
+            .with(CopodKind)
+            .with(PcaKind)
+            .with(AutoencoderKind)
+            .with(EnsembleKind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -51,12 +61,15 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(registry.names().collect::<Vec<_>>(), ["ensemble", "ewma_z", "isolation_forest"]);
+        assert_eq!(
+            registry.names().collect::<Vec<_>>(),
+            ["autoencoder", "copod", "ecod", "ensemble", "ewma_z", "hbos", "isolation_forest", "pca"]
+        );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "ewma_z", "isolation_forest"}"#);
+        assert!(format!("{registry:?}").contains(r#""ewma_z", "hbos""#));
     }
 
     #[test]

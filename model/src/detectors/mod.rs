@@ -1,9 +1,22 @@
 //! The kinds of detector that this crate brings.
 
+pub(crate) mod autoencoder;
 mod ensemble;
 mod ewma_z;
+mod hbos;
 mod isolation_forest;
+pub(crate) mod pca;
+mod tails;
 
+pub use autoencoder::AutoencoderKind;
 pub use ensemble::EnsembleKind;
 pub use ewma_z::EwmaZKind;
-pub use isolation_forest::IsolationForestKind;
+pub use hbos::HbosKind;
+pub use isolation_forest::{ExportedTree, IsolationForest, IsolationForestKind, TreeError};
+pub use pca::PcaKind;
+pub use tails::{CopodKind, EcodKind};
+
+#[cfg(test)]
+mod pyod_tails_tests;
+#[cfg(test)]
+mod tails_properties_tests;
