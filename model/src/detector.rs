@@ -12,28 +12,47 @@ use crate::scratch::with_scratch;
 /// What the numbers mean is the detector's affair. A state belongs to the model that made it; a detector given a state
 /// of another length treats what is missing as zero.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct State(Box<[f64]>);
+pub struct State {
+    values: Box<[f64]>,
+    /// Of detectors that are made of others, what each of those remembers.
+    #[serde(default)]
+    parts: Box<[State]>,
+}
 
 impl State {
     /// A memory of these numbers.
     pub fn new(values: impl Into<Box<[f64]>>) -> Self {
-        Self(values.into())
+        Self { values: values.into(), parts: Box::default() }
     }
 
     /// A memory of `length` zeros.
     pub fn zeros(length: usize) -> Self {
-        Self(vec![0.0; length].into_boxed_slice())
+        Self::new(vec![0.0; length])
+    }
+
+    /// The memories of several detectors, one beside the other.
+    pub fn of_parts(parts: impl Into<Box<[Self]>>) -> Self {
+        Self { values: Box::default(), parts: parts.into() }
     }
 
     /// The numbers.
     pub fn values(&self) -> &[f64] {
-        &self.0
+        &self.values
     }
 
     /// The numbers, to be moved on.
     pub fn values_mut(&mut self) -> &mut [f64] {
-        &mut self.0
+        &mut self.values
+    }
+
+    /// The memories that it is made of.
+    pub fn parts(&self) -> &[Self] {
+        &self.parts
+    }
+
+    /// The memories that it is made of, to be moved on.
+    pub fn parts_mut(&mut self) -> &mut [Self] {
+        &mut self.parts
     }
 }
 

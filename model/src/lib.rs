@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod artefact;
 mod assessment;
 mod calibration;
 mod codec;
@@ -32,6 +33,7 @@ mod detector;
 mod detectors;
 mod error;
 pub mod evaluation;
+mod features;
 mod guard;
 mod kind;
 mod linalg;
@@ -53,19 +55,21 @@ mod threshold;
 mod time;
 mod training_scores;
 
+pub use artefact::ArtefactError;
 pub use assessment::{Assessment, Label, NoScore};
 pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
-pub use detectors::{EwmaZKind, IsolationForestKind};
+pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind};
 pub use error::{FitError, RowError};
+pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
 pub use kind::DetectorKind;
 pub use memory::ModelState;
 pub use model::Model;
-pub use parameter::{Domain, ParamError, ParamValue, Parameter};
+pub use parameter::{DetectorSpec, Domain, ParamError, ParamValue, Parameter};
 pub use params::Params;
 pub use registry::Registry;
-pub use reservoir::Reservoir;
+pub use reservoir::{Reservoir, Sampling};
 pub use rows::TrainingRows;
 pub use scaler::ScalerSpec;
 pub use spec::{ModelSpec, Progress};

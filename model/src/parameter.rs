@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Params;
+
 /// One parameter of a detector kind. The mapping's resolver validates with it, `check --resolved` fills in its default,
 /// and the schema and the reference are made from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +46,21 @@ pub enum Domain {
         /// When not given; one of the options.
         default: &'static str,
     },
+    /// Other detectors, at least one, each with parameters of its own.
+    Detectors {
+        /// When not given: their kinds, with their own defaults.
+        default: &'static [&'static str],
+    },
+}
+
+/// A detector that another is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DetectorSpec {
+    /// Name of the kind in the registry.
+    pub kind: String,
+    /// Its parameters. Resolved or not; fitting resolves them again.
+    #[serde(default)]
+    pub params: Params,
 }
 
 /// The value of a parameter.
@@ -56,6 +73,8 @@ pub enum ParamValue {
     Number(f64),
     /// A word.
     Text(String),
+    /// Other detectors.
+    Detectors(Vec<DetectorSpec>),
 }
 
 /// What is wrong with a parameter.
@@ -114,6 +133,10 @@ impl Parameter {
             Domain::Integer { default, .. } => ParamValue::Integer(default),
             Domain::Number { default, .. } => ParamValue::Number(default),
             Domain::Choice { default, .. } => ParamValue::Text(default.to_owned()),
+            Domain::Detectors { default } => {
+                let spec = |kind: &&str| DetectorSpec { kind: (*kind).to_owned(), params: Params::default() };
+                ParamValue::Detectors(default.iter().map(spec).collect())
+            }
         }
     }
 
@@ -139,6 +162,7 @@ impl Parameter {
                 let is_option = options.contains(&word.as_str());
                 (ParamValue::Text(word), is_option)
             }
+            (Domain::Detectors { .. }, ParamValue::Detectors(members)) => (value.clone(), !members.is_empty()),
             _ => {
                 let expected = self.domain.type_in_words();
                 return Err(ParamError::WrongType { name: self.name.to_owned(), expected, found: value });
@@ -158,6 +182,7 @@ impl Domain {
             Self::Integer { .. } => "a whole number",
             Self::Number { .. } => "a number",
             Self::Choice { .. } => "a word",
+            Self::Detectors { .. } => "a list of detectors",
         }
     }
 }
@@ -169,6 +194,7 @@ impl fmt::Display for Domain {
             Self::Integer { min, max, .. } => write!(f, "from {min} to {max}"),
             Self::Number { min, max, .. } => write!(f, "from {min} to {max}"),
             Self::Choice { options, .. } => write!(f, "one of {}", options.join(", ")),
+            Self::Detectors { .. } => f.write_str("a list of at least one detector"),
         }
     }
 }
@@ -179,6 +205,10 @@ impl fmt::Display for ParamValue {
             Self::Integer(value) => value.fmt(f),
             Self::Number(value) => value.fmt(f),
             Self::Text(value) => write!(f, "{value:?}"),
+            Self::Detectors(members) => {
+                let kinds: Vec<&str> = members.iter().map(|member| member.kind.as_str()).collect();
+                write!(f, "[{}]", kinds.join(", "))
+            }
         }
     }
 }

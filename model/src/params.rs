@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ParamError, ParamValue, Parameter};
+use crate::{DetectorSpec, ParamError, ParamValue, Parameter};
 
 /// The parameters of a detector by name. Resolved ones hold every parameter of the kind, each inside its domain.
+///
+/// A short sorted list: every one of thousands of models holds one, and the smallest map takes ten times the room.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Params(BTreeMap<String, ParamValue>);
+#[serde(from = "BTreeMap<String, ParamValue>", into = "BTreeMap<String, ParamValue>")]
+pub struct Params(Box<[(String, ParamValue)]>);
 
 impl Params {
     /// Every parameter at its default.
     pub fn defaults(parameters: &[Parameter]) -> Self {
-        Self(parameters.iter().map(|parameter| (parameter.name.to_owned(), parameter.default_value())).collect())
+        parameters.iter().map(|parameter| (parameter.name.to_owned(), parameter.default_value())).collect()
     }
 
     /// Checks the given values and fills in the defaults of the others. Of a name given twice the last value counts.
@@ -25,7 +27,7 @@ impl Params {
         parameters: &[Parameter],
         given: impl IntoIterator<Item = (String, ParamValue)>,
     ) -> Result<Self, Vec<ParamError>> {
-        let mut resolved = Self::defaults(parameters);
+        let mut resolved = BTreeMap::from(Self::defaults(parameters));
         let mut errors = Vec::new();
         for (name, value) in given {
             let accepted = match parameters.iter().find(|parameter| parameter.name == name) {
@@ -33,16 +35,16 @@ impl Params {
                 None => Err(ParamError::Unknown { name: name.clone() }),
             };
             match accepted {
-                Ok(value) => drop(resolved.0.insert(name, value)),
+                Ok(value) => drop(resolved.insert(name, value)),
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(resolved) } else { Err(errors) }
+        if errors.is_empty() { Ok(resolved.into()) } else { Err(errors) }
     }
 
     /// The value of any parameter.
     pub fn get(&self, name: &str) -> Option<&ParamValue> {
-        self.0.get(name)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// All parameters, in alphabetical order.
@@ -69,7 +71,7 @@ impl Params {
         match self.require(name)? {
             ParamValue::Number(value) => Ok(*value),
             ParamValue::Integer(value) => Ok(*value as f64),
-            other @ ParamValue::Text(_) => Err(wrong_type(name, "a number", other)),
+            other => Err(wrong_type(name, "a number", other)),
         }
     }
 
@@ -84,6 +86,17 @@ impl Params {
         }
     }
 
+    /// Other detectors.
+    ///
+    /// # Errors
+    /// As for [`integer`](Self::integer).
+    pub fn detectors(&self, name: &str) -> Result<&[DetectorSpec], ParamError> {
+        match self.require(name)? {
+            ParamValue::Detectors(members) => Ok(members),
+            other => Err(wrong_type(name, "a list of detectors", other)),
+        }
+    }
+
     fn require(&self, name: &str) -> Result<&ParamValue, ParamError> {
         self.get(name).ok_or_else(|| ParamError::Missing { name: name.to_owned() })
     }
@@ -95,17 +108,29 @@ fn wrong_type(name: &str, expected: &'static str, found: &ParamValue) -> ParamEr
 
 impl IntoIterator for Params {
     type Item = (String, ParamValue);
-    type IntoIter = std::collections::btree_map::IntoIter<String, ParamValue>;
+    type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_vec().into_iter()
     }
 }
 
 impl FromIterator<(String, ParamValue)> for Params {
     /// Parameters as they are given, not yet resolved; fitting a `ModelSpec` resolves them.
     fn from_iter<I: IntoIterator<Item = (String, ParamValue)>>(given: I) -> Self {
-        Self(given.into_iter().collect())
+        given.into_iter().collect::<BTreeMap<_, _>>().into()
+    }
+}
+
+impl From<BTreeMap<String, ParamValue>> for Params {
+    fn from(map: BTreeMap<String, ParamValue>) -> Self {
+        Self(map.into_iter().collect())
+    }
+}
+
+impl From<Params> for BTreeMap<String, ParamValue> {
+    fn from(params: Params) -> Self {
+        params.into_iter().collect()
     }
 }
 

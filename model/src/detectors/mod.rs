@@ -1,7 +1,9 @@
 //! The kinds of detector that this crate brings.
 
+mod ensemble;
 mod ewma_z;
 mod isolation_forest;
 
+pub use ensemble::EnsembleKind;
 pub use ewma_z::EwmaZKind;
 pub use isolation_forest::IsolationForestKind;
