@@ -46,7 +46,7 @@ pub(crate) const TABULAR: [Entry; 11] = [
 ];
 
 impl Entry {
-    /// The bare detector behind a standard scaler, as PyOD's was measured: the threshold and the guard stay out of the way.
+    /// The bare detector behind a standard scaler, as PyOD's was measured: threshold and guard stay out of the way.
     /// `None` where the kind is not there.
     pub(crate) fn spec(&self, registry: &Registry, seed: u32) -> Option<ModelSpec> {
         let kind = registry.get(self.kind)?;

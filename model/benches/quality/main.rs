@@ -1,8 +1,8 @@
 //! How good the detectors are: beside PyOD on tables, by NAB's rule on streams, and how fast.
 //!
 //! `cargo xtask quality --data FOLDER` runs it, after PyOD has left its figures in a file, and it writes what it found
-//! between the two markers in the crate's README. FOLDER holds `tabular/*.csv` (label in the last column) and `nab/` (the
-//! benchmark's series and windows). Nothing of it is copied here.
+//! between the two markers in the crate's README. FOLDER holds `tabular/*.csv` (label in the last column) and `nab/`
+//! (the benchmark's series and windows). Nothing of it is copied here.
 
 mod agreement;
 mod catalogue;
@@ -68,9 +68,10 @@ fn main() -> Result<()> {
     };
     let registry = Registry::builtin();
     let reference = reference::read(&arguments.reference)?;
-    let sets = tabular::measure(&registry, &reference, &arguments.data.join("tabular"), &arguments.sets)?;
+    let entries = catalogue::registered(&registry);
+    let sets = tabular::measure(&registry, &entries, &reference, &arguments.data.join("tabular"), &arguments.sets)?;
     let streams = streams::measure(&registry, &arguments.data.join("nab"))?;
-    let speed = speed::measure(&registry, &reference);
+    let speed = speed::measure(&registry, &entries, &reference);
     let text = readme::text(&reference, &sets, &streams, &speed);
     readme::write(&arguments.readme, &text)?;
     say(&text);

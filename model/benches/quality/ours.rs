@@ -24,9 +24,9 @@ pub(crate) fn in_sample(registry: &Registry, spec: &ModelSpec, table: &Table) ->
     score(&fit(registry, spec, table)?, table)
 }
 
-/// The scores of a series as a live model gives them: fitted to the first `training` rows, then shown every row in order,
-/// learning where it learns. Each score is a multiple of the model's own threshold (the distance from it, should it not be
-/// above 0), so that one number can serve several series; NaN while it warms up.
+/// The scores of a series as a live model gives them: fitted to the first `training` rows, then shown every row in
+/// order, learning where it learns. Each score is a multiple of the model's own threshold (the distance from it, should
+/// it not be above 0), so that one number can serve several series; NaN while it warms up.
 pub(crate) fn stream(registry: &Registry, kind: &str, series: &[(Time, f64)], training: usize) -> Result<Vec<f64>> {
     let kind = registry.get(kind).ok_or_else(|| format!("no kind {kind:?}"))?;
     // Not the guard: on a series whose normal drifts it would drown what the detector has to say.

@@ -47,9 +47,9 @@ pub(crate) fn text(reference: &Reference, rows: &[Row], streams: &Streams, speed
     put(
         &mut text,
         &format!(
-            "Equal means: for detectors that draw random numbers, that the mean ROC-AUC differs by at most three standard \
-             errors and .003; for the others, that every score differs by at most {TOLERANCE:e}, relative to the score or \
-             to the deviation of all scores. Greatest difference of any score on any of these sets:\n"
+            "Equal means: for detectors that draw random numbers, that the mean ROC-AUC differs by at most three \
+             standard errors and .003; for the others, that every score differs by at most {TOLERANCE:e}, relative to \
+             the score or to the deviation of all scores. Greatest difference of any score on any of these sets:\n"
         ),
     );
     agreement(&mut text, rows);
@@ -141,8 +141,8 @@ fn nab(text: &mut String, streams: &Streams) {
     put(
         text,
         &format!(
-            "**Streams, by NAB's rule** (0: silence, 100: perfect; one threshold for all series). Fitted to the rows of \
-             probation, with defaults and without the guard; the score is taken as a multiple of each model's own \
+            "**Streams, by NAB's rule** (0: silence, 100: perfect; one threshold for all series). Fitted to the rows \
+             of probation, with defaults and without the guard; the score is taken as a multiple of each model's own \
              threshold. The {} real series with known causes, and all {} that were at hand:\n",
             streams.real_series, streams.all_series
         ),
@@ -159,8 +159,8 @@ fn speeds(text: &mut String, rows: &[speed::Row]) {
     put(
         text,
         "**Time on one core, ours / PyOD's**, from raw values to the label: fitting 1,000 rows, one row at a time, and \
-         10,000 rows at once. The kinds for streams are fitted with their threshold, which takes eleven fits, and have no \
-         PyOD beside them.\n",
+         10,000 rows at once. The kinds for streams are fitted with their threshold, which takes eleven fits, and \
+         have no PyOD beside them.\n",
     );
     put(text, "| | features | fit | one row | 10,000 rows |\n|---|---|---|---|---|");
     for row in rows {

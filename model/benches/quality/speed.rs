@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tagwise_model::{ModelSpec, Registry, Time};
 
-use crate::catalogue::{Entry, registered};
+use crate::catalogue::Entry;
 use crate::reference::{Reference, Seconds};
 use crate::table::Table;
 use crate::{Result, ours, say};
@@ -19,12 +19,12 @@ pub(crate) struct Row {
     pub(crate) theirs: Option<Seconds>,
 }
 
-/// Measures every registered detector with one feature and with eight.
-pub(crate) fn measure(registry: &Registry, reference: &Reference) -> Vec<Row> {
+/// Measures every detector for tables and every kind for streams, with one feature and with eight.
+pub(crate) fn measure(registry: &Registry, entries: &[Entry], reference: &Reference) -> Vec<Row> {
     let mut rows = Vec::new();
     for features in [1, 8] {
         let (training, batch) = (dice(1000, features, 1), dice(10_000, features, 2));
-        for entry in registered(registry) {
+        for &entry in entries {
             say(&format!("speed: {}, features: {features}", entry.title));
             let theirs = reference.speed.get(&features.to_string()).and_then(|speed| speed.get(entry.reference));
             let taken = tabular(registry, entry, &training, &batch);

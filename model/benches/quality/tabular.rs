@@ -7,7 +7,7 @@ use tagwise_model::Registry;
 use tagwise_model::evaluation::{average_precision, roc_auc};
 
 use crate::agreement::{greatest_difference, is_near, summary};
-use crate::catalogue::{Entry, registered};
+use crate::catalogue::Entry;
 use crate::reference::{Figures, Reference};
 use crate::table::{Table, read_labelled};
 use crate::{Result, ours, say};
@@ -44,15 +44,15 @@ pub(crate) enum Verdict {
     },
 }
 
-/// Measures every registered detector on every data set of the reference, or on the named ones.
+/// Measures every detector on every data set of the reference, or on the named ones.
 pub(crate) fn measure(
     registry: &Registry,
+    entries: &[Entry],
     reference: &Reference,
     folder: &Path,
     wanted: &[String],
 ) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> =
-        registered(registry).into_iter().map(|entry| Row { entry, sets: BTreeMap::new() }).collect();
+    let mut rows: Vec<Row> = entries.iter().map(|&entry| Row { entry, sets: BTreeMap::new() }).collect();
     for (name, set) in &reference.sets {
         if !wanted.is_empty() && !wanted.contains(name) {
             continue;

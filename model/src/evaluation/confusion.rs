@@ -3,8 +3,8 @@
 use super::EvaluationError;
 use crate::Label;
 
-/// How many rows were labelled how, against the truth. Rates are from 0 to 1, and `None` where there is nothing to take a
-/// share of.
+/// How many rows were labelled how, against the truth. Rates are from 0 to 1, and `None` where there is nothing to take
+/// a share of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confusion {
     /// True anomalies that were labelled as such.

@@ -1,8 +1,8 @@
-//! The scoring rule of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015): the earlier an anomaly is found within its
-//! window the better, and a false alarm costs less shortly after a window than far from all of them.
+//! The scoring rule of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015): the earlier an anomaly is found within
+//! its window the better, and a false alarm costs less shortly after a window than far from all of them.
 //!
-//! One threshold serves all series. The score is 0 for a detector that never says anything and 100 for one that hits the
-//! first row of every window and raises no false alarm; a bad detector falls below 0.
+//! One threshold serves all series. The score is 0 for a detector that never says anything and 100 for one that hits
+//! the first row of every window and raises no false alarm; a bad detector falls below 0.
 
 use std::ops::RangeInclusive;
 
@@ -44,8 +44,8 @@ pub struct Optimum {
     pub score: f64,
 }
 
-/// Rows at the beginning of a series of `rows` that are not judged, since a detector may learn from them: 15 %, and at most
-/// 750.
+/// Rows at the beginning of a series of `rows` that are not judged, since a detector may learn from them: 15 %, and at
+/// most 750.
 pub fn probation(rows: usize) -> usize {
     (rows.min(5000) * 15) / 100
 }
@@ -58,8 +58,8 @@ pub fn score(profile: Profile, series: &[ScoredSeries], threshold: f64) -> Optio
     Some(tally.normalised())
 }
 
-/// The threshold with the highest score; of several, the highest one. Takes the time of sorting all scores. `None` without a
-/// window to be found.
+/// The threshold with the highest score; of several, the highest one. Takes the time of sorting all scores. `None`
+/// without a window to be found.
 pub fn optimise(profile: Profile, series: &[ScoredSeries]) -> Option<Optimum> {
     let (mut points, windows) = judge(profile, series);
     points.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -77,6 +77,28 @@ fn one_threshold_serves_all_series() {
     assert_eq!(silent, Optimum { threshold: f64::INFINITY, score: 0.0 });
 }
 
+#[test]
+fn the_best_scores_equal_those_of_the_benchmarks_own_way_of_counting() {
+    // Printed by a row-by-row rewriting of the benchmark's sweeper in Python; row i of series s scores (37i² + 11s) mod
+    // 101, and the fourth row of the window that starts at row a scores 200 + a.
+    let windows = [vec![40..=52, 120..=131], vec![10..=35, 90..=91], vec![]];
+    let series = |(index, windows): (u32, &Vec<RangeInclusive<usize>>)| {
+        let mut scores: Vec<f64> = (0..200).map(|row| f64::from((row * row * 37 + index * 11) % 101)).collect();
+        for first in windows.iter().map(|window| *window.start()) {
+            scores[first + 3] = (200 + first) as f64;
+        }
+        ScoredSeries { scores, windows: windows.clone() }
+    };
+    let all: Vec<_> = (0..).zip(&windows).map(series).collect();
+    let check = |profile, expected: f64| {
+        let best = optimise(profile, &all).unwrap();
+        assert!((best.score - expected).abs() < 1e-9 && (best.threshold - 240.0).abs() < 1e-9, "{best:?}");
+    };
+    check(Profile::STANDARD, 47.852_111_839_238_35);
+    check(Profile::FEW_FALSE_POSITIVES, 46.477_236_683_377_28);
+    check(Profile::FEW_FALSE_NEGATIVES, 48.568_074_559_492_23);
+}
+
 proptest! {
     #[test]
     fn no_threshold_is_better_than_the_best(

@@ -4,8 +4,8 @@ use super::EvaluationError;
 use crate::quantile::quantile;
 
 /// Area under the ROC curve, from 0 to 1: the probability that an anomaly drawn at random scores higher than a normal
-/// row drawn at random, where equal scores count half (the Mann-Whitney statistic; scikit-learn's `roc_auc_score`). Takes
-/// the time of sorting the scores.
+/// row drawn at random, where equal scores count half (the Mann-Whitney statistic; scikit-learn's `roc_auc_score`).
+/// Takes the time of sorting the scores.
 ///
 /// # Errors
 /// Rows that do not match, scores that are not finite, or truth without both anomalies and normal rows.
@@ -50,8 +50,8 @@ pub fn average_precision(scores: &[f64], truth: &[bool]) -> Result<f64, Evaluati
 }
 
 /// Precision at n, from 0 to 1, where n is the number of true anomalies: the share of anomalies among the rows that
-/// score strictly above the quantile that leaves n rows out (PyOD's `precision_n_scores`). Rows that tie at the quantile
-/// are not counted as flagged; the precision of no row at all is 0.
+/// score strictly above the quantile that leaves n rows out (PyOD's `precision_n_scores`). Rows that tie at the
+/// quantile are not counted as flagged; the precision of no row at all is 0.
 ///
 /// # Errors
 /// Rows that do not match, scores that are not finite, or truth without an anomaly.
