@@ -56,7 +56,7 @@ pub use assessment::{Assessment, Label, NoScore};
 pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
-pub use detectors::{EwmaZKind, IsolationForestKind};
+pub use detectors::{ArEnergyKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
 pub use error::{FitError, RowError};
 pub use kind::DetectorKind;
 pub use memory::ModelState;

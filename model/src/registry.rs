@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DetectorKind, EwmaZKind, IsolationForestKind};
+use crate::{ArEnergyKind, DetectorKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -16,7 +16,12 @@ pub struct Registry {
 impl Registry {
     /// All kinds that this crate brings.
     pub fn builtin() -> Self {
-        Self::default().with(IsolationForestKind).with(EwmaZKind)
+        Self::default()
+            .with(IsolationForestKind)
+            .with(EwmaZKind)
+            .with(ArEnergyKind)
+            .with(VarEnergyKind)
+            .with(MewmaT2Kind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -51,12 +56,15 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(registry.names().collect::<Vec<_>>(), ["ewma_z", "isolation_forest"]);
+        assert_eq!(
+            registry.names().collect::<Vec<_>>(),
+            ["ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"]
+        );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert_eq!(format!("{registry:?}"), r#"{"ewma_z", "isolation_forest"}"#);
+        assert_eq!(format!("{registry:?}"), r#"{"ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"}"#);
     }
 
     #[test]
