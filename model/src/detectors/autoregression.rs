@@ -45,7 +45,17 @@ impl Autoregression {
 
     /// What the value should be after these lags, the newest first; missing ones count as 0.
     pub(super) fn predict(&self, lags: impl Iterator<Item = f64>) -> f64 {
-        self.weights.iter().zip(lags).map(|(weight, lag)| weight * lag).sum()
+        self.weights.iter().zip(lags).fold(0.0, |sum, (weight, lag)| sum + weight * lag)
+    }
+
+    /// The same to the last bit; then `value` becomes the newest of the lags, and the oldest is gone.
+    pub(super) fn predict_and_shift(&self, lags: &mut [f64], value: f64) -> f64 {
+        let (mut sum, mut newer) = (0.0, value);
+        for (weight, lag) in self.weights.iter().zip(lags) {
+            sum += weight * *lag;
+            newer = std::mem::replace(lag, newer);
+        }
+        sum
     }
 
     /// Whether it has this order and keeps finite values finite; it may come from a file.
@@ -126,6 +136,9 @@ mod tests {
         assert!((fitted.weights[0] - 0.6).abs() < 0.027 && (fitted.weights[1] + 0.3).abs() < 0.027, "{fitted:?}");
         let prediction = fitted.predict([2.0, 1.0].into_iter());
         assert!((prediction - (2.0 * fitted.weights[0] + fitted.weights[1])).abs() < 1e-12);
+        let mut lags = [2.0, 1.0];
+        assert_eq!(fitted.predict_and_shift(&mut lags, 3.0).to_bits(), prediction.to_bits());
+        assert_eq!(lags, [3.0, 2.0]);
     }
 
     #[test]

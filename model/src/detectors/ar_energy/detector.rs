@@ -97,17 +97,17 @@ impl ArEnergy {
         seen >= self.settings.order as f64
     }
 
-    /// The energy of a channel once `z` has been taken in.
-    fn next_energy(&self, channel: usize, z: f64, lags: &[f64], energy: f64) -> f64 {
-        let residual = z - self.channels[channel].predict(lags.iter().copied());
+    /// The energy of a channel once a residual has been taken in.
+    fn next_energy(&self, residual: f64, energy: f64) -> f64 {
         energy + self.settings.smoothing * (residual * residual - energy)
     }
 
     /// The energy of each channel once the row has been taken in.
     fn next_energies<'a>(&'a self, memory: &'a Memory<'_>, x: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        let channels = memory.lags.chunks_exact(self.settings.order).zip(memory.energies).zip(x).enumerate();
-        channels.map(|(channel, ((lags, energy), value))| {
-            self.next_energy(channel, self.standardise.z_score(channel, *value), lags, *energy)
+        let channels = self.channels.iter().zip(memory.lags.chunks_exact(self.settings.order));
+        channels.zip(memory.energies).zip(x).enumerate().map(|(place, (((channel, lags), energy), value))| {
+            let z = self.standardise.z_score(place, *value);
+            self.next_energy(z - channel.predict(lags.iter().copied()), *energy)
         })
     }
 
@@ -148,16 +148,13 @@ impl Detector for ArEnergy {
         let (seen, rest) = state.values_mut().split_first_mut()?;
         let (energies, lags) = rest.split_at_mut(self.width());
         let is_warm = self.is_warm(*seen);
-        let channels = lags.chunks_exact_mut(self.settings.order).zip(&mut *energies).zip(x).enumerate();
-        for (channel, ((lags, energy), value)) in channels {
-            let z = self.standardise.z_score(channel, *value);
+        let channels = self.channels.iter().zip(lags.chunks_exact_mut(self.settings.order));
+        for (place, (((channel, lags), energy), value)) in channels.zip(&mut *energies).zip(x).enumerate() {
+            let z = self.standardise.z_score(place, *value);
+            let residual = z - channel.predict_and_shift(lags, z);
             if is_warm {
-                *energy = self.next_energy(channel, z, lags, *energy);
+                *energy = self.next_energy(residual, *energy);
             }
-            for place in (1..lags.len()).rev() {
-                lags[place] = lags[place - 1];
-            }
-            lags[0] = z;
         }
         if is_warm {
             return Some(self.combine(energies.iter().copied()));

@@ -92,5 +92,5 @@ fn detector_and_memory_of_one_channel_take_less_than_half_a_kilobyte() {
     // Mean, scale, usual energy and two weights of 8 bytes, and the weights' own pointer and length.
     let owned = 5 * 8 + 16;
     let memory = 8 * detector.initial_state().values().len();
-    assert!(std::mem::size_of::<super::detector::ArEnergy>() + owned + memory < 512, "{memory}");
+    assert!(size_of::<super::detector::ArEnergy>() + owned + memory < 512, "{memory}");
 }

@@ -80,8 +80,12 @@ impl MewmaT2 {
                 }
                 Of::T2 => {
                     let squared: f64 = whitened.iter().map(|value| value * value).sum();
-                    averages.iter_mut().for_each(|average| *average += self.smoothing * (squared - *average));
-                    averages.iter().sum()
+                    let mut score = 0.0;
+                    for average in averages {
+                        *average += self.smoothing * (squared - *average);
+                        score = *average;
+                    }
+                    score
                 }
             }
         })
