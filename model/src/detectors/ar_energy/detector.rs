@@ -7,6 +7,9 @@ use crate::detectors::autoregression::Autoregression;
 use crate::scaler::StandardScaler;
 use crate::{Detector, RestoreError, State, Time, TrainingRows, encode};
 
+/// Residuals are not taken to be more exact than this, in squared training deviations: a channel that was predicted
+/// perfectly must not make a rounding error the event of the year.
+const LEAST_UNIT: f64 = 1e-4;
 /// Far beyond the square of any residual that z-scores can have.
 const LARGEST_ENERGY: f64 = 1e60;
 
@@ -18,6 +21,15 @@ pub(super) enum Combine {
     Mean,
     /// The largest: faults that show in one.
     Max,
+}
+
+/// What the energies are measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// The channel's variance in training.
+    Channel,
+    /// The residual's mean square in training.
+    Residual,
 }
 
 /// What the parameters say.
@@ -38,6 +50,8 @@ pub(super) struct ArEnergy {
     /// Mean squared residual of each channel in training: where its energy begins, so that the first rows are judged
     /// neither by a single residual nor by a memory of silence.
     usual: Box<[f64]>,
+    /// What the energy of each channel is divided by.
+    units: Box<[f64]>,
     settings: Settings,
 }
 
@@ -49,7 +63,13 @@ struct Memory<'a> {
 }
 
 impl ArEnergy {
-    pub(super) fn fit(settings: Settings, standardise: StandardScaler, rows: &TrainingRows, ridge: f64) -> Self {
+    pub(super) fn fit(
+        settings: Settings,
+        standardise: StandardScaler,
+        rows: &TrainingRows,
+        ridge: f64,
+        unit: Unit,
+    ) -> Self {
         let order = settings.order;
         let (mut channels, mut usual) = (Vec::with_capacity(rows.width()), Vec::with_capacity(rows.width()));
         for channel in 0..rows.width() {
@@ -64,19 +84,29 @@ impl ArEnergy {
             usual.push(sum / f64::from(count.max(1)));
             channels.push(fitted);
         }
-        Self { standardise, channels: channels.into(), usual: usual.into(), settings }
+        let units = match unit {
+            Unit::Channel => vec![1.0; usual.len()],
+            Unit::Residual => usual.iter().map(|energy: &f64| energy.max(LEAST_UNIT)).collect(),
+        };
+        Self { standardise, channels: channels.into(), usual: usual.into(), units: units.into(), settings }
     }
 
     /// Whether it can be worked with; it may come from a file.
     pub(super) fn check(&self) -> Result<(), RestoreError> {
         let Settings { order, smoothing, adaptation, .. } = self.settings;
         self.standardise.check(self.width())?;
-        if self.width() == 0 || self.usual.len() != self.width() || !ORDERS.contains(&order) {
+        if self.width() == 0
+            || self.usual.len() != self.width()
+            || self.units.len() != self.width()
+            || !ORDERS.contains(&order)
+        {
             return Err(RestoreError::new("channels, energies and order do not fit each other"));
         }
         self.channels.iter().try_for_each(|channel| channel.check(order))?;
-        if !self.usual.iter().all(|energy| (0.0..=LARGEST_ENERGY).contains(energy)) {
-            return Err(RestoreError::new("an energy must be a number from 0 that leaves room for averages"));
+        let are_energies = self.usual.iter().all(|energy| (0.0..=LARGEST_ENERGY).contains(energy))
+            && self.units.iter().all(|unit| (LEAST_UNIT..=LARGEST_ENERGY).contains(unit));
+        if !are_energies {
+            return Err(RestoreError::new("energies and their units must be numbers that leave room for averages"));
         }
         if smoothing > 0.0 && smoothing <= 1.0 && (0.0..=1.0).contains(&adaptation) {
             Ok(())
@@ -112,6 +142,7 @@ impl ArEnergy {
     }
 
     fn combine(&self, energies: impl Iterator<Item = f64>) -> f64 {
+        let energies = energies.zip(&self.units).map(|(energy, unit)| energy / unit);
         match self.settings.combine {
             Combine::Mean => energies.sum::<f64>() / self.width() as f64,
             Combine::Max => energies.fold(0.0, f64::max),
@@ -174,7 +205,8 @@ impl Detector for ArEnergy {
     fn attribute(&self, state: &State, x: &[f64], _: Time, shares: &mut [f64]) {
         shares.fill(0.0);
         if let Some(memory) = self.memory(state) {
-            shares.iter_mut().zip(self.next_energies(&memory, x)).for_each(|(share, energy)| *share = energy);
+            let energies = self.next_energies(&memory, x).zip(&self.units);
+            shares.iter_mut().zip(energies).for_each(|(share, (energy, unit))| *share = energy / unit);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::detector::{ArEnergy, Combine, Settings};
+use super::detector::{ArEnergy, Combine, Settings, Unit};
 use crate::scaler::StandardScaler;
 use crate::{
     Detector, DetectorKind, Domain, FitError, Parameter, Params, Registry, RestoreError, ScalerSpec, ThresholdSpec,
@@ -16,7 +16,8 @@ pub(super) const ORDERS: RangeInclusive<usize> = 1..=8;
 /// exponentially weighted average of the squared prediction errors.
 ///
 /// Each channel is standardised by its mean and standard deviation in training and predicted by a ridge autoregression.
-/// The score is the mean or the largest of the channels' averages, in squared training deviations. It sees what a range
+/// The score is the mean or the largest of the channels' averages, in squared training deviations or in units of what the
+/// prediction usually leaves. It sees what a range
 /// cannot: bursts, oscillations, jumps and broken rhythms inside it. The mean follows the rows that the model learns
 /// from, so the standardisation is the detector's own: behind the standard scaler it begins as 0 and 1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +57,12 @@ impl DetectorKind for ArEnergyKind {
                 doc: "Energy of all channels together: their mean, or the largest where a fault shows in one channel.",
             },
             Parameter {
+                name: "unit",
+                domain: Domain::Choice { options: &["channel", "residual"], default: "channel" },
+                doc: "What energies are measured in: the channel's own variance, or what its prediction usually leaves, which \
+                      gives calm channels the same say as restless ones.",
+            },
+            Parameter {
                 name: "adaptation",
                 domain: Domain::Number { min: 0.0, max: 0.1, default: 0.01 },
                 doc: "How far the mean moves towards each normal row, as a share of the distance; 0 never moves it.",
@@ -87,8 +94,9 @@ impl DetectorKind for ArEnergyKind {
             adaptation: params.number("adaptation")?,
             combine: if params.text("combine")? == "max" { Combine::Max } else { Combine::Mean },
         };
+        let unit = if params.text("unit")? == "residual" { Unit::Residual } else { Unit::Channel };
         let standardise = StandardScaler::fit(&rows.view())?;
-        Ok(Box::new(ArEnergy::fit(settings, standardise, rows, params.number("ridge")?)))
+        Ok(Box::new(ArEnergy::fit(settings, standardise, rows, params.number("ridge")?, unit)))
     }
 
     fn restore(&self, bytes: &[u8], _: &Registry) -> Result<Box<dyn Detector>, RestoreError> {

@@ -19,7 +19,12 @@ fn rows(count: usize, seed: u64) -> TrainingRows {
 }
 
 fn fit(combine: &str, rows: &TrainingRows) -> Box<dyn Detector> {
-    let given = [("combine".to_owned(), ParamValue::Text(combine.to_owned()))];
+    fit_in("channel", combine, rows)
+}
+
+fn fit_in(unit: &str, combine: &str, rows: &TrainingRows) -> Box<dyn Detector> {
+    let given = [("combine", combine), ("unit", unit)]
+        .map(|(name, value)| (name.to_owned(), ParamValue::Text(value.to_owned())));
     let params = Params::resolve(ArEnergyKind.parameters(), given).unwrap();
     ArEnergyKind.fit(&params, rows, &Registry::default()).unwrap()
 }
@@ -56,6 +61,27 @@ fn the_largest_energy_stands_out_more_than_the_mean_when_one_channel_fails() {
 }
 
 #[test]
+fn in_units_of_its_residual_a_calm_channel_has_the_same_say_as_a_restless_one() {
+    // The first channel is nearly as its last value was, the second is noise.
+    let run = |count: usize, seed: u64, kick: f64| {
+        let mut random = Random::new(seed);
+        let (mut calm, mut rows) = (0.0, TrainingRows::new(2));
+        for index in 0..count {
+            calm = 0.99 * calm + 0.14 * random.normal();
+            rows.push(&[calm + if index % 2 == 0 { kick } else { -kick }, random.normal()]);
+        }
+        rows
+    };
+    let ratio = |unit| {
+        let detector = fit_in(unit, "max", &run(3000, 1, 0.0));
+        mean(&scores(detector.as_ref(), &run(1000, 2, 0.3))) / mean(&scores(detector.as_ref(), &run(1000, 2, 0.0)))
+    };
+    assert!(ratio("residual") > 3.0 && ratio("channel") < 1.5, "{} {}", ratio("residual"), ratio("channel"));
+    let mean = mean(&scores(fit_in("residual", "mean", &rows(5000, 1)).as_ref(), &rows(5000, 2)));
+    assert!((mean - 1.0).abs() < 0.08, "{mean}");
+}
+
+#[test]
 fn a_jump_inside_the_range_stands_out_and_is_blamed_on_its_channel() {
     let detector = fit("max", &rows(2000, 1));
     let mut state = detector.initial_state();
@@ -70,7 +96,9 @@ fn a_jump_inside_the_range_stands_out_and_is_blamed_on_its_channel() {
 fn an_absurd_value_is_forgotten_within_some_hundred_rows() {
     let detector = fit("mean", &rows(2000, 1));
     let mut state = detector.initial_state();
-    [0.0, 0.0, 1e300].into_iter().for_each(|value| detector.advance(&mut state, &[value, 0.0], T));
+    for value in [0.0, 0.0, 1e300] {
+        detector.advance(&mut state, &[value, 0.0], T);
+    }
     assert!(detector.score(&state, &[0.0, 0.0], T).unwrap() > 1e10);
     (0..400).for_each(|_| detector.advance(&mut state, &[0.0, 0.0], T));
     assert!(detector.score(&state, &[0.0, 0.0], T).unwrap() < 0.01);
@@ -89,8 +117,8 @@ fn any_change_of_a_constant_training_value_stands_out() {
 fn detector_and_memory_of_one_channel_take_less_than_half_a_kilobyte() {
     let column: TrainingRows = Array2::from_shape_fn((100, 1), |(row, _)| (row % 7) as f64).view().into();
     let detector = fit("mean", &column);
-    // Mean, scale, usual energy and two weights of 8 bytes, and the weights' own pointer and length.
-    let owned = 5 * 8 + 16;
+    // Mean, scale, usual energy, unit and two weights of 8 bytes, and the weights' own pointer and length.
+    let owned = 6 * 8 + 16;
     let memory = 8 * detector.initial_state().values().len();
     assert!(size_of::<super::detector::ArEnergy>() + owned + memory < 512, "{memory}");
 }
