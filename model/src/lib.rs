@@ -65,6 +65,7 @@ pub use detectors::{
     AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EwmaZKind, ExportedTree, HbosKind, IsolationForest,
     IsolationForestKind, PcaKind, TreeError,
 };
+pub use detectors::{ArEnergyKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
 pub use imported::{ImportError, import_json};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::{
     AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
 };
+use crate::{ArEnergyKind, DetectorKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -27,6 +28,9 @@ impl Registry {
             .with(PcaKind)
             .with(AutoencoderKind)
             .with(EnsembleKind)
+            .with(ArEnergyKind)
+            .with(VarEnergyKind)
+            .with(MewmaT2Kind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -64,12 +68,14 @@ mod tests {
         assert_eq!(
             registry.names().collect::<Vec<_>>(),
             ["autoencoder", "copod", "ecod", "ensemble", "ewma_z", "hbos", "isolation_forest", "pca"]
+            ["ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"]
         );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
         assert!(format!("{registry:?}").contains(r#""ewma_z", "hbos""#));
+        assert_eq!(format!("{registry:?}"), r#"{"ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"}"#);
     }
 
     #[test]

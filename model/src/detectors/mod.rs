@@ -2,6 +2,8 @@
 
 pub(crate) mod autoencoder;
 mod ensemble;
+mod ar_energy;
+mod autoregression;
 mod ewma_z;
 mod hbos;
 mod isolation_forest;
@@ -20,3 +22,16 @@ pub use tails::{CopodKind, EcodKind};
 mod pyod_tails_tests;
 #[cfg(test)]
 mod tails_properties_tests;
+mod mewma_t2;
+#[cfg(test)]
+mod plant;
+#[cfg(test)]
+mod sequential_tests;
+mod var_energy;
+mod whitening;
+
+pub use ar_energy::ArEnergyKind;
+pub use ewma_z::EwmaZKind;
+pub use isolation_forest::IsolationForestKind;
+pub use mewma_t2::MewmaT2Kind;
+pub use var_energy::VarEnergyKind;
