@@ -86,12 +86,11 @@ pub(crate) fn out_of_sample_scores(
 /// The scores of the rows from a detector that was fitted to them, in order; NaN where there is none. The rows are scaled
 /// already.
 pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, scaled: &TrainingRows) -> Vec<f64> {
-    let mut scores = Vec::with_capacity(scaled.count());
-    if is_sequential {
-        replay(detector, scaled, 0, &mut scores);
-    } else {
-        score_table(detector, scaled, &mut scores);
+    if !is_sequential {
+        return detector.training_scores(scaled);
     }
+    let mut scores = Vec::with_capacity(scaled.count());
+    replay(detector, scaled, 0, &mut scores);
     scores
 }
 

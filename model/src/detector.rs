@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
 use crate::scratch::with_scratch;
+use crate::{Time, TrainingRows};
 
 /// Short memory of a detector (lags, averages, windows): plain numbers, so that it can be copied, stored and compared.
 ///
@@ -98,6 +98,16 @@ pub trait Detector: Send + Sync + Debug {
         for (row, score) in rows.chunks_exact(self.width().max(1)).zip(scores) {
             *score = self.score(&state, row, Time::default()).unwrap_or(f64::NAN);
         }
+    }
+
+    /// The scores of the very rows it was fitted to, scaled as they were, in order; NaN where there is none. Contamination
+    /// and PyOD's probabilities are made of these. Kinds that score a row of theirs differently from a new one say so
+    /// here: in PyOD, for one, no row is among its own neighbours. Not asked of kinds whose scores depend on earlier rows;
+    /// they are run over the rows instead.
+    fn training_scores(&self, rows: &TrainingRows) -> Vec<f64> {
+        let mut scores = vec![f64::NAN; rows.count()];
+        self.score_rows(rows.cells(), &mut scores);
+        scores
     }
 
     /// Whether [`learn`](Self::learn) does anything, since the parameters ask for it.
