@@ -66,6 +66,7 @@ pub use detectors::{
     IsolationForestKind, PcaKind, TreeError,
 };
 pub use detectors::{ArEnergyKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
+pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
 pub use imported::{ImportError, import_json};

@@ -8,6 +8,7 @@ use crate::{
     AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
 };
 use crate::{ArEnergyKind, DetectorKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
+use crate::{DetectorKind, EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -31,6 +32,11 @@ impl Registry {
             .with(ArEnergyKind)
             .with(VarEnergyKind)
             .with(MewmaT2Kind)
+            .with(KnnKind)
+            .with(LofKind)
+            .with(OcsvmKind)
+            .with(EwmaZKind)
+            .with(EnsembleKind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -69,6 +75,7 @@ mod tests {
             registry.names().collect::<Vec<_>>(),
             ["autoencoder", "copod", "ecod", "ensemble", "ewma_z", "hbos", "isolation_forest", "pca"]
             ["ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"]
+            ["ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"]
         );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
@@ -76,6 +83,7 @@ mod tests {
         assert!(registry.get("isolation_florist").is_none());
         assert!(format!("{registry:?}").contains(r#""ewma_z", "hbos""#));
         assert_eq!(format!("{registry:?}"), r#"{"ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"}"#);
+        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"}"#);
     }
 
     #[test]

@@ -9,6 +9,11 @@ mod hbos;
 mod isolation_forest;
 pub(crate) mod pca;
 mod tails;
+mod neighbours;
+mod ocsvm;
+#[cfg(test)]
+mod pyod;
+mod table;
 
 pub use autoencoder::AutoencoderKind;
 pub use ensemble::EnsembleKind;
@@ -35,3 +40,5 @@ pub use ewma_z::EwmaZKind;
 pub use isolation_forest::IsolationForestKind;
 pub use mewma_t2::MewmaT2Kind;
 pub use var_energy::VarEnergyKind;
+pub use neighbours::{KnnKind, LofKind};
+pub use ocsvm::OcsvmKind;
