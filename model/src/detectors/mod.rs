@@ -1,5 +1,6 @@
 //! The kinds of detector that this crate brings.
 
+mod autoregression;
 mod ensemble;
 mod ewma_z;
 mod isolation_forest;
