@@ -70,7 +70,7 @@ pub(crate) fn out_of_sample_scores(
         if recipe.kind.is_sequential() {
             let begin = block.start.saturating_sub(RUN_IN).max(rows.segment_start(block.start));
             let run = scaled(&rows.slice(begin..block.end));
-            replay(detector.as_ref(), &run, block.start - begin, &mut scores);
+            replay(detector.as_ref(), &detector.initial_state(), &run, block.start - begin, &mut scores);
         } else {
             score_table(detector.as_ref(), &scaled(&rows.slice(block)), &mut scores);
         }
@@ -88,7 +88,7 @@ pub(crate) fn out_of_sample_scores(
 pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, scaled: &TrainingRows) -> Vec<f64> {
     let mut scores = Vec::with_capacity(scaled.count());
     if is_sequential {
-        replay(detector, scaled, 0, &mut scores);
+        replay(detector, &detector.blank_state(), scaled, 0, &mut scores);
     } else {
         score_table(detector, scaled, &mut scores);
     }
@@ -106,11 +106,11 @@ fn others(kind: &dyn DetectorKind, rows: &TrainingRows, block: &Range<usize>) ->
     rows.without(block.start.saturating_sub(gap)..block.end + gap)
 }
 
-/// Scores rows one after another as in live use; the short memory starts anew with each segment. The first `skip` rows
-/// only fill it.
-fn replay(detector: &dyn Detector, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
+/// Scores rows one after another as in live use; the short memory is `begin` at the start of each segment. The first
+/// `skip` rows only fill it.
+fn replay(detector: &dyn Detector, begin: &State, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
     for segment in rows.segments() {
-        let mut state: State = detector.initial_state();
+        let mut state = begin.clone();
         for index in segment {
             let score = detector.observe(&mut state, rows.row(index), rows.time(index));
             if index >= skip {
