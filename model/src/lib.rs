@@ -58,7 +58,7 @@ pub use assessment::{Assessment, Label, NoScore};
 pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
-pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind, NoveltyKind};
+pub use detectors::{EnsembleKind, EvtKind, EwmaZKind, IsolationForestKind, NoveltyKind, StuckKind};
 pub use error::{FitError, RowError};
 pub use kind::DetectorKind;
 pub use memory::ModelState;

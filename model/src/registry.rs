@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DetectorKind, EnsembleKind, EwmaZKind, IsolationForestKind, NoveltyKind};
+use crate::{DetectorKind, EnsembleKind, EvtKind, EwmaZKind, IsolationForestKind, NoveltyKind, StuckKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -16,7 +16,13 @@ pub struct Registry {
 impl Registry {
     /// All kinds that this crate brings.
     pub fn builtin() -> Self {
-        Self::default().with(IsolationForestKind).with(EwmaZKind).with(EnsembleKind).with(NoveltyKind)
+        Self::default()
+            .with(IsolationForestKind)
+            .with(EwmaZKind)
+            .with(EnsembleKind)
+            .with(NoveltyKind)
+            .with(EvtKind)
+            .with(StuckKind)
     }
 
     /// Adds a kind. One of the same name is replaced.
@@ -51,12 +57,15 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(registry.names().collect::<Vec<_>>(), ["ensemble", "ewma_z", "isolation_forest", "novelty"]);
+        assert_eq!(
+            registry.names().collect::<Vec<_>>(),
+            ["ensemble", "evt", "ewma_z", "isolation_forest", "novelty", "stuck"]
+        );
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "ewma_z", "isolation_forest", "novelty"}"#);
+        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "evt", "ewma_z", "isolation_forest", "novelty", "stuck"}"#);
     }
 
     #[test]

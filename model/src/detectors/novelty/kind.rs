@@ -24,7 +24,7 @@ impl DetectorKind for NoveltyKind {
     }
 
     fn parameters(&self) -> &'static [Parameter] {
-        // On ten series of the benchmark the rhythm of the day is worth 7 points, but it costs as much again in time and
+        // On eleven series of the benchmark the rhythm of the day is worth 7 points, but it costs as much again in time and
         // memory, and most tags have none.
         &[
             Parameter {
