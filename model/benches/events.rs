@@ -35,7 +35,7 @@ fn observe(criterion: &mut Criterion) {
         ("evt", Some("daily")),
         ("stuck", None),
     ] {
-        let model = fit(kind, rhythm, &table.slice(ndarray::s![..1000, ..]).to_owned());
+        let model = fit(kind, rhythm, &rows(1000));
         let mut state = model.initial_state();
         let mut row = 0;
         criterion.bench_function(&format!("observe, {kind}, rhythm: {}", rhythm.unwrap_or("-")), |bencher| {

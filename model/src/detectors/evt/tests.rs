@@ -18,8 +18,8 @@ fn table(rows: &[Vec<f64>]) -> TrainingRows {
     table
 }
 
-fn time(row: i64) -> Time {
-    Time(row * FIVE_MINUTES)
+fn time(row: usize) -> Time {
+    Time(i64::try_from(row).unwrap() * FIVE_MINUTES)
 }
 
 fn word(text: &str) -> ParamValue {
@@ -36,7 +36,8 @@ fn metric(seed: u64, rows: usize) -> Vec<Vec<f64>> {
 /// The scores of the rows from `begin` on.
 fn run(detector: &dyn Detector, rows: &[Vec<f64>], begin: usize) -> Vec<f64> {
     let mut state = detector.initial_state();
-    (begin..rows.len()).map(|row| detector.observe(&mut state, &rows[row], time(row as i64)).unwrap()).collect()
+    let live = rows.iter().enumerate().skip(begin);
+    live.map(|(row, x)| detector.observe(&mut state, x, time(row)).unwrap()).collect()
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn fresh_normal_rows_hardly_ever_pass_the_default_threshold() {
         let rows = metric(seed, 6000);
         let model = ModelSpec::defaults_of(&EvtKind).fit(&Registry::builtin(), table(&rows[..1000])).unwrap();
         let mut state = model.initial_state();
-        let live = (1000..6000).map(|row| model.observe(&mut state, &rows[row], time(row as i64)).unwrap());
+        let live = (1000..6000).map(|row| model.observe(&mut state, &rows[row], time(row)).unwrap());
         above += live.filter(crate::Assessment::is_above).count();
         assert!(model.training_share_labelled() <= 0.002, "{}", model.training_share_labelled());
     }

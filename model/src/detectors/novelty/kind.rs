@@ -10,6 +10,8 @@ use crate::{
 
 pub(super) const NAME: &str = "novelty";
 
+const CODEWORDS_END: i64 = MOST_CODEWORDS as i64;
+
 /// The kind `novelty`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoveltyKind;
@@ -29,7 +31,7 @@ impl DetectorKind for NoveltyKind {
         &[
             Parameter {
                 name: "codewords",
-                domain: Domain::Integer { min: 1, max: MOST_CODEWORDS as i64, default: 64 },
+                domain: Domain::Integer { min: 1, max: CODEWORDS_END, default: 64 },
                 doc: "Values that stand for all those seen of late.",
             },
             Parameter {

@@ -19,8 +19,12 @@ fn daily() -> ParamValue {
 
 fn table(rows: &[Vec<f64>]) -> TrainingRows {
     let mut table = TrainingRows::new(rows[0].len());
-    (0..).zip(rows).for_each(|(index, row)| table.push_at(row, Time(index * FIVE_MINUTES)));
+    rows.iter().enumerate().for_each(|(index, row)| table.push_at(row, time(index)));
     table
+}
+
+fn time(row: usize) -> Time {
+    Time(i64::try_from(row).unwrap() * FIVE_MINUTES)
 }
 
 fn fit(given: &[(&str, ParamValue)], rows: &[Vec<f64>]) -> Box<dyn Detector> {
@@ -111,7 +115,7 @@ fn it_does_what_the_definition_says_to_the_last_bit() {
         let mut state = detector.blank_state();
         let mut events = 0;
         for (index, (&value, &expected)) in values.iter().zip(&expected).enumerate() {
-            let found = detector.observe(&mut state, &[value], Time(index as i64 * FIVE_MINUTES));
+            let found = detector.observe(&mut state, &[value], time(index));
             assert_eq!(found, (index >= 300).then_some(expected), "row {index}");
             events += usize::from(expected > 0.3);
         }
@@ -125,7 +129,7 @@ fn training_is_the_beginning_of_the_stream() {
     let detector = fit(&[], &values[..1000]);
     let (mut trained, mut blank) = (detector.initial_state(), detector.blank_state());
     for (index, row) in values.iter().enumerate() {
-        let t = Time(index as i64 * FIVE_MINUTES);
+        let t = time(index);
         let score = detector.observe(&mut blank, row, t);
         assert_eq!(score.is_some(), index >= 100);
         if index >= 1000 {

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Domain, ParamError, Parameter, Params, Time};
 
 const SLOTS: usize = 48;
+/// Microseconds.
 const SLOT: i64 = 1_800_000_000;
+const DAY: i64 = 86_400_000_000;
 const MINUTE: i64 = 60_000_000;
 /// The least weight of the newest value in its slot's mean.
 const LEAST_WEIGHT: f64 = 0.03;
@@ -43,7 +45,7 @@ impl Rhythm {
 
     /// The half-hour of the day that a time lies in.
     pub(in crate::detectors) fn slot(self, t: Time) -> usize {
-        let slot = t.0.saturating_add(self.utc_offset).rem_euclid(SLOTS as i64 * SLOT) / SLOT;
+        let slot = t.0.saturating_add(self.utc_offset).rem_euclid(DAY) / SLOT;
         usize::try_from(slot).expect("invariant: a remainder is not negative")
     }
 
@@ -55,7 +57,7 @@ impl Rhythm {
         if memory[LAGS] >= 2.0 {
             (memory[OLDER] + memory[NEWER] + newest) / 3.0
         } else if memory[LAGS] >= 1.0 {
-            (memory[NEWER] + newest) / 2.0
+            f64::midpoint(memory[NEWER], newest)
         } else {
             newest
         }
@@ -107,6 +109,6 @@ mod tests {
         };
         // The slot's mean is 10, then 11, 12 and 12.
         let found = [see(5, 10.0), see(5, 12.0), see(5, 14.0), see(5, 12.0), see(47, 3.0), see(5, 15.0)];
-        assert_eq!(found, [0.0, 1.0, 5.0 / 3.0, 5.0 / 3.0, 1.0, 3.0]);
+        assert_eq!(found.map(f64::to_bits), [0.0, 1.0, 5.0 / 3.0, 5.0 / 3.0, 1.0, 3.0_f64].map(f64::to_bits));
     }
 }

