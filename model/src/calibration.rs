@@ -96,7 +96,7 @@ pub(crate) fn out_of_sample_scores(
         let (scaler, detector) = recipe.fit(&others).ok()?;
         let scaled = scaler.as_ref().map_or_else(|| run.clone(), |scaler| scaler.scale_rows(&run));
         if is_sequential {
-            replay(detector.as_ref(), &scaled, skip, &mut scores);
+            replay(detector.as_ref(), &detector.initial_state(), &scaled, skip, &mut scores);
         } else {
             score_table(detector.as_ref(), &scaled, &mut scores);
         }
@@ -116,7 +116,7 @@ pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, sca
         return detector.training_scores(scaled);
     }
     let mut scores = Vec::with_capacity(scaled.count());
-    replay(detector, scaled, 0, &mut scores);
+    replay(detector, &detector.blank_state(), scaled, 0, &mut scores);
     scores
 }
 
@@ -125,11 +125,11 @@ pub(crate) const fn default_folds() -> usize {
     FOLDS
 }
 
-/// Scores rows one after another as in live use; the short memory starts anew with each segment. The first `skip` rows
-/// only fill it.
-fn replay(detector: &dyn Detector, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
+/// Scores rows one after another as in live use; the short memory is `begin` at the start of each segment. The first
+/// `skip` rows only fill it.
+fn replay(detector: &dyn Detector, begin: &State, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
     for segment in rows.segments() {
-        let mut state: State = detector.initial_state();
+        let mut state = begin.clone();
         for index in segment {
             let score = detector.observe(&mut state, rows.row(index), rows.time(index));
             if index >= skip {

@@ -62,11 +62,10 @@ pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
 pub use detectors::{
-    AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EwmaZKind, ExportedTree, HbosKind, IsolationForest,
-    IsolationForestKind, PcaKind, TreeError,
+    ArEnergyKind, AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EvtKind, EwmaZKind, ExportedTree, HbosKind,
+    IsolationForest, IsolationForestKind, KnnKind, LofKind, MewmaT2Kind, NoveltyKind, OcsvmKind, PcaKind, StuckKind,
+    TreeError, VarEnergyKind,
 };
-pub use detectors::{ArEnergyKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
-pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
 pub use imported::{ImportError, import_json};

@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EwmaZKind, HbosKind, IsolationForestKind, PcaKind,
+    ArEnergyKind, AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EvtKind, EwmaZKind, HbosKind,
+    IsolationForestKind, KnnKind, LofKind, MewmaT2Kind, NoveltyKind, OcsvmKind, PcaKind, StuckKind, VarEnergyKind,
 };
-use crate::{ArEnergyKind, DetectorKind, EwmaZKind, IsolationForestKind, MewmaT2Kind, VarEnergyKind};
-use crate::{DetectorKind, EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -22,20 +21,21 @@ impl Registry {
     pub fn builtin() -> Self {
         Self::default()
             .with(IsolationForestKind)
-            .with(EwmaZKind)
+            .with(KnnKind)
+            .with(LofKind)
+            .with(OcsvmKind)
             .with(HbosKind)
             .with(EcodKind)
             .with(CopodKind)
             .with(PcaKind)
             .with(AutoencoderKind)
-            .with(EnsembleKind)
+            .with(EwmaZKind)
+            .with(MewmaT2Kind)
             .with(ArEnergyKind)
             .with(VarEnergyKind)
-            .with(MewmaT2Kind)
-            .with(KnnKind)
-            .with(LofKind)
-            .with(OcsvmKind)
-            .with(EwmaZKind)
+            .with(EvtKind)
+            .with(NoveltyKind)
+            .with(StuckKind)
             .with(EnsembleKind)
     }
 
@@ -71,19 +71,31 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(
-            registry.names().collect::<Vec<_>>(),
-            ["autoencoder", "copod", "ecod", "ensemble", "ewma_z", "hbos", "isolation_forest", "pca"]
-            ["ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"]
-            ["ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"]
-        );
+        let expected = [
+            "ar_energy",
+            "autoencoder",
+            "copod",
+            "ecod",
+            "ensemble",
+            "evt",
+            "ewma_z",
+            "hbos",
+            "isolation_forest",
+            "knn",
+            "lof",
+            "mewma_t2",
+            "novelty",
+            "ocsvm",
+            "pca",
+            "stuck",
+            "var_energy",
+        ];
+        assert_eq!(registry.names().collect::<Vec<_>>(), expected);
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert!(format!("{registry:?}").contains(r#""ewma_z", "hbos""#));
-        assert_eq!(format!("{registry:?}"), r#"{"ar_energy", "ewma_z", "isolation_forest", "mewma_t2", "var_energy"}"#);
-        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"}"#);
+        assert_eq!(format!("{registry:?}"), format!("{{{}}}", expected.map(|name| format!("{name:?}")).join(", ")));
     }
 
     #[test]

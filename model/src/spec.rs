@@ -152,7 +152,8 @@ impl ModelSpec {
         scores.retain(|score| score.is_finite());
         let unseen = if folds > 0 { out_of_sample_scores(&recipe, rows, folds, &mut step) } else { None };
         let calibrating = smooth_all(self.smoothing, unseen.as_ref().unwrap_or(&scores));
-        if calibrating.is_empty() {
+        // A fixed threshold needs no scores, so a kind that is still warming up can be fitted for it.
+        if calibrating.is_empty() && !matches!(self.threshold, ThresholdSpec::Fixed(_)) {
             return Err(FitError::TooFewRows { kind: kind.name(), found: rows.count(), needed: rows.count() + 1 });
         }
         let threshold = Threshold::calibrate(self.threshold, &calibrating);
