@@ -1,5 +1,7 @@
 //! A fitted chain: features -> scaler -> detector -> smoothing -> guard -> threshold -> label.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
@@ -14,7 +16,7 @@ use crate::{Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readin
 /// [`ModelState`].
 #[derive(Clone, Debug)]
 pub struct Model {
-    pub(crate) spec: ModelSpec,
+    pub(crate) spec: Arc<ModelSpec>,
     pub(crate) scaler: Option<StandardScaler>,
     pub(crate) guard: Option<Guard>,
     pub(crate) detector: Box<dyn Detector>,
@@ -33,19 +35,27 @@ pub(crate) struct Training {
 
 impl Model {
     pub(crate) fn new(
-        spec: ModelSpec,
+        spec: impl Into<Arc<ModelSpec>>,
         scaler: Option<StandardScaler>,
         guard: Option<Guard>,
         detector: Box<dyn Detector>,
         threshold: Threshold,
         training: Training,
     ) -> Self {
-        Self { spec, scaler, guard, detector, threshold, training }
+        Self { spec: spec.into(), scaler, guard, detector, threshold, training }
     }
 
     /// What it was made from.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    /// Lets go of the own copy of what it was made from where somebody holds an equal one: thousands of models of one
+    /// mapping need it only once.
+    pub fn share_spec(&mut self, spec: &Arc<ModelSpec>) {
+        if *self.spec == **spec {
+            self.spec = Arc::clone(spec);
+        }
     }
 
     /// Values per row that come in.

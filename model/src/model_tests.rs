@@ -278,7 +278,7 @@ mod with_features {
     #[test]
     fn the_memory_of_another_model_fills_anew() {
         let model = spec(vec![window()]).fit(&Registry::builtin(), inputs(200, 1)).unwrap();
-        let mut foreign = super::fit("ewma_z", 2, ThresholdSpec::Fixed(3.0)).initial_state();
+        let mut foreign = fit("ewma_z", 2, ThresholdSpec::Fixed(3.0)).initial_state();
         for row in 0..10 {
             assert_eq!(model.observe(&mut foreign, &[f64::from(row)], Time(0)).is_ok(), row >= 4);
         }

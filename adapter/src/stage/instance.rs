@@ -119,7 +119,7 @@ impl Instance {
     }
 
     /// What is trained.
-    pub fn spec(&self) -> &ModelSpec {
+    pub fn spec(&self) -> &Arc<ModelSpec> {
         &self.made_from.spec
     }
 

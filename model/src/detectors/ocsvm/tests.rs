@@ -1,6 +1,6 @@
 use super::OcsvmKind;
-use crate::detectors::pyod::{Case, assert_close, cases, scores};
-use crate::{ParamValue, Registry};
+use crate::ParamValue;
+use crate::detectors::pyod::{Case, cases, scores};
 
 fn params(case: &Case) -> Vec<(&'static str, ParamValue)> {
     let number = |name, value: f64| (name, ParamValue::Number(value));

@@ -3,23 +3,21 @@
 //!
 //! `golden/trained.txt` holds, for every kind, checksum and length of the artefact that a fixed training gives, and the
 //! bits of the scores of a few rows. A change there is a change of every model that anyone trains: make it on purpose, say
-//! so in the CHANGELOG, and write the file anew with `TAGWISE_WRITE_GOLDEN=1 cargo test -p tagwise-model --test golden`.
+//! so in the CHANGELOG, and write the file anew with `TAGWISE_WRITE_GOLDEN=1 cargo test -p tagwise-model --test chain golden`.
 //! `golden/format1/` holds artefacts as the first version wrote them. Those files are only ever added to.
-
-mod support;
 
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use support::{Plant, defaults};
+use crate::plant::{Plant, defaults};
 use tagwise_model::{Model, ModelSpec, ParamValue, Registry, ThresholdSpec, Time};
 
 const CHANNELS: usize = 3;
 const ROWS: usize = 160;
 
 fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/chain/golden").join(name)
 }
 
 fn is_writing() -> bool {
