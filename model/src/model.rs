@@ -10,7 +10,10 @@ use crate::scaler::StandardScaler;
 use crate::smoothing::next_average;
 use crate::threshold::Threshold;
 use crate::training_scores::TrainingScores;
-use crate::{Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readiness, RowError, ThresholdSpec, Time};
+use crate::{
+    Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readiness, RowError, ThresholdSpec, Time,
+    TrainingRows,
+};
 
 /// A fitted chain. Reading it changes nothing, so any number of callers share one behind an `Arc`, each with its own
 /// [`ModelState`].
@@ -236,6 +239,19 @@ impl Model {
         Ok(())
     }
 
+    /// Scores of the rows of features that the model was fitted to, as reported: PyOD's `decision_scores_`, which for some
+    /// kinds is not what the same rows would get as new ones. NaN where there is none; smoothing and guard do not take
+    /// part.
+    ///
+    /// # Errors
+    /// The first row that is none for this model.
+    pub fn training_scores(&self, rows: &TrainingRows) -> Result<Vec<f64>, RowError> {
+        rows.rows().try_for_each(|row| check(row, self.width()))?;
+        let scaled = self.scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(rows));
+        let scores = self.detector.training_scores(&scaled);
+        Ok(scores.into_iter().map(|score| self.threshold.shift(score)).collect())
+    }
+
     /// Whether [`learn`](Self::learn) does anything.
     pub fn adapts(&self) -> bool {
         self.detector.adapts()
@@ -346,7 +362,9 @@ fn normalise(shares: &mut [f64]) {
     }
     // Divided by the largest first, so that the sum cannot overflow.
     let sum: f64 = shares.iter().map(|share| share / largest).sum();
-    shares.iter_mut().for_each(|share| *share = *share / largest / sum);
+    for share in shares {
+        *share = *share / largest / sum;
+    }
 }
 
 #[cfg(test)]

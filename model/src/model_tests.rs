@@ -126,7 +126,7 @@ fn explanations_name_the_value_that_stands_out_and_only_for_anomalies() {
             assert_eq!(plain, explained, "explaining must not change what follows");
         }
         model.observe_explaining(&mut model.initial_state(), &[2.5, 2.4, 2.6], Time(0), &mut shares).unwrap();
-        assert_eq!(shares, [0.0; 3], "{kind}");
+        assert!(shares.iter().all(|share| *share <= 0.0), "{kind}: {shares:?}");
     }
 }
 

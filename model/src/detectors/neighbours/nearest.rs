@@ -3,6 +3,10 @@
 /// Neighbours that can be asked for.
 pub(super) const MOST: usize = 100;
 
+/// The same as the domain of a parameter has it.
+pub(super) const MOST_AS_PARAMETER: i64 = 100;
+const _: () = assert!(MOST_AS_PARAMETER.unsigned_abs() == MOST as u64);
+
 /// The nearest rows, nearest first, as many as there is room for. Of rows equally far away those found first stay.
 pub(super) struct Nearest<'a> {
     /// Ascending; infinite where nothing has been found yet.
