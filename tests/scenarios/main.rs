@@ -29,6 +29,7 @@ mod soak;
 mod state;
 mod support;
 mod tls;
+mod train_score_eval;
 mod types;
 mod values;
 mod wrong_credentials;
