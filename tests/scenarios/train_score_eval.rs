@@ -89,7 +89,13 @@ async fn bad_cells_get_no_score_and_are_named() -> Result<()> {
     let scored = tagwise(&arguments, folder.path()).await?;
     ensure!(scored.code == Some(0), "{}", scored.stderr);
     let statuses: Vec<&str> = scored.stdout.lines().filter_map(|line| line.rsplit(',').next()).collect();
-    assert_eq!(statuses, ["status", "scored", "not_numeric", "not_numeric", "scored"], "{}", scored.stdout);
+    assert_eq!(
+        statuses,
+        ["status", "scored", "not_numeric", "not_numeric", "not_numeric", "scored"],
+        "{}",
+        scored.stdout
+    );
+    assert!(scored.stderr.contains("line 3, column `v`: the cell is empty"), "{}", scored.stderr);
     assert!(scored.stderr.contains("line 4, column `v`: `x` is no finite number"), "{}", scored.stderr);
     assert!(scored.stderr.contains("line 5, column `v`: `inf` is not finite"), "{}", scored.stderr);
 

@@ -109,7 +109,9 @@ pub(super) fn describe(model: &Model, inputs: &[&str]) -> anyhow::Result<String>
     let mut text = String::new();
     let parameters: Vec<String> = spec.params.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     writeln!(text, "detector   {} {{ {} }}", model.kind(), parameters.join(", "))?;
-    writeln!(text, "features   {}: {}", model.width(), spec.features.names(inputs).join(", "))?;
+    let names = spec.features.names(inputs);
+    let names = if names.is_empty() { "the values as they come".to_owned() } else { names.join(", ") };
+    writeln!(text, "features   {}: {names}", model.width())?;
     writeln!(text, "rows       {}", model.training_samples())?;
     let threshold = serde_json::to_value(spec.threshold)?;
     writeln!(text, "threshold  {} ({threshold})", model.threshold())?;

@@ -40,7 +40,13 @@ impl Table {
         let mut table = Self::empty(places.values.iter().map(|place| header[*place].clone()).collect());
         let mut record = StringRecord::new();
         while reader.read_record(&mut record)? {
-            table.take(&record, &header, &places)?;
+            let line = line_of(&record, &reader);
+            if header.len() == 1 {
+                // In a table of one column an empty line is an empty cell, which the reader passes over.
+                let first = record.position().map_or(line, csv::Position::line);
+                (first..line).for_each(|line| table.take_empty(line));
+            }
+            table.take(&record, line, &header, &places)?;
             if table.rows.count() > MAX_ROWS {
                 return Err(TableError::TooLong(MAX_ROWS));
             }
@@ -60,8 +66,14 @@ impl Table {
         Self { names, rows, labels: Vec::new(), bad_rows: Vec::new(), bad_cells: BadCells::default() }
     }
 
-    fn take(&mut self, record: &StringRecord, header: &[String], places: &Places) -> Result<(), TableError> {
-        let line = record.position().map_or(0, csv::Position::line);
+    fn take_empty(&mut self, line: u64) {
+        let column = self.names[0].clone();
+        self.bad_cells.push(|| BadCell { line, column, cell: String::new() });
+        self.bad_rows.push(self.rows.count());
+        self.rows.push(&[f64::NAN]);
+    }
+
+    fn take(&mut self, record: &StringRecord, line: u64, header: &[String], places: &Places) -> Result<(), TableError> {
         let cell = |place: usize| record.get(place).unwrap_or_default();
         let bad_cell = |place: usize| BadCell {
             line,
@@ -138,6 +150,14 @@ impl Table {
     pub fn time(&self, row: usize) -> Time {
         self.rows.time(row)
     }
+}
+
+/// The line on which a record begins. Its own position is that of the empty lines before it, so the line is counted back
+/// from where the reader stands now, which is the next one unless the text ends without a line break.
+fn line_of<R: Read>(record: &StringRecord, reader: &csv::Reader<R>) -> u64 {
+    let within = record.iter().map(|cell| cell.matches('\n').count() as u64).sum::<u64>();
+    let counted_back = reader.position().line().saturating_sub(1 + within);
+    record.position().map_or(0, csv::Position::line).max(counted_back)
 }
 
 #[cfg(test)]

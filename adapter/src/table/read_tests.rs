@@ -58,6 +58,19 @@ fn every_bad_cell_is_named_with_line_and_column_up_to_ten() {
 }
 
 #[test]
+fn empty_lines_do_not_shift_the_places_and_are_missing_cells_where_there_is_one_column() {
+    let error = read("a,b\n1,2\n\n\n3,x\n", &TableOptions::plain()).unwrap_err();
+    assert_eq!(error, "line 5, column `b`: `x` is no finite number");
+    let error = read("a\n1\n\n2\nx", &TableOptions::plain()).unwrap_err();
+    assert_eq!(error, "line 3, column `a`: the cell is empty\nline 5, column `a`: `x` is no finite number");
+    assert_eq!(
+        read("a\n1\n2\n\n\n", &TableOptions::plain()).unwrap().rows().count(),
+        2,
+        "at the end they mean nothing"
+    );
+}
+
+#[test]
 fn bad_rows_can_be_kept_and_are_marked() {
     let options = TableOptions { keeps_bad_rows: true, ..TableOptions::plain() };
     let table = read("a,b\n1,2\n,2\n3,4\n", &options).unwrap();
