@@ -79,7 +79,7 @@ impl Bench {
             for instance in stage.instances() {
                 let rows = (0..1_000).map(|second| batch(second)[0].value.as_number().unwrap_or_default()).collect();
                 let rows = ndarray::Array2::from_shape_vec((1_000, 1), rows).expect("one column");
-                stage.retrain(instance, rows).await.expect("rows that can be learned");
+                stage.retrain(instance, rows.view().into()).await.expect("rows that can be learned");
             }
             cancel.cancel();
             training.await.expect("a training that does not panic");

@@ -15,4 +15,5 @@ pub mod pipeline;
 pub mod spool;
 pub mod stage;
 pub mod supervisor;
+pub mod table;
 pub mod telemetry;

@@ -140,6 +140,10 @@ impl Model {
             let source = RestoreError::new(format!("it takes {width} values, and the model {}", body.width));
             return Err(ArtefactError::Content { part: "detector", source });
         }
+        if let Some(expected) = body.spec.features.width().filter(|expected| *expected != width) {
+            let source = RestoreError::new(format!("they are {expected}, and the detector takes {width}"));
+            return Err(ArtefactError::Content { part: "features", source });
+        }
         body.spec.check_links().map_err(|error| content("specification")(RestoreError::new(error.to_string())))?;
         body.scaler.as_ref().map_or(Ok(()), |scaler| scaler.check(width)).map_err(content("scaler"))?;
         body.guard.as_ref().map_or(Ok(()), |guard| guard.check(width)).map_err(content("guard"))?;

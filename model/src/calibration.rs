@@ -5,8 +5,6 @@
 //! order of time, and each block is scored by a chain that was fitted to the others. Five blocks make thresholds too
 //! careful, twenty too bold.
 
-use std::ops::Range;
-
 use crate::scaler::StandardScaler;
 use crate::{Detector, DetectorKind, FitError, Params, Registry, ScalerSpec, State, TrainingRows};
 
@@ -50,6 +48,37 @@ impl Recipe<'_> {
     }
 }
 
+/// One block of the rows, and what a chain that is to judge it may see.
+pub(crate) struct Split {
+    /// All rows but the block and its surroundings.
+    pub(crate) others: TrainingRows,
+    /// The block, and before it the rows that only fill a short memory.
+    pub(crate) run: TrainingRows,
+    /// How many rows that are.
+    pub(crate) skip: usize,
+}
+
+/// Cuts the rows into blocks, in order of time. For kinds with short memory the neighbours of a block are left out of the
+/// training and lead into the block.
+pub(crate) fn split(rows: &TrainingRows, folds: usize, is_sequential: bool) -> impl Iterator<Item = Split> + '_ {
+    (0..folds).map(move |fold| {
+        let block = rows.count() * fold / folds..rows.count() * (fold + 1) / folds;
+        let (gap, run_in) = if is_sequential { (GAP, RUN_IN) } else { (0, 0) };
+        let begin = block.start.saturating_sub(run_in).max(rows.segment_start(block.start));
+        let skip = block.start - begin;
+        Split {
+            others: rows.without(block.start.saturating_sub(gap)..(block.end + gap).min(rows.count())),
+            run: rows.slice(begin..block.end),
+            skip,
+        }
+    })
+}
+
+/// Leaves out the first scores of a series, which a short memory gave while it was still filling.
+pub(crate) fn drop_unsettled<T>(scores: &mut Vec<T>) {
+    scores.drain(..UNSETTLED.min(scores.len() / 2));
+}
+
 /// The scores of the rows, in order, each from a chain that has not seen its block. `None` where there are not two blocks,
 /// or where a chain without one of them cannot be fitted.
 pub(crate) fn out_of_sample_scores(
@@ -61,23 +90,20 @@ pub(crate) fn out_of_sample_scores(
     if folds < 2 {
         return None;
     }
+    let is_sequential = recipe.kind.is_sequential();
     let mut scores = Vec::with_capacity(rows.count());
-    for fold in 0..folds {
-        let block = rows.count() * fold / folds..rows.count() * (fold + 1) / folds;
-        let (scaler, detector) = recipe.fit(&others(recipe.kind, rows, &block)).ok()?;
-        let scaled =
-            |rows: &TrainingRows| scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(rows));
-        if recipe.kind.is_sequential() {
-            let begin = block.start.saturating_sub(RUN_IN).max(rows.segment_start(block.start));
-            let run = scaled(&rows.slice(begin..block.end));
-            replay(detector.as_ref(), &run, block.start - begin, &mut scores);
+    for Split { others, run, skip } in split(rows, folds, is_sequential) {
+        let (scaler, detector) = recipe.fit(&others).ok()?;
+        let scaled = scaler.as_ref().map_or_else(|| run.clone(), |scaler| scaler.scale_rows(&run));
+        if is_sequential {
+            replay(detector.as_ref(), &detector.initial_state(), &scaled, skip, &mut scores);
         } else {
-            score_table(detector.as_ref(), &scaled(&rows.slice(block)), &mut scores);
+            score_table(detector.as_ref(), &scaled, &mut scores);
         }
         report();
     }
-    if recipe.kind.is_sequential() {
-        scores.drain(..UNSETTLED.min(scores.len() / 2));
+    if is_sequential {
+        drop_unsettled(&mut scores);
     }
     scores.retain(|score| score.is_finite());
     (!scores.is_empty()).then_some(scores)
@@ -90,7 +116,7 @@ pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, sca
         return detector.training_scores(scaled);
     }
     let mut scores = Vec::with_capacity(scaled.count());
-    replay(detector, scaled, 0, &mut scores);
+    replay(detector, &detector.blank_state(), scaled, 0, &mut scores);
     scores
 }
 
@@ -99,17 +125,11 @@ pub(crate) const fn default_folds() -> usize {
     FOLDS
 }
 
-/// All rows but a block and, for kinds with short memory, its surroundings.
-fn others(kind: &dyn DetectorKind, rows: &TrainingRows, block: &Range<usize>) -> TrainingRows {
-    let gap = if kind.is_sequential() { GAP } else { 0 };
-    rows.without(block.start.saturating_sub(gap)..block.end + gap)
-}
-
-/// Scores rows one after another as in live use; the short memory starts anew with each segment. The first `skip` rows
-/// only fill it.
-fn replay(detector: &dyn Detector, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
+/// Scores rows one after another as in live use; the short memory is `begin` at the start of each segment. The first
+/// `skip` rows only fill it.
+fn replay(detector: &dyn Detector, begin: &State, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
     for segment in rows.segments() {
-        let mut state: State = detector.initial_state();
+        let mut state = begin.clone();
         for index in segment {
             let score = detector.observe(&mut state, rows.row(index), rows.time(index));
             if index >= skip {

@@ -72,6 +72,13 @@ pub trait Detector: Send + Sync + Debug {
         State::default()
     }
 
+    /// The short memory before the first training row, from which the training rows are run through once more for their
+    /// own scores. Differs from [`initial_state`](Self::initial_state) where that already remembers them: a detector of
+    /// what was never seen would find nothing new in rows that it knows.
+    fn blank_state(&self) -> State {
+        self.initial_state()
+    }
+
     /// Scores a row and changes nothing. Does not allocate for rows of up to 64 values.
     ///
     /// The score includes the row itself: a detector with short memory says what it *would* say once the row had been

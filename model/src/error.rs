@@ -26,6 +26,14 @@ pub enum FitError {
     /// The training rows have no columns.
     #[error("the training rows have no columns; give at least one feature")]
     NoColumns,
+    /// The rows have more or fewer values than the model's features are made of.
+    #[error("rows of {found} values cannot train a model that takes {expected} at a time")]
+    Inputs {
+        /// Values that the model takes.
+        expected: usize,
+        /// Values in each row.
+        found: usize,
+    },
     /// A cell is NaN or infinite.
     #[error(
         "row {row}, column {column} of the training rows is {value}; leave out rows with cells that are not finite"

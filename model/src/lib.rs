@@ -32,7 +32,10 @@ mod decision;
 mod detector;
 mod detectors;
 mod error;
+pub mod evaluation;
+mod features;
 mod guard;
+mod imported;
 mod kind;
 mod linalg;
 mod memory;
@@ -58,8 +61,14 @@ pub use assessment::{Assessment, Label, NoScore};
 pub use codec::{RestoreError, decode, encode};
 pub use decision::DecisionSpec;
 pub use detector::{Detector, State};
-pub use detectors::{EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
+pub use detectors::{
+    ArEnergyKind, AutoencoderKind, CopodKind, EcodKind, EnsembleKind, EvtKind, EwmaZKind, ExportedTree, HbosKind,
+    IsolationForest, IsolationForestKind, KnnKind, LofKind, MewmaT2Kind, NoveltyKind, OcsvmKind, PcaKind, StuckKind,
+    TreeError, VarEnergyKind,
+};
 pub use error::{FitError, RowError};
+pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
+pub use imported::{ImportError, import_json};
 pub use kind::DetectorKind;
 pub use memory::ModelState;
 pub use model::Model;
@@ -73,3 +82,8 @@ pub use spec::{ModelSpec, Progress};
 pub use threshold::{ThresholdError, ThresholdSpec};
 pub use time::Time;
 pub use training_scores::Probability;
+
+/// The README's example is compiled and run with the other ones.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

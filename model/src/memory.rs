@@ -2,24 +2,41 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::State;
 use crate::decision::Decision;
 use crate::scaler::StandardScaler;
+use crate::{Assessment, FeatureMemory, State};
 
-/// The short memory of a chain: its detector's, the average of its scores, and what its label depends on. Belongs to the
-/// model that made it.
+/// The short memory of a chain: its features', its detector's, the average of its scores, and what its label depends on.
+/// Belongs to the model that made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelState {
+    pub(crate) features: FeatureMemory,
+    /// The newest row of features.
+    pub(crate) row: Box<[f64]>,
     pub(crate) detector: State,
-    /// The last row as the detector saw it.
+    /// The newest row as the detector saw it.
     pub(crate) scaled: Box<[f64]>,
     pub(crate) average: Option<f64>,
     pub(crate) decision: Decision,
+    /// What was said of the newest row of features.
+    pub(crate) last: Option<Assessment>,
+    /// Whether the newest inputs made a new row of features.
+    pub(crate) is_fresh: bool,
 }
 
 impl ModelState {
-    pub(crate) fn new(width: usize, detector: State) -> Self {
-        Self { detector, scaled: vec![0.0; width].into(), average: None, decision: Decision::default() }
+    pub(crate) fn new(width: usize, features: FeatureMemory, detector: State) -> Self {
+        Self {
+            features,
+            // Made when the first row of features is.
+            row: Box::default(),
+            detector,
+            scaled: vec![0.0; width].into(),
+            average: None,
+            decision: Decision::default(),
+            last: None,
+            is_fresh: false,
+        }
     }
 
     /// The detector's own memory.

@@ -1,4 +1,4 @@
-//! A fitted chain: scaler -> detector -> smoothing -> guard -> threshold -> label.
+//! A fitted chain: features -> scaler -> detector -> smoothing -> guard -> threshold -> label.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::scaler::StandardScaler;
 use crate::smoothing::next_average;
 use crate::threshold::Threshold;
 use crate::training_scores::TrainingScores;
-use crate::{Assessment, Detector, ModelSpec, NoScore, Probability, RowError, ThresholdSpec, Time};
+use crate::{Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readiness, RowError, ThresholdSpec, Time};
 
 /// A fitted chain. Reading it changes nothing, so any number of callers share one behind an `Arc`, each with its own
 /// [`ModelState`].
@@ -48,7 +48,12 @@ impl Model {
         &self.spec
     }
 
-    /// Values per row.
+    /// Values per row that come in.
+    pub fn inputs(&self) -> usize {
+        self.spec.features.inputs().unwrap_or_else(|| self.width())
+    }
+
+    /// Features per row, which is what the detector sees; as many as inputs where no features are made of them.
     pub fn width(&self) -> usize {
         self.detector.width()
     }
@@ -75,21 +80,15 @@ impl Model {
 
     /// The short memory before the first row.
     pub fn initial_state(&self) -> ModelState {
-        ModelState::new(self.width(), self.detector.initial_state())
+        ModelState::new(self.width(), self.spec.features.initial_memory(), self.detector.initial_state())
     }
 
-    /// Whether a row can be scored: of the right width, and finite throughout.
+    /// Whether a row of inputs can be scored: of the right width, and finite throughout.
     ///
     /// # Errors
     /// What is wrong with the row.
-    pub fn check_row(&self, x: &[f64]) -> Result<(), RowError> {
-        if x.len() != self.width() {
-            return Err(RowError::Width { expected: self.width(), found: x.len() });
-        }
-        match x.iter().position(|value| !value.is_finite()) {
-            Some(column) => Err(RowError::NotFinite { column, value: x[column] }),
-            None => Ok(()),
-        }
+    pub fn check_row(&self, inputs: &[f64]) -> Result<(), RowError> {
+        check(inputs, self.inputs())
     }
 
     /// Scores and labels a good-quality row and takes it into the short memory: what live values get. Does not allocate
@@ -97,39 +96,100 @@ impl Model {
     ///
     /// # Errors
     /// A row that is none for this model, which moves nothing; or too few rows so far.
-    pub fn observe(&self, state: &mut ModelState, x: &[f64], t: Time) -> Result<Assessment, NoScore> {
-        self.check_row(x)?;
-        state.scale(x, self.scaler.as_ref());
-        let score = self.detector.observe(&mut state.detector, &state.scaled, t);
-        self.assess_score(state, score, x, t)
+    pub fn observe(&self, state: &mut ModelState, inputs: &[f64], t: Time) -> Result<Assessment, NoScore> {
+        self.observe_inputs(state, inputs, t, None)
     }
 
-    /// The same, and for rows above the threshold says how much each value has to do with it: shares that sum up to 1,
-    /// or zeros for rows that are not above it. `shares` has the model's width.
+    /// The same, and for rows above the threshold says how much each feature has to do with it: shares that sum up to 1,
+    /// or zeros for rows that are not above it. `shares` has the model's [`width`](Self::width).
     ///
     /// # Errors
     /// As for [`observe`](Self::observe).
     pub fn observe_explaining(
         &self,
         state: &mut ModelState,
-        x: &[f64],
+        inputs: &[f64],
         t: Time,
         shares: &mut [f64],
     ) -> Result<Assessment, NoScore> {
-        shares.fill(0.0);
-        self.check_row(x)?;
-        state.scale(x, self.scaler.as_ref());
-        // The memory before the row is what the attribution needs, and it is gone once the row has been taken in.
-        let score = self.detector.score(&state.detector, &state.scaled, t);
-        if score.is_some_and(|score| self.threshold.shift(score) > self.threshold.value()) || self.excess(x) > 0.0 {
-            self.attribute(state, x, t, shares);
-        }
-        self.detector.advance(&mut state.detector, &state.scaled, t);
-        let assessment = self.assess_score(state, score, x, t);
-        if !assessment.is_ok_and(|assessment| assessment.is_above()) {
+        self.observe_inputs(state, inputs, t, Some(shares))
+    }
+
+    fn observe_inputs(
+        &self,
+        state: &mut ModelState,
+        inputs: &[f64],
+        t: Time,
+        mut shares: Option<&mut [f64]>,
+    ) -> Result<Assessment, NoScore> {
+        if let Some(shares) = &mut shares {
             shares.fill(0.0);
         }
-        assessment
+        self.check_row(inputs)?;
+        if self.spec.features.is_identity() {
+            return self.observe_features(state, inputs, t, shares);
+        }
+        let mut row = std::mem::take(&mut state.row);
+        if row.len() != self.width() {
+            // The memory of another model, or one from a file.
+            row = vec![0.0; self.width()].into();
+        }
+        let assessed = match self.spec.features.push(&mut state.features, inputs, t, &mut row) {
+            Readiness::Filling => Err(NoScore::WarmingUp),
+            Readiness::Ready => self.observe_features(state, &row, t, shares),
+            Readiness::Held => self.hold(state),
+        };
+        state.row = row;
+        assessed
+    }
+
+    /// Repeats what was said of the newest frame: between frames there is nothing new to say.
+    ///
+    /// # Errors
+    /// Nothing has been said yet.
+    pub fn hold(&self, state: &mut ModelState) -> Result<Assessment, NoScore> {
+        state.is_fresh = false;
+        state.last.ok_or(NoScore::WarmingUp)
+    }
+
+    /// [`observe`](Self::observe) behind the features: for callers who make the features themselves, so that their memory
+    /// outlives the model. `shares` are filled in as by [`observe_explaining`](Self::observe_explaining).
+    ///
+    /// # Errors
+    /// As for [`observe`](Self::observe).
+    pub fn observe_features(
+        &self,
+        state: &mut ModelState,
+        x: &[f64],
+        t: Time,
+        mut shares: Option<&mut [f64]>,
+    ) -> Result<Assessment, NoScore> {
+        check(x, self.width())?;
+        state.scale(x, self.scaler.as_ref());
+        let score = match &mut shares {
+            None => self.detector.observe(&mut state.detector, &state.scaled, t),
+            Some(shares) => {
+                shares.fill(0.0);
+                // The memory before the row is what the attribution needs, and it is gone once the row is taken in.
+                let score = self.detector.score(&state.detector, &state.scaled, t);
+                if score.is_some_and(|score| self.threshold.shift(score) > self.threshold.value())
+                    || self.excess(x) > 0.0
+                {
+                    self.attribute(state, x, t, shares);
+                }
+                self.detector.advance(&mut state.detector, &state.scaled, t);
+                score
+            }
+        };
+        let assessed = self.assess_score(state, score, x, t);
+        if let Some(shares) = shares
+            && !assessed.is_ok_and(|assessment| assessment.is_above())
+        {
+            shares.fill(0.0);
+        }
+        state.is_fresh = true;
+        state.last = assessed.ok();
+        assessed
     }
 
     /// What [`observe`](Self::observe) would say, without taking the row in. For questions, not for the hot path: it
@@ -137,18 +197,18 @@ impl Model {
     ///
     /// # Errors
     /// As for [`observe`](Self::observe).
-    pub fn assess(&self, state: &ModelState, x: &[f64], t: Time) -> Result<Assessment, NoScore> {
-        self.observe(&mut state.clone(), x, t)
+    pub fn assess(&self, state: &ModelState, inputs: &[f64], t: Time) -> Result<Assessment, NoScore> {
+        self.observe(&mut state.clone(), inputs, t)
     }
 
-    /// Scores of independent rows, one after another in `rows`, as reported: NaN where there is none. The short memory
-    /// is the initial one for each, so this is for kinds without one; smoothing does not take part.
+    /// Scores of independent rows of features, one after another in `rows`, as reported: NaN where there is none. The
+    /// short memory is the initial one for each, so this is for kinds without one; smoothing does not take part.
     ///
     /// # Errors
     /// The first row that is none for this model.
     pub fn score_rows(&self, rows: &[f64], scores: &mut [f64]) -> Result<(), RowError> {
         let width = self.width().max(1);
-        rows.chunks(width).try_for_each(|row| self.check_row(row))?;
+        rows.chunks(width).try_for_each(|row| check(row, width))?;
         match &self.scaler {
             None => self.detector.score_rows(rows, scores),
             Some(scaler) => {
@@ -174,17 +234,17 @@ impl Model {
     /// Learns from the row that was observed last, where the model was asked to adapt. The gate stands here: what is
     /// above the threshold or labelled an anomaly is never learned, else faults would be learned away.
     pub fn learn(&mut self, state: &ModelState, assessment: &Assessment, t: Time) {
-        if !assessment.is_above() && assessment.label == crate::Label::Normal {
+        if state.is_fresh && !assessment.is_above() && assessment.label == Label::Normal {
             self.detector.learn(&state.scaled, t);
         }
     }
 
-    /// The row as the detector sees it.
+    /// A row of features as the detector sees it.
     ///
     /// # Errors
     /// A row that cannot be scored.
     pub fn scale(&self, x: &[f64]) -> Result<Vec<f64>, RowError> {
-        self.check_row(x)?;
+        check(x, self.width())?;
         let mut scaled = x.to_vec();
         if let Some(scaler) = &self.scaler {
             scaler.scale_row(x, &mut scaled);
@@ -254,6 +314,16 @@ impl Model {
                 .for_each(|(feature, (&value, share))| *share = guard.excess_of(feature, value));
             normalise(shares);
         }
+    }
+}
+
+fn check(row: &[f64], expected: usize) -> Result<(), RowError> {
+    if row.len() != expected {
+        return Err(RowError::Width { expected, found: row.len() });
+    }
+    match row.iter().position(|value| !value.is_finite()) {
+        Some(column) => Err(RowError::NotFinite { column, value: row[column] }),
+        None => Ok(()),
     }
 }
 

@@ -194,3 +194,93 @@ proptest! {
         }
     }
 }
+
+mod with_features {
+    use super::*;
+    use crate::{FeatureSpec, Features, FitError, Statistic, TrainingRows};
+
+    fn spec(features: Vec<FeatureSpec>) -> ModelSpec {
+        let features = Features::new(features).unwrap();
+        ModelSpec { features, ..super::spec("isolation_forest", ThresholdSpec::Contamination(0.05)) }
+    }
+
+    fn window() -> FeatureSpec {
+        FeatureSpec::Window { input: 0, size: 5, statistics: vec![Statistic::Rms, Statistic::Slope] }
+    }
+
+    fn inputs(count: usize, width: usize) -> TrainingRows {
+        let table =
+            Array2::from_shape_fn((count, width), |(row, column)| ((row * 37 + column * 11) % 100) as f64 / 20.0);
+        table.view().into()
+    }
+
+    #[test]
+    fn a_chain_makes_its_features_itself_and_says_nothing_before_they_are_there() {
+        let model =
+            spec(vec![FeatureSpec::Value { input: 1 }, window()]).fit(&Registry::builtin(), inputs(200, 2)).unwrap();
+        assert_eq!((model.inputs(), model.width(), model.training_samples()), (2, 3, 196));
+        let mut state = model.initial_state();
+        let said: Vec<bool> =
+            (0..7).map(|row| model.observe(&mut state, &[f64::from(row), 2.0], Time(0)).is_ok()).collect();
+        assert_eq!(said, [false, false, false, false, true, true, true]);
+        assert_eq!(
+            model.observe(&mut state, &[1.0], Time(0)),
+            Err(NoScore::Row(RowError::Width { expected: 2, found: 1 }))
+        );
+    }
+
+    #[test]
+    fn windows_do_not_reach_across_segments_of_the_training_rows() {
+        let mut rows = TrainingRows::new(1);
+        for row in 0..40 {
+            if row % 8 == 0 {
+                rows.start_segment();
+            }
+            rows.push(&[f64::from(row)]);
+        }
+        let made = spec(vec![window()]).make_features(&rows).unwrap();
+        assert_eq!(made.count(), 5 * 4);
+        assert!(made.column(1).all(|slope| (slope - 1.0).abs() < 1e-9));
+        assert_eq!(made.segments().count(), 5);
+    }
+
+    #[test]
+    fn between_frames_the_verdict_on_the_last_one_holds_and_nothing_is_learned() {
+        let bands = FeatureSpec::Bands { input: 0, size: 16, count: 2, hop: 4 };
+        let ewma = ModelSpec {
+            features: Features::new(vec![bands]).unwrap(),
+            ..super::spec("ewma_z", ThresholdSpec::Fixed(3.0))
+        };
+        let mut model = ewma.fit(&Registry::builtin(), inputs(400, 1)).unwrap();
+        let mut state = model.initial_state();
+        let mut changes = 0;
+        let mut last = None;
+        for row in 0..64_u32 {
+            let before = format!("{:?}", model.detector);
+            let said = model.observe(&mut state, &[f64::from(row * 37 % 100) / 20.0], Time(0));
+            assert_eq!(said.is_ok(), row >= 15);
+            let Ok(assessment) = said else { continue };
+            model.learn(&state, &assessment, Time(0));
+            let learned = before != format!("{:?}", model.detector);
+            assert!(!learned || (row + 1) % 4 == 0, "row {row}");
+            changes += u32::from(last != Some(assessment.score.to_bits()));
+            last = Some(assessment.score.to_bits());
+        }
+        assert_eq!(changes, 1 + (63 - 15) / 4);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_the_features_are_refused() {
+        let error = spec(vec![window()]).fit(&Registry::builtin(), inputs(100, 2)).unwrap_err();
+        assert_eq!(error, FitError::Inputs { expected: 1, found: 2 });
+    }
+
+    #[test]
+    fn the_memory_of_another_model_fills_anew() {
+        let model = spec(vec![window()]).fit(&Registry::builtin(), inputs(200, 1)).unwrap();
+        let mut foreign = super::fit("ewma_z", 2, ThresholdSpec::Fixed(3.0)).initial_state();
+        for row in 0..10 {
+            assert_eq!(model.observe(&mut foreign, &[f64::from(row)], Time(0)).is_ok(), row >= 4);
+        }
+    }
+}

@@ -57,11 +57,12 @@ impl Tail {
         self.start + self.scale * reach
     }
 
-    /// The probability of a score as high as this one or higher: the tail's share at its beginning, and below it as well.
+    /// The probability of a score as high as this one or higher: the tail's share at its beginning, and below it as well;
+    /// never less there than the share of the sample that lies at the quantile or beyond it, also where these are all equal.
     pub(crate) fn probability(&self, score: f64) -> f64 {
         let excess = score - self.start;
         if excess <= 0.0 {
-            return self.share;
+            return self.share.max(1.0 - TAIL);
         }
         if self.scale <= 0.0 {
             return 0.0;
@@ -116,6 +117,13 @@ mod tests {
     #[test]
     fn equal_scores_have_their_own_value_as_level() {
         assert_eq!(Tail::fit(&[2.5; 40]).level(1e-4).to_bits(), 2.5_f64.to_bits());
+    }
+
+    #[test]
+    fn nothing_is_rare_about_the_value_that_all_scores_have() {
+        let tail = Tail::fit(&[2.5; 40]);
+        assert!((tail.probability(2.5) - 0.1).abs() < 1e-12 && (tail.probability(1.0) - 0.1).abs() < 1e-12);
+        assert!(tail.probability(2.5_f64.next_up()) <= 0.0);
     }
 
     proptest! {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{DetectorKind, EnsembleKind, EwmaZKind, IsolationForestKind, KnnKind, LofKind, OcsvmKind};
+use crate::{
+    ArEnergyKind, AutoencoderKind, CopodKind, DetectorKind, EcodKind, EnsembleKind, EvtKind, EwmaZKind, HbosKind,
+    IsolationForestKind, KnnKind, LofKind, MewmaT2Kind, NoveltyKind, OcsvmKind, PcaKind, StuckKind, VarEnergyKind,
+};
 
 /// The kinds of detector that models can name. Starts with the builtin ones and takes further ones by
 /// [`with`](Self::with).
@@ -21,7 +24,18 @@ impl Registry {
             .with(KnnKind)
             .with(LofKind)
             .with(OcsvmKind)
+            .with(HbosKind)
+            .with(EcodKind)
+            .with(CopodKind)
+            .with(PcaKind)
+            .with(AutoencoderKind)
             .with(EwmaZKind)
+            .with(MewmaT2Kind)
+            .with(ArEnergyKind)
+            .with(VarEnergyKind)
+            .with(EvtKind)
+            .with(NoveltyKind)
+            .with(StuckKind)
             .with(EnsembleKind)
     }
 
@@ -57,15 +71,31 @@ mod tests {
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
         let registry = Registry::builtin();
-        assert_eq!(
-            registry.names().collect::<Vec<_>>(),
-            ["ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"]
-        );
+        let expected = [
+            "ar_energy",
+            "autoencoder",
+            "copod",
+            "ecod",
+            "ensemble",
+            "evt",
+            "ewma_z",
+            "hbos",
+            "isolation_forest",
+            "knn",
+            "lof",
+            "mewma_t2",
+            "novelty",
+            "ocsvm",
+            "pca",
+            "stuck",
+            "var_energy",
+        ];
+        assert_eq!(registry.names().collect::<Vec<_>>(), expected);
         for name in registry.names() {
             assert_eq!(registry.get(name).unwrap().name(), name);
         }
         assert!(registry.get("isolation_florist").is_none());
-        assert_eq!(format!("{registry:?}"), r#"{"ensemble", "ewma_z", "isolation_forest", "knn", "lof", "ocsvm"}"#);
+        assert_eq!(format!("{registry:?}"), format!("{{{}}}", expected.map(|name| format!("{name:?}")).join(", ")));
     }
 
     #[test]

@@ -54,6 +54,13 @@ impl StandardScaler {
         ((value - self.means[column]) / self.scales[column]).clamp(f64::MIN, f64::MAX)
     }
 
+    /// The same, cut at ±10^6: what kinds with short memory work on, so that one absurd value is forgotten after some tens
+    /// of rows and not after thousands.
+    pub(crate) fn z_score(&self, column: usize, value: f64) -> f64 {
+        const LARGEST: f64 = 1e6;
+        self.scale(column, value).clamp(-LARGEST, LARGEST)
+    }
+
     /// A whole row, into a buffer of the same length.
     pub(crate) fn scale_row(&self, row: &[f64], scaled: &mut [f64]) {
         for (column, (value, scaled)) in row.iter().zip(scaled).enumerate() {
@@ -89,7 +96,7 @@ impl StandardScaler {
     /// Moves the mean of each column by `rate` of the way towards a row.
     pub(crate) fn follow(&mut self, row: &[f64], rate: f64) {
         for (mean, value) in self.means.iter_mut().zip(row) {
-            *mean += rate * (value - *mean);
+            *mean += rate * (value - *mean).clamp(f64::MIN, f64::MAX);
         }
     }
 

@@ -116,6 +116,11 @@ impl Threshold {
         Self { offset, value: 0.0 }
     }
 
+    /// At a reported score, once this offset has been added to the detector's: for models that were calibrated elsewhere.
+    pub(crate) fn shifted(offset: f64, value: f64) -> Self {
+        Self { offset, value }
+    }
+
     /// The score to report for a detector's score.
     pub(crate) fn shift(&self, score: f64) -> f64 {
         score + self.offset

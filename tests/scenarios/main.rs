@@ -13,6 +13,7 @@ mod documents;
 mod gap;
 mod harness;
 mod health;
+mod imports;
 mod logs;
 mod mapping_mistakes;
 mod metrics;

@@ -18,6 +18,8 @@ pub enum Peer {
     Asyncua,
     /// `PyPI`'s paho-mqtt, an MQTT client, in the same place.
     Paho,
+    /// `PyPI`'s `PyOD` with scikit-learn, in the virtual environment `tests/.peers/pyod`.
+    Pyod,
     /// Prometheus' own reader of metrics and rules.
     Promtool,
 }
@@ -29,6 +31,7 @@ impl Peer {
             Self::Mosquitto => "mosquitto",
             Self::Asyncua => "asyncua",
             Self::Paho => "paho",
+            Self::Pyod => "pyod",
             Self::Promtool => "promtool",
         }
     }
@@ -38,8 +41,9 @@ impl Peer {
         match self {
             _ if self.is_to_be_skipped() => None,
             Self::Mosquitto => find_program("mosquitto"),
-            Self::Asyncua => python_with("asyncua"),
-            Self::Paho => python_with("paho.mqtt"),
+            Self::Asyncua => python_with("venv", "asyncua"),
+            Self::Paho => python_with("venv", "paho.mqtt"),
+            Self::Pyod => python_with("pyod", "pyod"),
             Self::Promtool => find_program("promtool"),
         }
     }
@@ -91,8 +95,9 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).chain(servers).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-fn python_with(module: &str) -> Option<PathBuf> {
-    let python = workspace_root().join("tests/.peers/venv/bin/python");
+/// The Python of an environment in `tests/.peers`, if it has the module.
+fn python_with(environment: &str, module: &str) -> Option<PathBuf> {
+    let python = workspace_root().join("tests/.peers").join(environment).join("bin/python");
     imports(&python, module).then_some(python)
 }
 

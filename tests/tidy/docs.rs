@@ -40,7 +40,8 @@ fn every_metric_that_a_document_names_is_in_the_catalogue() -> Result<()> {
     let deployed = text_files(&[".yml", ".yaml"])?.into_iter().filter(|file| file.path.starts_with("deploy/"));
     for file in documents()?.into_iter().chain(deployed) {
         for name in words(&file.text).filter_map(|word| word.strip_prefix("tagwise_")) {
-            if !catalogue.contains(&format!("\"{name}\"")) {
+            // The Python module in model/export/, and no metric.
+            if name != "export" && !catalogue.contains(&format!("\"{name}\"")) {
                 unknown.push(format!("{}: tagwise_{name}", file.path));
             }
         }

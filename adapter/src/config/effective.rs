@@ -137,12 +137,16 @@ pub struct BrokerAuth {
 pub struct ModelConfig {
     /// Its name in the mapping, in payloads and in the HTTP API.
     pub name: String,
-    /// Scaler, detector and threshold.
-    pub spec: ModelSpec,
+    /// The whole chain; shared, since thousands of mappings may have an instance each.
+    pub spec: Arc<ModelSpec>,
+    /// The tags behind its further inputs; the first input is the mapping's own tag.
+    pub inputs: Vec<TagId>,
     /// Whether each mapping that names it has an instance of its own.
     pub per: ModelScope,
     /// What it learns from before it scores.
     pub training: Training,
+    /// Features that an anomalous message names at most.
+    pub explain: usize,
 }
 
 /// `per:`
@@ -157,8 +161,15 @@ pub enum ModelScope {
 /// `training:`
 #[derive(Clone, Debug)]
 pub enum Training {
-    /// The values of a CSV file with a header: its only column, or the one named like the tag, or `value`.
-    File(PathBuf),
+    /// The values of a CSV file with a header: its only column, or those named like the tags, or `value`.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The column of times.
+        time: Option<String>,
+    },
+    /// A model that was trained elsewhere.
+    Artefact(PathBuf),
     /// So many live values of good quality.
     Samples(usize),
 }

@@ -16,6 +16,7 @@ mod mask;
 mod report;
 mod resolve;
 mod resolved;
+mod resolved_model;
 mod scalar;
 mod schema;
 mod source;

@@ -3,16 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Map, Value, json};
-use tagwise_model::{ScalerSpec, ThresholdSpec};
 
 use super::{
     duration::show_duration,
     effective::{
-        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, ModelConfig, ModelScope, NorthboundMapping,
-        OpcUaAuth, OpcUaConfig, QualityAction, SouthboundMapping, Tag, Training,
+        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, NorthboundMapping, OpcUaAuth, OpcUaConfig,
+        QualityAction, SouthboundMapping, Tag,
     },
     load::Loaded,
-    scalar,
+    resolved_model, scalar,
 };
 use crate::domain::{Qos, TagId};
 
@@ -27,7 +26,8 @@ pub fn resolved_yaml(loaded: &Loaded) -> String {
     root.insert("adapter".to_owned(), adapter(config));
     root.insert("opcua".to_owned(), opcua(&config.opcua));
     root.insert("brokers".to_owned(), json!({ config.broker.name.as_str(): broker(&config.broker) }));
-    let models: Map<String, Value> = config.models.iter().map(|one| (one.name.clone(), model(one))).collect();
+    let models: Map<String, Value> =
+        config.models.iter().map(|one| (one.name.clone(), resolved_model::model(one, config))).collect();
     if !models.is_empty() {
         root.insert("models".to_owned(), Value::Object(models));
     }
@@ -100,37 +100,6 @@ fn broker(broker: &BrokerConfig) -> Value {
         ("auth", auth),
         ("tls", ca_file),
     ])
-}
-
-fn model(model: &ModelConfig) -> Value {
-    let mut detector = Map::new();
-    detector.insert("kind".to_owned(), json!(model.spec.kind));
-    detector.extend(model.spec.params.iter().map(|(name, value)| (name.to_owned(), json!(value))));
-    let training = match &model.training {
-        Training::File(file) => json!({ "file": path(file) }),
-        Training::Samples(samples) => json!({ "samples": samples }),
-    };
-    let threshold = match model.spec.threshold {
-        ThresholdSpec::Contamination(share) => json!({ "contamination": share }),
-        ThresholdSpec::Quantile { quantile, factor } => json!({ "quantile": quantile, "factor": factor }),
-        ThresholdSpec::Fixed(score) => json!({ "fixed": score }),
-    };
-    let scaler = match model.spec.scaler {
-        ScalerSpec::None => "none",
-        ScalerSpec::Standard => "standard",
-    };
-    let per = match model.per {
-        ModelScope::Tag => "tag",
-        ModelScope::Model => "model",
-    };
-    json!({
-        "detector": detector,
-        "per": per,
-        "features": [{ "kind": "value" }],
-        "scaler": scaler,
-        "training": training,
-        "threshold": threshold,
-    })
 }
 
 fn tag(tag: &Tag) -> Value {
@@ -215,19 +184,19 @@ fn tag_name(tag: TagId, config: &Config) -> Value {
 }
 
 /// Only the keys that have a value.
-fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
+pub(super) fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
     Value::Object(entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
 
 /// A text in which `${` is no expression any more.
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     if scalar::other_type(text).is_some() {
         return json!(format!("{FORCE_QUOTES}{text}"));
     }
     json!(text.replace("${", "$${"))
 }
 
-fn path(path: &Path) -> Value {
+pub(super) fn path(path: &Path) -> Value {
     text(&path.display().to_string())
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: Some(help.into()) }
     }
 }
@@ -202,6 +202,20 @@ pub(super) fn read_auto_or_integer(scalar: &Scalar, min: i64, max: i64) -> Resul
         ));
     }
     read_integer(scalar, min, max).map(Some)
+}
+
+/// `none`, or a number between two others, both included.
+pub(super) fn read_none_or_number(scalar: &Scalar, min: f64, max: f64) -> Result<Option<f64>, Problem> {
+    if scalar.text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    if scalar.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Err(Problem::new(
+            "`none` or a number is due here, not {}",
+            format!("write `none`, or a number from {min} to {max}"),
+        ));
+    }
+    read_number(scalar, min, max).map(Some)
 }
 
 /// The number 1.

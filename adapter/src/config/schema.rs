@@ -1,7 +1,7 @@
 //! The JSON Schema of a mapping file, for editors: made of the key tables, as the checks are.
 
 use serde_json::{Map, Value, json};
-use tagwise_model::{Domain, Parameter, Registry};
+use tagwise_model::{DetectorKind, Domain, Parameter, Registry};
 
 use super::{
     keys::{Key, Need, ROOT, Section, Shape},
@@ -77,6 +77,9 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
         Shape::AutoOrInteger { min, max } => {
             json!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": min, "maximum": max }, expression()] })
         }
+        Shape::NoneOrNumber { min, max } => {
+            json!({ "anyOf": [{ "const": "none" }, { "type": "number", "minimum": min, "maximum": max }, expression()] })
+        }
         Shape::Texts => json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::Section(inner) => section(inner, registry),
@@ -85,16 +88,31 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
             json!({ "type": "object", "minProperties": 1, "additionalProperties": section(inner, registry) })
         }
         Shape::Detector => {
-            let kinds = registry.names().filter_map(|name| registry.get(name));
-            let kinds = kinds.map(|kind| detector(kind.name(), kind.doc(), kind.parameters()));
-            json!({ "type": "object", "required": ["kind"], "oneOf": kinds.collect::<Vec<_>>() })
+            json!({ "type": "object", "required": ["kind"], "oneOf": detectors(registry, |_| true) })
         }
         Shape::Version => json!({ "const": 1 }),
         Shape::Unread => json!({}),
     }
 }
 
-fn detector(name: &str, doc: &str, parameters: &[Parameter]) -> Value {
+/// The kinds that pass, each with its parameters.
+fn detectors(registry: &Registry, is_meant: impl Fn(&dyn DetectorKind) -> bool) -> Vec<Value> {
+    let kinds = registry.names().filter_map(|name| registry.get(name)).filter(|kind| is_meant(kind.as_ref()));
+    kinds.map(|kind| detector(kind.name(), kind.doc(), kind.parameters(), registry)).collect()
+}
+
+/// Detectors that another may be made of: those that are not made of others themselves.
+fn members(registry: &Registry) -> Value {
+    let is_simple = |kind: &dyn DetectorKind| {
+        !kind.parameters().iter().any(|parameter| matches!(parameter.domain, Domain::Detectors { .. }))
+    };
+    let names: Vec<&str> =
+        registry.names().filter(|name| registry.get(name).is_some_and(|kind| is_simple(kind.as_ref()))).collect();
+    let spelled_out = json!({ "type": "object", "required": ["kind"], "oneOf": detectors(registry, is_simple) });
+    json!({ "type": "array", "minItems": 1, "items": { "anyOf": [{ "enum": names }, spelled_out] } })
+}
+
+fn detector(name: &str, doc: &str, parameters: &[Parameter], registry: &Registry) -> Value {
     let mut properties = Map::new();
     properties.insert("kind".to_owned(), json!({ "const": name }));
     for parameter in parameters {
@@ -106,6 +124,7 @@ fn detector(name: &str, doc: &str, parameters: &[Parameter]) -> Value {
                 (json!(default), json!({ "type": "number", "minimum": min, "maximum": max }))
             }
             Domain::Choice { options, default } => (json!(default), json!({ "enum": options })),
+            Domain::Detectors { default } => (json!(default), members(registry)),
         };
         let mut property = Map::new();
         property.insert("description".to_owned(), json!(parameter.doc));

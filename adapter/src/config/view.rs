@@ -97,6 +97,14 @@ impl<'a> View<'a> {
         })
     }
 
+    /// `Some(None)` for `none`.
+    pub(super) fn none_or_number(&self, name: &str) -> Option<Option<f64>> {
+        self.read(name, |scalar, shape| match shape {
+            Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).ok(),
+            _ => None,
+        })
+    }
+
     /// A time.
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
         self.read(name, |scalar, shape| match shape {

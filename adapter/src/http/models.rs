@@ -9,10 +9,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ndarray::Array2;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tagwise_model::Label;
+use tagwise_model::{Label, NoScore, TrainingRows};
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -49,10 +48,13 @@ impl From<ModelError> for Refusal {
         let code = match &error {
             ModelError::UnknownModel { .. } => StatusCode::NOT_FOUND,
             ModelError::WhichTag { .. } => StatusCode::CONFLICT,
-            ModelError::InTraining { .. } | ModelError::WarmingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            ModelError::Row(_) | ModelError::Train(TrainError::Fit(_) | TrainError::Width { .. }) => {
+            ModelError::InTraining { .. } | ModelError::WarmingUp { .. } | ModelError::NoScore(NoScore::WarmingUp) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ModelError::NoScore(NoScore::Row(_)) | ModelError::Train(TrainError::Fit(_) | TrainError::Width { .. }) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            ModelError::NoScore(NoScore::NotFinite(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             ModelError::Train(TrainError::Busy | TrainError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
             ModelError::Train(TrainError::Panicked | TrainError::Versions { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -191,29 +193,32 @@ fn describe(instance: &Instance, echo: Option<&str>, row: &[f64], prediction: &P
 async fn retrain(state: Arc<HttpState>, name: String, which: Which, body: Bytes) -> Result<Json<Value>, Refusal> {
     let work = move |state: &HttpState| {
         let instance = Arc::clone(state.stage.find(&name, which.tag.as_deref())?);
-        let rows = training_rows(&instance, &body)?;
-        Ok((instance, rows))
+        Ok((instance, training_rows(&body)?))
     };
     let (instance, rows) = off_the_hot_path(Arc::clone(&state), work).await?;
-    let done = state.stage.retrain(&instance, rows).await?;
+    let done = match rows {
+        Some(rows) => state.stage.retrain(&instance, rows).await?,
+        None => state.stage.retrain_on_recent(&instance).await?,
+    };
     Ok(Json(json!({ "status": "retrained", "samples": done.samples, "model": done.model, "version": done.version })))
 }
 
-fn training_rows(instance: &Instance, body: &[u8]) -> Result<Array2<f64>, Refusal> {
+/// The rows that a body brings; `None` where it asks for those that have flowed.
+fn training_rows(body: &[u8]) -> Result<Option<TrainingRows>, Refusal> {
     let body: Value = serde_json::from_slice(body).map_err(|_| BodyError::NotAnObject)?;
     let rows = match (body.get("values"), body.get("from").and_then(Value::as_str)) {
         (Some(values), None) => rows_of("values", values)?,
-        (None, Some("recent")) => return Ok(instance.recent_rows()),
+        (None, Some("recent")) => return Ok(None),
         _ => {
             let message = "send `{\"values\":[…]}`, or `{\"from\":\"recent\"}` to train on values that have flowed";
             return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
         }
     };
     let width = rows.first().map_or(1, Vec::len);
-    let count = rows.len();
-    let ragged = || Refusal::new(StatusCode::BAD_REQUEST, "all rows need the same number of cells");
     if rows.iter().any(|row| row.len() != width) {
-        return Err(ragged());
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "all rows need the same number of cells"));
     }
-    Array2::from_shape_vec((count, width), rows.into_iter().flatten().collect()).map_err(|_| ragged())
+    let mut table = TrainingRows::new(width);
+    rows.iter().for_each(|row| table.push(row));
+    Ok(Some(table))
 }

@@ -9,16 +9,27 @@ use tagwise_model::Assessment;
 pub struct Assessed {
     /// Score, threshold and label, or why there are none.
     pub result: Result<Assessment, Unscored>,
+    /// What contributed most to a score above the threshold, where the mapping asks for it.
+    pub contributions: Vec<Contribution>,
     /// The model's name in the mapping.
     pub model: Arc<str>,
     /// The version of the instance that was asked; `None` before the first training.
     pub version: Option<u64>,
 }
 
+/// How much one feature has to do with a score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contribution {
+    /// The feature: the tag's name, or what was made of it, such as `rms_64(line1/vibration)`.
+    pub feature: Arc<str>,
+    /// Its share, above 0 and at most 1.
+    pub share: f64,
+}
+
 /// Why a value has no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unscored {
-    /// The instance has not been trained yet.
+    /// The instance has not been trained yet, or its windows or another of its inputs have not seen enough.
     WarmingUp,
     /// The value's StatusCode is not good.
     BadQuality,

@@ -2,14 +2,17 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use ndarray::Array2;
-use tagwise_model::{Assessment, Model, ModelSpec, Reservoir, State, Time};
+use tagwise_model::{FeatureMemory, Model, ModelSpec, Readiness, Reservoir, Sampling, Time, TrainingRows};
 
-use super::{Assessed, Unscored};
+use super::{
+    Assessed, Unscored,
+    fitted::Fitted,
+    inputs::{Inputs, usable_number},
+    question::Snapshot,
+};
 use crate::domain::{TagName, TagUpdate, Timestamp, TopicName};
 
 /// Rows that a retraining draws on.
@@ -32,35 +35,48 @@ impl fmt::Display for Owner {
     }
 }
 
+/// What an instance is made from.
+#[derive(Clone, Debug)]
+pub struct InstanceSpec {
+    /// The model's name in the mapping.
+    pub model: Arc<str>,
+    /// Whose values it sees; `None` when mappings share it.
+    pub owner: Option<Owner>,
+    /// What is trained.
+    pub spec: Arc<ModelSpec>,
+    /// Whether training rows have to follow each other in time.
+    pub sampling: Sampling,
+    /// The names of its inputs, the own tag's first.
+    pub inputs: Arc<[TagName]>,
+    /// Live values to train on before the first score; 0 when the training data comes from a file.
+    pub warm_up_samples: usize,
+    /// Features that an anomalous message names at most, those that contributed most first; 0 for none.
+    pub explain: usize,
+}
+
 /// A model bound to one mapping, or to all that share it.
 #[derive(Debug)]
 pub struct Instance {
-    model: Arc<str>,
-    owner: Option<Owner>,
-    spec: ModelSpec,
-    /// Live values to train on before the first score; 0 when the training data comes from a file.
-    warm_up_samples: usize,
+    made_from: InstanceSpec,
+    /// The names of the features, for explanations.
+    feature_names: Arc<[Arc<str>]>,
     memory: Mutex<Memory>,
 }
 
 #[derive(Debug)]
 struct Memory {
+    inputs: Inputs,
+    /// Outlives the model: a retraining does not empty the windows.
+    features: FeatureMemory,
+    /// The newest row of features.
+    row: Box<[f64]>,
     fitted: Option<Fitted>,
-    /// The first good values, until they are enough to train on.
-    warm_up: Vec<f32>,
+    /// The first good rows of features, until they are enough to train on.
+    warm_up: TrainingRows,
     /// Whether a training is under way that the warm-up asked for.
     is_training: bool,
     reservoir: Reservoir,
     last: Option<(Timestamp, f64)>,
-}
-
-/// A fitted chain with its short memory.
-#[derive(Debug)]
-struct Fitted {
-    chain: Arc<Model>,
-    state: State,
-    version: u64,
-    is_faulted: bool,
 }
 
 /// What the hot path learns from one value.
@@ -68,43 +84,55 @@ struct Fitted {
 pub struct Outcome {
     /// What to say in the message.
     pub assessed: Assessed,
-    /// Rows to train on, when this value was the last one that the warm-up needed.
-    pub training_rows: Option<Array2<f64>>,
+    /// Rows of features to train on, when this value was the last one that the warm-up needed.
+    pub training_rows: Option<TrainingRows>,
 }
 
 impl Instance {
     /// An instance that has seen nothing yet.
-    pub fn new(model: Arc<str>, owner: Option<Owner>, spec: ModelSpec, warm_up_samples: usize) -> Self {
+    pub fn new(made_from: InstanceSpec) -> Self {
+        let (features, inputs) = (&made_from.spec.features, made_from.inputs.len());
+        let width = features.width().unwrap_or(inputs);
+        let names: Vec<&str> = made_from.inputs.iter().map(TagName::as_str).collect();
         let memory = Memory {
+            inputs: Inputs::new(inputs.saturating_sub(1)),
+            features: features.initial_memory(),
+            row: vec![0.0; width].into(),
             fitted: None,
-            warm_up: Vec::new(),
+            warm_up: TrainingRows::new(width),
             is_training: false,
-            reservoir: Reservoir::new(1, RESERVOIR_ROWS, RESERVOIR_SEED),
+            reservoir: Reservoir::new(width, RESERVOIR_ROWS, made_from.sampling, RESERVOIR_SEED),
             last: None,
         };
-        Self { model, owner, spec, warm_up_samples, memory: Mutex::new(memory) }
+        let feature_names = features.names(&names).into_iter().map(Arc::from).collect();
+        Self { made_from, feature_names, memory: Mutex::new(memory) }
     }
 
     /// The model's name in the mapping.
     pub fn model(&self) -> &str {
-        &self.model
+        &self.made_from.model
     }
 
     /// Whose values it sees; `None` when mappings share it.
     pub fn owner(&self) -> Option<&Owner> {
-        self.owner.as_ref()
+        self.made_from.owner.as_ref()
     }
 
     /// What is trained.
     pub fn spec(&self) -> &ModelSpec {
-        &self.spec
+        &self.made_from.spec
+    }
+
+    /// The names of its inputs, the own tag's first.
+    pub fn inputs(&self) -> &[TagName] {
+        &self.made_from.inputs
     }
 
     /// Names the instance for ever, across restarts: versions are counted under this key.
     pub fn key(&self) -> String {
-        match &self.owner {
-            Some(owner) => format!("{}/{owner}", self.model),
-            None => self.model.to_string(),
+        match &self.made_from.owner {
+            Some(owner) => format!("{}/{owner}", self.made_from.model),
+            None => self.made_from.model.to_string(),
         }
     }
 
@@ -116,118 +144,113 @@ impl Instance {
     /// Good values still missing before the first training.
     pub fn missing_samples(&self) -> usize {
         let memory = self.lock();
-        if memory.fitted.is_some() { 0 } else { self.warm_up_samples.saturating_sub(memory.warm_up.len()) }
+        if memory.fitted.is_some() { 0 } else { self.made_from.warm_up_samples.saturating_sub(memory.warm_up.count()) }
+    }
+
+    /// Takes note of a value of another tag that is one of the inputs.
+    pub fn note(&self, input: usize, update: &TagUpdate) {
+        self.lock().inputs.note(input, update);
     }
 
     /// Assesses a value, then takes it into the short memory and the reservoir.
     pub fn observe(&self, update: &TagUpdate) -> Outcome {
         let mut memory = self.lock();
-        let (result, training_rows) = match usable_number(update) {
-            Ok(value) => self.observe_number(&mut memory, value, update),
-            Err(reason) => (Err(reason), None),
+        let memory = &mut *memory;
+        let mut training_rows = None;
+        let result = usable_number(update).and_then(|value| {
+            let time = self.take_in(memory, value, update)?;
+            let readiness = self.make_features(memory, value, time)?;
+            if readiness == Readiness::Ready {
+                memory.reservoir.push(&memory.row, time);
+            }
+            match &mut memory.fitted {
+                Some(fitted) => {
+                    let explain = (self.made_from.explain, &*self.feature_names);
+                    fitted.assess(&memory.row, readiness, time, &self.made_from.model, explain)
+                }
+                None => {
+                    training_rows = self.collect(memory, readiness, time);
+                    Err(Unscored::WarmingUp)
+                }
+            }
+        });
+        let (result, contributions) = match result {
+            Ok((assessment, contributions)) => (Ok(assessment), contributions),
+            Err(reason) => (Err(reason), Vec::new()),
         };
         let version = memory.fitted.as_ref().map(|fitted| fitted.version);
-        Outcome { assessed: Assessed { result, model: Arc::clone(&self.model), version }, training_rows }
+        let model = Arc::clone(&self.made_from.model);
+        Outcome { assessed: Assessed { result, contributions, model, version }, training_rows }
     }
 
-    fn observe_number(
-        &self,
-        memory: &mut Memory,
-        value: f64,
-        update: &TagUpdate,
-    ) -> (Result<Assessment, Unscored>, Option<Array2<f64>>) {
+    /// Tells repeats apart from news.
+    fn take_in(&self, memory: &mut Memory, value: f64, update: &TagUpdate) -> Result<Time, Unscored> {
         let (time, _) = update.timestamp();
         let is_repeat = update.flags.is_initial
             && memory.last.is_some_and(|(last_time, last)| last_time == time && last.to_bits() == value.to_bits());
         if is_repeat {
-            return (Err(Unscored::Repeated), None);
+            return Err(Unscored::Repeated);
         }
         memory.last = Some((time, value));
-        memory.reservoir.push(&[value]);
-        match &mut memory.fitted {
-            Some(fitted) => (fitted.assess(value, time, &self.model), None),
-            None => (Err(Unscored::WarmingUp), self.collect(memory, value)),
+        Ok(Time(time.unix_micros()))
+    }
+
+    fn make_features(&self, memory: &mut Memory, value: f64, time: Time) -> Result<Readiness, Unscored> {
+        let inputs = memory.inputs.complete(value)?;
+        match self.made_from.spec.features.push(&mut memory.features, inputs, time, &mut memory.row) {
+            Readiness::Filling => Err(Unscored::WarmingUp),
+            readiness => Ok(readiness),
         }
     }
 
-    fn collect(&self, memory: &mut Memory, value: f64) -> Option<Array2<f64>> {
-        if self.warm_up_samples == 0 || memory.is_training {
+    fn collect(&self, memory: &mut Memory, readiness: Readiness, time: Time) -> Option<TrainingRows> {
+        if self.made_from.warm_up_samples == 0 || memory.is_training || readiness != Readiness::Ready {
             return None;
         }
-        // The models work on float32 rows, as PyOD does.
-        #[expect(clippy::cast_possible_truncation, reason = "training rows are float32 by definition")]
-        memory.warm_up.push(value as f32);
-        if memory.warm_up.len() < self.warm_up_samples {
+        memory.warm_up.push_at(&memory.row, time);
+        if memory.warm_up.count() < self.made_from.warm_up_samples {
             return None;
         }
         memory.is_training = true;
-        let rows = memory.warm_up.iter().map(|&value| f64::from(value)).collect();
-        Array2::from_shape_vec((memory.warm_up.len(), 1), rows).ok()
+        Some(memory.warm_up.clone())
     }
 
-    /// Puts a fitted chain in place, all at once, with a fresh short memory.
+    /// Puts a fitted chain in place, all at once, with a fresh short memory; windows keep what they hold.
     pub fn install(&self, chain: Arc<Model>, version: u64) {
-        let state = chain.initial_state();
+        let fitted = Fitted::new(chain, version);
         let mut memory = self.lock();
-        memory.fitted = Some(Fitted { chain, state, version, is_faulted: false });
-        memory.warm_up = Vec::new();
+        memory.fitted = Some(fitted);
+        memory.warm_up = TrainingRows::new(memory.row.len());
         memory.is_training = false;
     }
 
     /// Says that the training which the warm-up asked for came to nothing: the warm-up starts over.
     pub fn training_failed(&self) {
         let mut memory = self.lock();
-        memory.warm_up.clear();
+        memory.warm_up = TrainingRows::new(memory.row.len());
         memory.is_training = false;
     }
 
-    /// A uniform sample of all good values so far.
-    pub fn recent_rows(&self) -> Array2<f64> {
+    /// A uniform sample of all good rows of features so far.
+    pub fn recent_rows(&self) -> TrainingRows {
         self.lock().reservoir.rows()
     }
 
-    /// The chain in use with a copy of its short memory and its version, for questions that change nothing.
-    pub fn chain(&self) -> Option<(Arc<Model>, State, u64)> {
+    /// The chain in use with copies of what it remembers, for questions that change nothing.
+    pub fn snapshot(&self) -> Option<Snapshot> {
         let memory = self.lock();
-        memory.fitted.as_ref().map(|fitted| (Arc::clone(&fitted.chain), fitted.state.clone(), fitted.version))
+        memory.fitted.as_ref().map(|fitted| Snapshot {
+            chain: Arc::clone(&fitted.chain),
+            state: fitted.state.clone(),
+            features: memory.features.clone(),
+            version: fitted.version,
+        })
     }
 
     /// Detectors are caught before they can unwind through the lock, so a poisoned one still holds whole data.
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Fitted {
-    fn assess(&mut self, value: f64, time: Timestamp, model: &str) -> Result<Assessment, Unscored> {
-        if self.is_faulted {
-            return Err(Unscored::Faulted);
-        }
-        let row = [value];
-        let time = Time(time.unix_micros());
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            let assessment = self.chain.assess(&self.state, &row, time);
-            self.chain.advance(&mut self.state, &row, time);
-            assessment
-        }));
-        match caught {
-            // A detector of somebody's own may say infinity, which JSON cannot.
-            Ok(assessment) if assessment.score.is_finite() => Ok(assessment),
-            Ok(_) => Err(Unscored::NotNumeric),
-            Err(_) => {
-                self.is_faulted = true;
-                tracing::error!(model, value, "detector panicked; values go on without a score until it is retrained");
-                Err(Unscored::Faulted)
-            }
-        }
-    }
-}
-
-fn usable_number(update: &TagUpdate) -> Result<f64, Unscored> {
-    if !update.status.is_good() {
-        return Err(Unscored::BadQuality);
-    }
-    update.value.as_number().filter(|value| value.is_finite()).ok_or(Unscored::NotNumeric)
 }
 
 #[cfg(test)]

@@ -2,30 +2,24 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use ndarray::Array2;
 use prometheus::IntCounter;
-use tagwise_model::{Assessment, Registry, RowError, Time};
+use tagwise_model::{Assessment, NoScore, Registry, Time, TrainingRows};
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
-    Assessed, Instance, Retrained, TrainError, Trainer, Unscored, Versions,
-    instance::Owner,
-    trainer::{Caller, TrainRequest},
-    training_file::{TrainingFileError, TrainingFiles},
+    Assessed, Instance, Prediction, Retrained, TrainError, Trainer, Unscored, Versions,
+    bind::{Bound, bind},
+    trainer::{Caller, Lesson, TrainRequest},
+    training_source::{TrainingSourceError, TrainingSources},
 };
 use crate::{
-    config::{
-        Config,
-        effective::{ModelConfig, ModelScope, Training},
-    },
+    config::Config,
     domain::{TagName, TagUpdate, Timestamp},
     supervisor::Board,
     telemetry::Metrics,
 };
 
-/// Cells in a row: the value alone, as long as `features:` knows nothing else.
-const FEATURES: usize = 1;
 /// Trainings that people may have asked for at a time; each holds its rows until its turn comes.
 const MAX_CALLERS: usize = 16;
 
@@ -62,23 +56,12 @@ pub enum ModelError {
         /// How many more values it needs.
         missing: usize,
     },
-    /// The row cannot be scored.
+    /// The row cannot be scored, or not yet.
     #[error(transparent)]
-    Row(#[from] RowError),
+    NoScore(#[from] NoScore),
     /// The training came to nothing.
     #[error(transparent)]
     Train(#[from] TrainError),
-}
-
-/// What a model says of a row that somebody asked about.
-#[derive(Clone, Debug)]
-pub struct Prediction {
-    /// Score, threshold and label.
-    pub assessment: Assessment,
-    /// The row as the detector sees it.
-    pub scaled: Vec<f64>,
-    /// The version that answered.
-    pub version: u64,
 }
 
 /// All model instances of a mapping file.
@@ -87,6 +70,8 @@ pub struct ModelStage {
     instances: Vec<Arc<Instance>>,
     /// By northbound mapping.
     by_mapping: Vec<Option<Arc<Instance>>>,
+    /// By tag: the instances that have it among their further inputs, and as which one.
+    listeners: Vec<Vec<(Arc<Instance>, usize)>>,
     counters: HashMap<String, ModelCounters>,
     requests_tx: mpsc::Sender<TrainRequest>,
     callers: Arc<Semaphore>,
@@ -108,16 +93,14 @@ impl ModelStage {
         versions: Versions,
         board: Arc<Board>,
         metrics: Arc<Metrics>,
-    ) -> Result<(Self, Trainer), TrainingFileError> {
-        let (instances, by_mapping) = bind(config);
+    ) -> Result<(Self, Trainer), TrainingSourceError> {
+        let Bound { instances, by_mapping, listeners } = bind(config, &registry);
         // Each instance has at most one training of its own under way; the rest is for those that people ask for.
         let (requests_tx, requests_rx) = mpsc::channel(instances.len() + MAX_CALLERS);
-        let mut files = TrainingFiles::default();
+        let mut sources = TrainingSources::new(&registry);
         for (instance, model) in &instances {
-            if let Training::File(path) = &model.training {
-                let tag = instance.owner().map_or(instance.model(), |owner| owner.tag.as_str());
-                let rows = files.read(path, tag)?;
-                let request = TrainRequest { instance: Arc::clone(instance), rows, caller: None };
+            if let Some(lesson) = sources.lesson(instance, model)? {
+                let request = TrainRequest { instance: Arc::clone(instance), lesson, caller: None };
                 requests_tx.try_send(request).expect("the channel has room for one training per instance");
             }
         }
@@ -127,11 +110,20 @@ impl ModelStage {
             counters: counters.collect(),
             instances: instances.into_iter().map(|(instance, _)| instance).collect(),
             by_mapping,
+            listeners,
             requests_tx,
             callers: Arc::new(Semaphore::new(MAX_CALLERS)),
             metrics: Arc::clone(&metrics),
         };
         Ok((stage, Trainer::new(requests_rx, registry, versions, board, metrics)))
+    }
+
+    /// Takes note of a value that other tags' models have among their inputs. Comes before the value is assessed for
+    /// mappings of its own.
+    pub fn note(&self, update: &TagUpdate) {
+        for (instance, input) in self.listeners.get(update.tag.index()).into_iter().flatten() {
+            instance.note(*input, update);
+        }
     }
 
     /// Assesses a value for one northbound mapping; `None` when the mapping has no model.
@@ -143,7 +135,8 @@ impl ModelStage {
             self.metrics.model_score_seconds.observe(started.elapsed().as_secs_f64());
         }
         if let Some(rows) = outcome.training_rows {
-            let request = TrainRequest { instance: Arc::clone(instance), rows: Arc::new(rows), caller: None };
+            let lesson = Lesson::Features(Arc::new(rows));
+            let request = TrainRequest { instance: Arc::clone(instance), lesson, caller: None };
             // The channel has room for one training of each instance, so it is closed: the adapter shuts down.
             if self.requests_tx.try_send(request).is_err() {
                 instance.training_failed();
@@ -189,7 +182,7 @@ impl ModelStage {
         rows: &[Vec<f64>],
         at: Timestamp,
     ) -> Result<Vec<Prediction>, ModelError> {
-        let Some((chain, state, version)) = instance.chain() else {
+        let Some(snapshot) = instance.snapshot() else {
             let missing = instance.missing_samples();
             let model = instance.model().to_owned();
             return Err(if missing == 0 {
@@ -199,62 +192,34 @@ impl ModelStage {
             });
         };
         let time = Time(at.unix_micros());
-        let predict = |row: &Vec<f64>| {
-            let scaled = chain.scale(row)?;
-            Ok(Prediction { assessment: chain.assess(&state, row, time), scaled, version })
-        };
-        rows.iter().map(predict).collect()
+        rows.iter().map(|row| Ok(snapshot.predict(row, time)?)).collect()
     }
 
-    /// Trains the instance off the hot path and waits until the result is in use.
-    pub async fn retrain(&self, instance: &Arc<Instance>, rows: Array2<f64>) -> Result<Retrained, ModelError> {
-        if rows.ncols() != FEATURES {
-            return Err(TrainError::Width { found: rows.ncols(), expected: FEATURES }.into());
+    /// Trains the instance on rows of its inputs, off the hot path, and waits until the result is in use.
+    pub async fn retrain(&self, instance: &Arc<Instance>, inputs: TrainingRows) -> Result<Retrained, ModelError> {
+        let expected = instance.inputs().len();
+        if inputs.width() != expected {
+            return Err(TrainError::Width { found: inputs.width(), expected }.into());
         }
+        self.learn(instance, Lesson::Inputs(Arc::new(inputs))).await
+    }
+
+    /// Trains the instance on what has flowed, off the hot path, and waits until the result is in use.
+    pub async fn retrain_on_recent(&self, instance: &Arc<Instance>) -> Result<Retrained, ModelError> {
+        self.learn(instance, Lesson::Features(Arc::new(instance.recent_rows()))).await
+    }
+
+    async fn learn(&self, instance: &Arc<Instance>, lesson: Lesson) -> Result<Retrained, ModelError> {
         let permit = Arc::clone(&self.callers).try_acquire_owned().map_err(|_| TrainError::Busy)?;
         let (reply_tx, reply_rx) = oneshot::channel();
         let caller = Some(Caller { reply_tx, _permit: permit });
-        let request = TrainRequest { instance: Arc::clone(instance), rows: Arc::new(rows), caller };
+        let request = TrainRequest { instance: Arc::clone(instance), lesson, caller };
         self.requests_tx.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => TrainError::Busy,
             mpsc::error::TrySendError::Closed(_) => TrainError::Stopping,
         })?;
         Ok(reply_rx.await.unwrap_or(Err(TrainError::Stopping))?)
     }
-}
-
-type Bound<'a> = (Vec<(Arc<Instance>, &'a ModelConfig)>, Vec<Option<Arc<Instance>>>);
-
-/// One instance per mapping, or one for all of them, as each model's `per` says.
-fn bind(config: &Config) -> Bound<'_> {
-    let mut instances: Vec<(Arc<Instance>, &ModelConfig)> = Vec::new();
-    let mut shared: HashMap<usize, Arc<Instance>> = HashMap::new();
-    let mut by_mapping = Vec::with_capacity(config.northbound_mappings.len());
-    for mapping in &config.northbound_mappings {
-        let bound = mapping.model.map(|index| {
-            let model = &config.models[index];
-            if let Some(instance) = shared.get(&index) {
-                return Arc::clone(instance);
-            }
-            let owner = (model.per == ModelScope::Tag)
-                .then(|| Owner { tag: config.tags[mapping.tag.index()].name.clone(), topic: mapping.topic.clone() });
-            let is_shared = owner.is_none();
-            let warm_up_samples = match model.training {
-                Training::Samples(samples) => samples,
-                Training::File(_) => 0,
-            };
-            let instance =
-                Arc::new(Instance::new(model.name.as_str().into(), owner, model.spec.clone(), warm_up_samples));
-            if is_shared {
-                shared.insert(index, Arc::clone(&instance));
-            }
-            instances.push((Arc::clone(&instance), model));
-            instance
-        });
-        by_mapping.push(bound);
-    }
-    instances.sort_by(|(left, _), (right, _)| left.model().cmp(right.model()));
-    (instances, by_mapping)
 }
 
 /// The tags, or `tag@topic` where several mappings of one tag have an instance.

@@ -3,15 +3,16 @@ use std::{
     time::Duration,
 };
 
-use ndarray::{Array2, ArrayView2};
-use tagwise_model::{Detector, DetectorKind, FitError, Label, Parameter, Params, ScalerSpec, State, ThresholdSpec};
+use tagwise_model::{
+    Detector, DetectorKind, FitError, Label, Parameter, Params, RestoreError, ScalerSpec, State, ThresholdSpec,
+};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    domain::{StatusCode, TagId, TagValue, UpdateFlags},
-    stage::test_support::{Scene, normal},
+    domain::TagValue,
+    stage::test_support::{self, Scene, normal},
 };
 
 const PER_TAG: &str = "
@@ -39,20 +40,14 @@ fn scene(mapping: &str) -> (Scene, TempDir) {
     (Scene::new(mapping, Registry::builtin(), &dir), dir)
 }
 
-fn rows(values: &[f64]) -> Array2<f64> {
-    Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap()
+fn rows(values: &[f64]) -> TrainingRows {
+    let mut rows = TrainingRows::new(1);
+    values.iter().for_each(|value| rows.push(&[*value]));
+    rows
 }
 
 fn update(value: f64, millis: i64) -> TagUpdate {
-    TagUpdate {
-        tag: TagId(0),
-        value: TagValue::Double(value),
-        status: StatusCode::GOOD,
-        source_timestamp: Some(Timestamp::from_unix_millis(millis)),
-        server_timestamp: None,
-        received_at: Timestamp::from_unix_millis(millis),
-        flags: UpdateFlags::default(),
-    }
+    test_support::update(TagValue::Double(value), millis)
 }
 
 fn choices(stage: &ModelStage, model: &str, tag: Option<&str>) -> Vec<String> {
@@ -112,7 +107,7 @@ async fn a_training_that_fails_leaves_the_model_before_it_in_use() {
         let error = scene.stage.retrain(&instance, bad).await.unwrap_err();
         assert!(matches!(error, ModelError::Train(TrainError::Fit(_))), "{error:?}");
     }
-    let error = scene.stage.retrain(&instance, Array2::zeros((50, 2))).await.unwrap_err();
+    let error = scene.stage.retrain(&instance, ndarray::Array2::zeros((50, 2)).view().into()).await.unwrap_err();
     assert!(matches!(error, ModelError::Train(TrainError::Width { found: 2, expected: 1 })), "{error:?}");
     assert_eq!((instance.version(), scene.trainings("forest", "failed")), (Some(1), 3));
     assert_eq!(
@@ -198,14 +193,15 @@ impl Detector for Gated {
     fn width(&self) -> usize {
         1
     }
-    fn initial_state(&self) -> State {
-        State::default()
+    fn score(&self, _: &State, _: &[f64], _: Time) -> Option<f64> {
+        Some(f64::INFINITY)
     }
-    fn score(&self, _: &State, _: &[f64], _: Time) -> f64 {
-        f64::INFINITY
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
     }
-    fn advance(&self, _: &mut State, _: &[f64], _: Time) {}
-    fn learn(&mut self, _: &[f64], _: Time) {}
+    fn clone_box(&self) -> Box<dyn Detector> {
+        Box::new(self.clone())
+    }
 }
 
 impl DetectorKind for Gated {
@@ -227,7 +223,10 @@ impl DetectorKind for Gated {
     fn default_scaler(&self) -> ScalerSpec {
         ScalerSpec::None
     }
-    fn fit(&self, _: &Params, _: ArrayView2<'_, f64>) -> Result<Box<dyn Detector>, FitError> {
+    fn restore(&self, _: &[u8], _: &Registry) -> Result<Box<dyn Detector>, RestoreError> {
+        Ok(Box::new(self.clone()))
+    }
+    fn fit(&self, _: &Params, _: &TrainingRows, _: &Registry) -> Result<Box<dyn Detector>, FitError> {
         let is_open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.0.1.wait_while(is_open, |is_open| !*is_open));
         Ok(Box::new(self.clone()))

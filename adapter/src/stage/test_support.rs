@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{ModelStage, Trainer, Versions};
 use crate::{
     config::{self, Config, ProcessEnvironment},
+    domain::{StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
     supervisor::Board,
     telemetry::Metrics,
 };
@@ -60,4 +61,17 @@ impl Scene {
 /// Values that look like a healthy machine's, without any randomness.
 pub(crate) fn normal(count: usize) -> Vec<f64> {
     (0..count).map(|index| 2.5 + 0.4 * ((index * 37 % 100) as f64 / 50.0 - 1.0)).collect()
+}
+
+/// A good value of the first tag.
+pub(crate) fn update(value: TagValue, millis: i64) -> TagUpdate {
+    TagUpdate {
+        tag: TagId(0),
+        value,
+        status: StatusCode::GOOD,
+        source_timestamp: Some(Timestamp::from_unix_millis(millis)),
+        server_timestamp: None,
+        received_at: Timestamp::from_unix_millis(millis),
+        flags: UpdateFlags::default(),
+    }
 }

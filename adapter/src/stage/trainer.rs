@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ndarray::Array2;
-use tagwise_model::{FitError, Model, Registry};
+use tagwise_model::{FitError, Model, Registry, TrainingRows};
 use thiserror::Error;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
@@ -28,7 +27,7 @@ const TASK: &str = "trainer";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retrained {
     /// Rows that were trained on.
-    pub samples: usize,
+    pub samples: u64,
     /// The model's name.
     pub model: String,
     /// The version that is in use from now on.
@@ -70,9 +69,20 @@ pub enum TrainError {
 #[derive(Debug)]
 pub struct TrainRequest {
     pub(super) instance: Arc<Instance>,
-    pub(super) rows: Arc<Array2<f64>>,
+    pub(super) lesson: Lesson,
     /// Who asked; `None` for an instance's own first training.
     pub(super) caller: Option<Caller>,
+}
+
+/// What there is to learn from.
+#[derive(Clone, Debug)]
+pub(super) enum Lesson {
+    /// Rows of the instance's inputs, in order of time.
+    Inputs(Arc<TrainingRows>),
+    /// Rows of features, as the instance makes them.
+    Features(Arc<TrainingRows>),
+    /// Nothing: somebody has trained the model elsewhere.
+    Trained(Arc<Model>),
 }
 
 /// Somebody who waits for a training.
@@ -83,12 +93,26 @@ pub(super) struct Caller {
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
+impl Lesson {
+    fn teach(self, instance: &Instance, registry: &Registry) -> Result<Arc<Model>, FitError> {
+        let spec = instance.spec();
+        let model = match self {
+            Self::Inputs(inputs) => {
+                let rows = spec.make_features(&inputs)?;
+                spec.fit_features(registry, &rows, &mut |_| ())?
+            }
+            Self::Features(rows) => spec.fit_features(registry, &rows, &mut |_| ())?,
+            Self::Trained(model) => return Ok(model),
+        };
+        Ok(Arc::new(model))
+    }
+}
+
 /// A training that has succeeded and is not in use yet.
 struct Fitted {
     instance: Arc<Instance>,
     caller: Option<Caller>,
-    chain: Model,
-    samples: usize,
+    chain: Arc<Model>,
 }
 
 /// The task that trains, one model after another.
@@ -137,10 +161,9 @@ impl Trainer {
 
     async fn train_all(&mut self, requests: Vec<TrainRequest>, cancel: &CancellationToken) {
         let mut fitted = Vec::with_capacity(requests.len());
-        for TrainRequest { instance, rows, caller } in requests {
-            let samples = rows.nrows();
-            match self.fit(&instance, rows, cancel).await {
-                Ok(chain) => fitted.push(Fitted { instance, caller, chain, samples }),
+        for TrainRequest { instance, lesson, caller } in requests {
+            match self.fit(&instance, lesson, cancel).await {
+                Ok(chain) => fitted.push(Fitted { instance, caller, chain }),
                 Err(error) => self.finish(&instance, caller, Err(error)),
             }
         }
@@ -155,8 +178,9 @@ impl Trainer {
         match self.versions.take(&keys) {
             Ok(versions) => {
                 tracing::info!(count = versions.len(), first = keys[0], "models trained");
-                for (Fitted { instance, caller, chain, samples }, version) in fitted.into_iter().zip(versions) {
-                    instance.install(Arc::new(chain), version);
+                for (Fitted { instance, caller, chain }, version) in fitted.into_iter().zip(versions) {
+                    let samples = chain.training_samples();
+                    instance.install(chain, version);
                     let retrained = Retrained { samples, model: instance.model().to_owned(), version };
                     self.finish(&instance, caller, Ok(retrained));
                 }
@@ -174,15 +198,15 @@ impl Trainer {
     async fn fit(
         &self,
         instance: &Arc<Instance>,
-        rows: Arc<Array2<f64>>,
+        lesson: Lesson,
         cancel: &CancellationToken,
-    ) -> Result<Model, TrainError> {
+    ) -> Result<Arc<Model>, TrainError> {
         if cancel.is_cancelled() {
             return Err(TrainError::Stopping);
         }
         let (registry, instance) = (Arc::clone(&self.registry), Arc::clone(instance));
         let begun = Instant::now();
-        let mut fitting = spawn_blocking(move || instance.spec().fit(&registry, rows.view()));
+        let mut fitting = spawn_blocking(move || lesson.teach(&instance, &registry));
         let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
         loop {
             tokio::select! {

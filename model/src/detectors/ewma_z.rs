@@ -16,9 +16,6 @@ use crate::{
 
 const NAME: &str = "ewma_z";
 
-/// z-scores are cut here, so that one absurd value is forgotten after some tens of rows and not after thousands.
-const LARGEST_Z: f64 = 1e6;
-
 /// The kind `ewma_z`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EwmaZKind;
@@ -99,8 +96,7 @@ impl EwmaZ {
 
     /// The average of a feature once `value` has been taken in.
     fn next_average(&self, average: f64, feature: usize, value: f64) -> f64 {
-        let z = self.standardise.scale(feature, value).clamp(-LARGEST_Z, LARGEST_Z);
-        average + self.smoothing * (z - average)
+        average + self.smoothing * (self.standardise.z_score(feature, value) - average)
     }
 }
 

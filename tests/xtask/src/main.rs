@@ -1,8 +1,10 @@
-//! The repository's chores: `cargo xtask test`, `soak`, `bench`, `fuzz` and `peers`.
+//! The repository's chores: `cargo xtask test`, `soak`, `bench`, `quality`, `fuzz` and `peers`.
 
 mod deploy;
 mod measure;
 mod peers;
+mod python;
+mod quality;
 mod runner;
 mod shell;
 mod suite;
@@ -39,6 +41,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measures the detectors beside PyOD's, and writes the tables in the model crate's README.
+    Quality(quality::Options),
     /// Fuzzes each target in turn.
     Fuzz {
         /// How long each target runs, in seconds.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Chore::Test { fast } => suite::run(fast),
         Chore::Soak { seconds } => measure::soak(seconds),
         Chore::Bench { arguments } => measure::bench(&arguments),
+        Chore::Quality(options) => quality::measure(&options),
         Chore::Fuzz { seconds } => measure::fuzz(seconds),
         Chore::Peers => peers::install_and_report(),
     };
@@ -67,7 +72,7 @@ mod tests {
     #[test]
     fn every_chore_that_a_document_names_exists() {
         let mut chores = 0;
-        for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"] {
+        for document in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "model/README.md"] {
             let text = std::fs::read_to_string(shell::root().join(document)).unwrap();
             for rest in text.split("cargo xtask ").skip(1) {
                 let line = rest.split(['`', '\n', '#']).next().unwrap_or_default();

@@ -1,15 +1,13 @@
 //! The foreign peers: Debian's packages by `apt-get`, Python's in a virtual environment.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::{
+    python::{Environment, attempt, can_make_environments},
     runner::Done,
-    shell::{find_program, is_ci, program, root, run, say, succeeds},
+    shell::{find_program, is_ci, program, run, say, succeeds},
 };
 
 /// A program, and the Debian package that brings it.
@@ -25,9 +23,21 @@ const PACKAGES: [Package; 4] = [
     Package { program: "systemd-analyze", package: "systemd" },
 ];
 
-/// Python modules that `requirements.txt` brings.
-const MODULES: [&str; 2] = ["asyncua", "paho.mqtt"];
-const REQUIREMENTS: &str = "tests/peers/requirements.txt";
+const PYTHON: Environment = Environment {
+    folder: "tests/.peers/venv",
+    requirements: "tests/peers/requirements.txt",
+    modules: &["asyncua", "paho.mqtt"],
+};
+
+/// What imported models are compared with. An environment of its own, since numpy and the rest weigh some hundred
+/// megabytes, and `cargo xtask quality` measures with the same versions.
+pub(crate) const PYOD: Environment = Environment {
+    folder: "tests/.peers/pyod",
+    requirements: "tests/quality/requirements.txt",
+    modules: &["pyod", "sklearn", "scipy"],
+};
+
+const ENVIRONMENTS: [Environment; 2] = [PYTHON, PYOD];
 
 /// `cargo xtask peers`.
 pub(crate) fn install_and_report() -> bool {
@@ -44,8 +54,8 @@ pub(crate) fn install_and_report() -> bool {
 
 /// Installs what is missing; what cannot be installed is named aloud, and is a failure in CI.
 pub(crate) fn install() -> Result<Done> {
-    install_packages();
-    install_modules();
+    install_packages(&PACKAGES.map(|peer| (peer.package, find_program(peer.program).is_some())));
+    ENVIRONMENTS.into_iter().for_each(install_environment);
     let missing = missing();
     if missing.is_empty() {
         return Ok(Done::Passed);
@@ -61,18 +71,24 @@ pub(crate) fn install() -> Result<Done> {
 
 fn missing() -> Vec<String> {
     let programs = PACKAGES.iter().filter(|peer| find_program(peer.program).is_none());
-    let modules = MODULES.iter().filter(|module| !imports(&python(), module));
+    let modules = ENVIRONMENTS.into_iter().flat_map(|environment| {
+        environment.missing().map(move |module| format!("{module} (Python package, {})", environment.requirements))
+    });
     let programs = programs.map(|peer| format!("{} (Debian package {})", peer.program, peer.package));
-    programs.chain(modules.map(|module| format!("{module} (Python package, {REQUIREMENTS})"))).collect()
+    programs.chain(modules).collect()
 }
 
-/// Best effort: whether it helped is seen by looking again.
-fn install_packages() {
-    let mut wanted: Vec<&str> =
-        PACKAGES.iter().filter(|peer| find_program(peer.program).is_none()).map(|peer| peer.package).collect();
-    if !MODULES.iter().all(|module| imports(&python(), module)) && !can_make_environments() {
-        wanted.push("python3-venv");
+/// Installs what a virtual environment lacks, and first what it takes to make one.
+pub(crate) fn install_environment(environment: Environment) {
+    if !environment.is_complete() {
+        install_packages(&[("python3-venv", can_make_environments())]);
     }
+    environment.install();
+}
+
+/// Installs Debian packages that are not there. Best effort: whether it helped is seen by looking again.
+fn install_packages(packages: &[(&str, bool)]) {
+    let mut wanted: Vec<&str> = packages.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
     wanted.dedup();
     if wanted.is_empty() {
         return;
@@ -104,42 +120,6 @@ fn apt_get() -> Option<impl Fn() -> Command> {
         let words: Vec<&str> = prefix.iter().copied().chain(settings).collect();
         program(words[0], &words[1..])
     })
-}
-
-fn install_modules() {
-    if MODULES.iter().all(|module| imports(&python(), module)) {
-        return;
-    }
-    let folder = environment();
-    if !python().is_file() {
-        attempt(run(&mut program("python3", &["-m", "venv", "--clear", &folder.to_string_lossy()])));
-    }
-    let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS];
-    attempt(run(&mut program(python(), &arguments)));
-}
-
-fn attempt(result: Result<()>) {
-    if let Err(error) = result {
-        say(&format!("{error:#}"));
-    }
-}
-
-fn environment() -> PathBuf {
-    root().join("tests/.peers/venv")
-}
-
-/// The Python of the virtual environment.
-fn python() -> PathBuf {
-    environment().join("bin/python")
-}
-
-fn imports(python: &Path, module: &str) -> bool {
-    succeeds(&mut program(python, &["-c", &format!("import {module}")]))
-}
-
-/// Debian's python3 comes without what `-m venv` needs.
-fn can_make_environments() -> bool {
-    succeeds(&mut program("python3", &["-c", "import venv, ensurepip"]))
 }
 
 fn is_root() -> bool {

@@ -1,6 +1,6 @@
 //! `detector:`, whose keys the model crate's registry knows.
 
-use tagwise_model::{Domain, ParamValue, Parameter, Registry};
+use tagwise_model::{DetectorKind, DetectorSpec, Domain, ParamValue, Parameter, Params, Registry};
 
 use super::walk::{Form, join, show};
 use crate::config::{
@@ -8,7 +8,7 @@ use crate::config::{
     scalar::{self, Problem},
     span::Span,
     suggest::{any_of, did_you_mean},
-    tree::{Entry, Kind, Mapping, Scalar},
+    tree::{Entry, Kind, Mapping, Node, Scalar},
 };
 
 impl Form<'_> {
@@ -46,6 +46,10 @@ impl Form<'_> {
     }
 
     fn parameter(&mut self, entry: &Entry, parameter: &Parameter, path: &str) {
+        if matches!(parameter.domain, Domain::Detectors { .. }) {
+            self.members(entry, parameter, path);
+            return;
+        }
         let Kind::Scalar(scalar) = &entry.value.kind else {
             let shape = Shape::Number { min: f64::MIN, max: f64::MAX };
             self.value(&entry.value, entry.key_span, &join(path, parameter.name), shape);
@@ -60,14 +64,107 @@ impl Form<'_> {
     }
 }
 
+impl Form<'_> {
+    /// The detectors that one is made of: kinds with their parameters, or kinds alone.
+    fn members(&mut self, entry: &Entry, parameter: &Parameter, path: &str) {
+        let path = join(path, parameter.name);
+        let Kind::Sequence(items) = &entry.value.kind else {
+            if !entry.value.is_broken() {
+                let message = format!("`{path}` is a list of detectors");
+                self.report.error(entry.key_span, message).help("write `[ isolation_forest, { kind: ewma_z } ]`");
+            }
+            return;
+        };
+        if items.is_empty() {
+            self.report.error(entry.key_span, format!("`{path}` is empty")).help(parameter.doc);
+        }
+        for item in items {
+            let kind = match &item.kind {
+                Kind::Mapping(mapping) => {
+                    self.detector(mapping, item.span, &path);
+                    mapping.get("kind").map(|entry| &entry.value)
+                }
+                Kind::Scalar(_) => {
+                    self.lone_kind(item);
+                    Some(item)
+                }
+                _ => {
+                    self.value(item, item.span, &path, Shape::Text(TextKind::Any));
+                    None
+                }
+            };
+            if let Some(Kind::Scalar(scalar)) = kind.map(|node| &node.kind)
+                && self.registry.get(&scalar.text.to_lowercase()).is_some_and(|kind| is_made_of_others(kind.as_ref()))
+            {
+                let message = format!("`{path}` cannot hold detectors that are made of others themselves");
+                self.report.error(item.span, message).help("list all of them here, side by side");
+            }
+        }
+    }
+
+    fn lone_kind(&mut self, node: &Node) {
+        if let Kind::Scalar(scalar) = &node.kind
+            && self.registry.get(&scalar.text.to_lowercase()).is_none()
+        {
+            let (message, help) = unknown_kind(scalar, self.registry);
+            let found = show(self.source, node.span, scalar);
+            self.report.error(node.span, message.replace("{}", &found)).help(help);
+        }
+    }
+}
+
+/// Whether a kind takes other detectors as a parameter.
+fn is_made_of_others(kind: &dyn DetectorKind) -> bool {
+    kind.parameters().iter().any(|parameter| matches!(parameter.domain, Domain::Detectors { .. }))
+}
+
+/// Reads the parameters of a detector whose form has been checked; what cannot be read has been reported.
+pub(crate) fn read_parameters(
+    detector: &Mapping,
+    kind: &dyn DetectorKind,
+    registry: &Registry,
+) -> Vec<(String, ParamValue)> {
+    let read = |entry: &Entry| {
+        let parameter = kind.parameters().iter().find(|parameter| parameter.name == entry.key)?;
+        let value = match (&entry.value.kind, parameter.domain) {
+            (Kind::Sequence(items), Domain::Detectors { .. }) => {
+                ParamValue::Detectors(items.iter().filter_map(|item| read_member(item, registry)).collect())
+            }
+            (Kind::Scalar(scalar), _) => read_parameter(scalar, parameter).ok()?,
+            _ => return None,
+        };
+        Some((entry.key.clone(), value))
+    };
+    detector.entries.iter().filter_map(read).collect()
+}
+
+fn read_member(node: &Node, registry: &Registry) -> Option<DetectorSpec> {
+    let find = |scalar: &Scalar| registry.get(&scalar.text.to_lowercase());
+    match &node.kind {
+        Kind::Scalar(scalar) => Some(DetectorSpec {
+            kind: find(scalar)?.name().to_owned(),
+            params: Params::defaults(find(scalar)?.parameters()),
+        }),
+        Kind::Mapping(mapping) => {
+            let Kind::Scalar(scalar) = &mapping.get("kind")?.value.kind else { return None };
+            let kind = find(scalar)?;
+            let given = read_parameters(mapping, kind.as_ref(), registry);
+            let params = Params::resolve(kind.parameters(), given).ok()?;
+            Some(DetectorSpec { kind: kind.name().to_owned(), params })
+        }
+        _ => None,
+    }
+}
+
 /// Reads a detector's parameter as its kind wants it.
-pub(crate) fn read_parameter(scalar: &Scalar, parameter: &Parameter) -> Result<ParamValue, Problem> {
+fn read_parameter(scalar: &Scalar, parameter: &Parameter) -> Result<ParamValue, Problem> {
     match parameter.domain {
         Domain::Integer { min, max, .. } => scalar::read_integer(scalar, min, max).map(ParamValue::Integer),
         Domain::Number { min, max, .. } => scalar::read_number(scalar, min, max).map(ParamValue::Number),
         Domain::Choice { options, .. } => {
             scalar::read_choice(scalar, options, &[]).map(|word| ParamValue::Text(word.to_owned()))
         }
+        Domain::Detectors { .. } => Err(Problem::new("a list of detectors is due here, not {}", "write `[ … ]`")),
     }
 }
 

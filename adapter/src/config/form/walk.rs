@@ -130,6 +130,7 @@ impl Form<'_> {
             Shape::Duration { min, max } => scalar::read_duration(scalar, min, max).err(),
             Shape::Choice { options, planned } => scalar::read_choice(scalar, options, planned).err(),
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(scalar, min, max).err(),
+            Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).err(),
             Shape::Version => scalar::read_version(scalar).err(),
             Shape::Texts
             | Shape::TextMap
@@ -223,7 +224,7 @@ impl Form<'_> {
             Shape::Text(_) | Shape::Texts => "a text",
             Shape::Boolean => "`true` or `false`",
             Shape::Integer { .. } | Shape::AutoOrInteger { .. } | Shape::Version => "a whole number",
-            Shape::Number { .. } => "a number",
+            Shape::Number { .. } | Shape::NoneOrNumber { .. } => "a number",
             Shape::Duration { .. } => "a time",
             _ => "a single word",
         };

@@ -89,6 +89,13 @@ pub(crate) enum Shape {
         /// The greatest.
         max: i64,
     },
+    /// `none`, or a number, both ends included.
+    NoneOrNumber {
+        /// The least.
+        min: f64,
+        /// The greatest.
+        max: f64,
+    },
     /// A text, or a list of texts.
     Texts,
     /// Names of one's own choice, each with a text.

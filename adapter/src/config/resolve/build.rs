@@ -43,8 +43,8 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
     let opcua = opcua::opcua(&root, context);
     let broker = broker::broker(&root, context);
     let http = process::http(&root, context);
-    let mut models = Models::declared(&root, context);
     let tags = Tags::read(&root, context);
+    let mut models = Models::declared(&root, &tags, context);
     let southbound = southbound::read(&root, &id, &tags, context);
     let northbound = northbound::read(&root, &id, broker.as_ref(), &tags, &mut models, &southbound, context);
     conflicts::check(&tags, &northbound, &southbound, adapter.as_ref(), context);

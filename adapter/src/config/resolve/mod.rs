@@ -4,6 +4,7 @@ mod broker;
 mod build;
 mod conflicts;
 mod context;
+mod features;
 mod groups;
 mod models;
 mod northbound;
@@ -15,3 +16,4 @@ mod template;
 mod url;
 
 pub(super) use build::{Inputs, resolve};
+pub(super) use features::show_offset;

@@ -1,10 +1,20 @@
 //! `models:`, and the kinds of detector that mappings name directly.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use tagwise_model::{DetectorKind, ModelSpec, Params, ScalerSpec, ThresholdSpec};
+use tagwise_model::{
+    DecisionSpec, DetectorKind, DetectorSpec, ModelSpec, ParamValue, Params, Registry, ScalerSpec, ThresholdSpec,
+};
 
-use super::{broker::check_name, context::Context};
+use super::{
+    broker::check_name,
+    context::Context,
+    features::{self, ReadFeatures},
+    tags::Tags,
+};
 use crate::config::{
     effective::{ModelConfig, ModelScope, Training},
     form,
@@ -38,11 +48,11 @@ struct Declared {
 
 impl Models {
     /// Reads `models:`.
-    pub(super) fn declared(root: &View<'_>, context: &mut Context<'_>) -> Self {
+    pub(super) fn declared(root: &View<'_>, tags: &Tags<'_>, context: &mut Context<'_>) -> Self {
         let mut models = Self { declared: Vec::new(), by_name: HashMap::new(), configs: Vec::new() };
         for (entry, section) in root.named("models") {
             let is_named = check_name(&entry.key, entry.key_span, "model", context);
-            let config = read(&entry.key, &section, context).filter(|_| is_named);
+            let config = read(&entry.key, &section, tags, context).filter(|_| is_named);
             models.declare(&entry.key, entry.key_span, config);
         }
         models
@@ -53,7 +63,7 @@ impl Models {
         let position = if let Some(position) = self.by_name.get(text.value) {
             *position
         } else if let Some(kind) = context.registry.get(&text.value.to_lowercase()) {
-            self.declare(text.value, text.span, Some(by_defaults(text.value, kind.as_ref())))
+            self.declare(text.value, text.span, Some(by_defaults(text.value, kind.as_ref(), context.registry)))
         } else {
             self.report_unknown(text, context);
             return None;
@@ -118,17 +128,22 @@ impl Models {
     }
 }
 
-fn by_defaults(name: &str, kind: &dyn DetectorKind) -> ModelConfig {
+fn by_defaults(name: &str, kind: &dyn DetectorKind, registry: &Registry) -> ModelConfig {
     ModelConfig {
         name: name.to_owned(),
-        spec: ModelSpec::defaults_of(kind),
+        spec: Arc::new(ModelSpec {
+            params: fill_members(ModelSpec::defaults_of(kind).params, registry),
+            ..ModelSpec::defaults_of(kind)
+        }),
+        inputs: Vec::new(),
         per: ModelScope::Tag,
         training: Training::Samples(DEFAULT_SAMPLES.max(kind.minimum_samples())),
+        explain: 0,
     }
 }
 
-fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<ModelConfig> {
-    features(section, context);
+fn read(name: &str, section: &View<'_>, tags: &Tags<'_>, context: &mut Context<'_>) -> Option<ModelConfig> {
+    let features = features::read(section, tags, context);
     let detector = section.entry("detector").and_then(|entry| entry.value.as_mapping());
     let kind = detector.and_then(|detector| detector.get("kind")).and_then(|entry| match &entry.value.kind {
         Kind::Scalar(scalar) => context.registry.get(&scalar.text.to_lowercase()).cloned(),
@@ -152,29 +167,35 @@ fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<Mod
     };
     let per = if section.choice("per")? == "model" { ModelScope::Model } else { ModelScope::Tag };
     let params = params(detector?, kind.as_ref(), context)?;
-    let spec = ModelSpec { kind: kind.name().to_owned(), params, scaler, threshold: threshold? };
-    Some(ModelConfig { name: name.to_owned(), spec, per, training: training? })
+    let ReadFeatures { features, inputs } = features?;
+    let spec = ModelSpec {
+        features,
+        kind: kind.name().to_owned(),
+        params,
+        scaler,
+        guard: section.none_or_number("guard")?,
+        smoothing: section.none_or_number("smoothing")?,
+        threshold: threshold?,
+        decision: decision(section)?,
+    };
+    let explain = section.integer("explain")?;
+    Some(ModelConfig { name: name.to_owned(), spec: Arc::new(spec), inputs, per, training: training?, explain })
 }
 
-fn features(section: &View<'_>, context: &mut Context<'_>) {
-    let Some(entry) = section.entry("features") else { return };
-    let count = entry.value.as_sequence().map_or(1, <[_]>::len);
-    if count != 1 {
-        let message = format!("this version scores one feature, the value itself; here are {count}");
-        context.report.error(entry.key_span, message).help("write `features: [ { kind: value } ]`, or remove the key");
-    }
+/// Every key has a default, so that only what has been reported is missing.
+fn decision(section: &View<'_>) -> Option<DecisionSpec> {
+    let Some(given) = section.section("decision") else { return Some(DecisionSpec::default()) };
+    Some(DecisionSpec {
+        raise_after: given.integer("raise_after")?,
+        clear_after: given.integer("clear_after")?,
+        refractory: i64::try_from(given.duration("refractory")?.as_micros()).unwrap_or(i64::MAX),
+    })
 }
 
 fn params(detector: &Mapping, kind: &dyn DetectorKind, context: &mut Context<'_>) -> Option<Params> {
-    let given = detector.entries.iter().filter_map(|entry| {
-        let parameter = kind.parameters().iter().find(|parameter| parameter.name == entry.key)?;
-        match &entry.value.kind {
-            Kind::Scalar(scalar) => Some((entry.key.clone(), form::read_parameter(scalar, parameter).ok()?)),
-            _ => None,
-        }
-    });
+    let given = form::read_parameters(detector, kind, context.registry);
     match Params::resolve(kind.parameters(), given) {
-        Ok(params) => Some(params),
+        Ok(params) => Some(fill_members(params, context.registry)),
         Err(errors) => {
             for error in errors {
                 let span = detector.get(error.name()).or_else(|| detector.entries.first())?.value.span;
@@ -185,15 +206,29 @@ fn params(detector: &Mapping, kind: &dyn DetectorKind, context: &mut Context<'_>
     }
 }
 
+/// Detectors that one is made of by default get their own defaults, so that the effective mapping shows them.
+fn fill_members(params: Params, registry: &Registry) -> Params {
+    let fill = |member: DetectorSpec| {
+        let known = registry.get(&member.kind).map_or(&[][..], |kind| kind.parameters());
+        let params = Params::resolve(known, member.params.clone()).unwrap_or(member.params);
+        DetectorSpec { kind: member.kind, params }
+    };
+    let fill_value = |value| match value {
+        ParamValue::Detectors(members) => ParamValue::Detectors(members.into_iter().map(fill).collect()),
+        other => other,
+    };
+    params.into_iter().map(|(name, value)| (name, fill_value(value))).collect()
+}
+
 fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<ThresholdSpec> {
-    const HELP: &str = "write one of `{ contamination: 0.05 }`, `{ quantile: 0.99, factor: 1.5 }` and `{ fixed: 0.6 }`";
+    const HELP: &str = "write one of `{ quantile: 0.99, factor: 1.5 }`, `{ evt: 0.001 }`, `{ contamination: 0.05 }` and `{ fixed: 0.6 }`";
     let entry = section.entry("threshold")?;
     let given = section.section("threshold")?;
-    let ways = ["contamination", "quantile", "fixed"];
+    let ways = ["contamination", "quantile", "evt", "fixed"];
     let chosen: Vec<&str> = ways.into_iter().filter(|way| given.has(way)).collect();
     let is_stray_factor = given.has("factor") && chosen != ["quantile"];
     if chosen.len() != 1 || is_stray_factor {
-        if entry.value.as_mapping().is_some_and(|mapping| mapping.get("evt").is_none()) {
+        if entry.value.as_mapping().is_some() {
             let message = if is_stray_factor && chosen.len() == 1 {
                 "`factor` goes with `quantile` only"
             } else {
@@ -206,6 +241,7 @@ fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<ThresholdS
     let spec = match chosen[0] {
         "contamination" => ThresholdSpec::Contamination(given.number("contamination")?),
         "quantile" => ThresholdSpec::Quantile { quantile: given.number("quantile")?, factor: given.number("factor")? },
+        "evt" => ThresholdSpec::Evt(given.number("evt")?),
         _ => ThresholdSpec::Fixed(given.number("fixed")?),
     };
     if let Err(error) = spec.validate() {
@@ -219,30 +255,37 @@ fn threshold(section: &View<'_>, context: &mut Context<'_>) -> Option<ThresholdS
 
 fn training(section: &View<'_>, kind: Option<&dyn DetectorKind>, context: &mut Context<'_>) -> Option<Training> {
     let training = section.section("training")?;
+    let ways: Vec<_> = ["file", "artefact", "samples"].into_iter().filter_map(|way| training.entry(way)).collect();
+    if let [first, second, ..] = ways.as_slice() {
+        context
+            .report
+            .error(second.key_span, format!("`{}` and `{}` exclude each other", first.key, second.key))
+            .help("a model learns from a file, comes from an artefact, or learns from so many live values");
+        return None;
+    }
+    if let Some(entry) = training.entry("time_column").filter(|_| !training.has("file")) {
+        context.report.error(entry.key_span, "`time_column` goes with `file` only").help("remove it, or name a file");
+        return None;
+    }
     let minimum = kind.map_or(0, DetectorKind::minimum_samples);
-    match (training.entry("file"), training.entry("samples")) {
-        (Some(_), Some(both)) => {
-            context
-                .report
-                .error(both.key_span, "`file` and `samples` exclude each other")
-                .help("a model learns from a file, or from so many live values");
-            None
-        }
-        (Some(_), None) => {
-            let text = training.text("file")?;
+    match ways.first().map(|entry| entry.key.as_str()) {
+        Some(way @ ("file" | "artefact")) => {
+            let text = training.text(way)?;
             let path = context.path(text);
             context.require_file(text, &path);
-            Some(Training::File(path))
+            let time = training.text("time_column").map(|text| text.value.to_owned());
+            Some(if way == "file" { Training::File { path, time } } else { Training::Artefact(path) })
         }
-        (None, Some(entry)) => {
+        Some(_) => {
             let samples: usize = training.integer("samples")?;
             if let Some(kind) = kind.filter(|_| samples < minimum) {
                 let message = format!("{samples} values are too few for `{}`, which needs {minimum}", kind.name());
-                context.report.error(entry.value.span, message).help("several hundred make a useful model");
+                let span = training.entry("samples")?.value.span;
+                context.report.error(span, message).help("several hundred make a useful model");
             }
             Some(Training::Samples(samples))
         }
-        (None, None) if section.has("training") && training.has("duration") => None,
-        (None, None) => Some(Training::Samples(DEFAULT_SAMPLES.max(minimum))),
+        None if section.has("training") && training.has("duration") => None,
+        None => Some(Training::Samples(DEFAULT_SAMPLES.max(minimum))),
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     config::effective::Include,
     domain::{Epoch, Sequence, TagName, TagUpdate, update::TimestampSource},
     pipeline::northbound::value_json::{name_of_non_finite, write_json, write_status_code, write_value},
-    stage::{Assessed, Unscored},
+    stage::{Assessed, Contribution, Unscored},
 };
 
 /// Encodes the messages of one mapping. What never changes is encoded once.
@@ -120,7 +120,25 @@ fn write_anomaly(out: &mut Vec<u8>, assessed: &Assessed) {
         out.extend_from_slice(b",\"version\":");
         write_json(out, &version);
     }
+    write_contributions(out, &assessed.contributions);
     out.push(b'}');
+}
+
+fn write_contributions(out: &mut Vec<u8>, contributions: &[Contribution]) {
+    let mut separator: &[u8] = b",\"contributions\":[";
+    for contribution in contributions {
+        out.extend_from_slice(separator);
+        out.extend_from_slice(b"{\"feature\":");
+        write_json(out, &*contribution.feature);
+        out.extend_from_slice(b",\"share\":");
+        // Three digits say all that an attribution can.
+        write_json(out, &((contribution.share * 1000.0).round() / 1000.0));
+        out.push(b'}');
+        separator = b",";
+    }
+    if separator == b"," {
+        out.push(b']');
+    }
 }
 
 #[cfg(test)]
@@ -153,10 +171,31 @@ mod tests {
         text
     }
 
+    fn assessed(result: Result<Assessment, Unscored>, version: Option<u64>) -> Assessed {
+        Assessed { result, contributions: Vec::new(), model: "vibration".into(), version }
+    }
+
+    #[test]
+    fn what_contributed_most_stands_behind_the_version() {
+        let assessment = Assessment { score: 2.5, threshold: 1.0, label: Label::Anomaly };
+        let contribution = |feature: &str, share| Contribution { feature: feature.into(), share };
+        let contributions = vec![contribution("line1/vibration", 0.812_345), contribution("rms_64(line1/speed)", 0.1)];
+        let assessed = Assessed { contributions, ..assessed(Ok(assessment), Some(3)) };
+        let none = Include { timestamp: false, tag_name: false, metadata: false, sequence: false };
+        assert_eq!(
+            encode(none, &update(), Some(&assessed)),
+            concat!(
+                r#"{"value":23.5,"anomaly":{"score":2.5,"threshold":1.0,"label":1,"status":"scored","model":"vibration","#,
+                r#""version":3,"contributions":[{"feature":"line1/vibration","share":0.812},"#,
+                r#"{"feature":"rms_64(line1/speed)","share":0.1}]}}"#
+            )
+        );
+    }
+
     #[test]
     fn a_scored_value_is_the_documented_line() {
         let assessment = Assessment { score: 0.171, threshold: 0.0, label: Label::Anomaly };
-        let assessed = Assessed { result: Ok(assessment), model: "vibration".into(), version: Some(3) };
+        let assessed = assessed(Ok(assessment), Some(3));
         assert_eq!(
             encode(ALL, &update(), Some(&assessed)),
             concat!(
@@ -179,7 +218,7 @@ mod tests {
     #[test]
     fn what_could_not_be_scored_says_why() {
         let none = Include { timestamp: false, tag_name: false, metadata: false, sequence: false };
-        let assessed = Assessed { result: Err(Unscored::WarmingUp), model: "vibration".into(), version: None };
+        let assessed = assessed(Err(Unscored::WarmingUp), None);
         assert_eq!(
             encode(none, &update(), Some(&assessed)),
             r#"{"value":23.5,"anomaly":{"score":null,"label":null,"status":"warming_up","model":"vibration"}}"#

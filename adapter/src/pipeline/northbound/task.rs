@@ -108,6 +108,7 @@ impl NorthboundTask {
         let mut alarms = Vec::new();
         for (index, update) in batch.iter().enumerate() {
             let Some(mappings) = self.by_tag.get(update.tag.index()) else { continue };
+            self.stage.note(update);
             for &mapping in mappings {
                 let state = &mut self.mappings[mapping];
                 if !state.wants(update.status) {

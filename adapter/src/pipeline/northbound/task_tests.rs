@@ -208,7 +208,7 @@ async fn anomalies_show_in_properties_as_asked_for_and_raise_the_alarm() {
     let trainer = scene.stage.run_trainer();
     for instance in scene.stage.stage.instances() {
         let rows = ndarray::Array2::from_shape_vec((200, 1), normal(200)).unwrap();
-        scene.stage.stage.retrain(instance, rows).await.unwrap();
+        scene.stage.stage.retrain(instance, rows.view().into()).await.unwrap();
     }
     drop(trainer);
     scene.offer([2.5, 500.0, 500.0, f64::NAN].map(|value| (0, value, StatusCode::GOOD)));

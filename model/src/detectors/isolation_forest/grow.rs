@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::trees::Trees;
+use super::trees::{Child, Trees, round_down};
 use crate::random::Random;
 
 /// A feature whose values in a node differ by no more than this is constant there; scikit-learn's constant.
@@ -13,16 +13,21 @@ const FEATURE_THRESHOLD: f64 = 1e-7;
 /// The rows are rounded to `f32`, as scikit-learn does, and must be finite as such. At least one row and one column.
 pub(super) fn grow(rows: &ArrayView2<'_, f64>, count: usize, sample_size: usize, seed: u64) -> Trees {
     let sample_size = sample_size.min(rows.nrows());
+    #[expect(clippy::cast_possible_truncation, reason = "trees compare in f32")]
+    let table: Vec<f32> = rows.iter().map(|value| *value as f32).collect();
     let mut random = Random::new(seed);
     let mut order: Vec<usize> = (0..rows.nrows()).collect();
     let mut trees = Trees::new(rows.ncols(), sample_size);
     let mut sample = Sample::new(rows.ncols(), sample_size);
+    let mut features = vec![0; rows.ncols()];
+    let mut places = vec![0; sample_size];
     for _ in 0..count {
         draw_first(&mut order, sample_size, &mut random);
-        sample.fill(rows, &order[..sample_size]);
-        trees.start_tree();
-        Growth { sample: &sample, features: (0..rows.ncols()).collect(), random: &mut random, trees: &mut trees }
-            .grow_node(&mut (0..sample_size).collect::<Vec<_>>(), 0, depth_limit(sample_size));
+        sample.fill(&table, &order[..sample_size]);
+        features.iter_mut().enumerate().for_each(|(feature, entry)| *entry = feature);
+        (0..).zip(&mut places).for_each(|(place, entry)| *entry = place);
+        let growth = Growth { sample: &sample, features: &mut features, random: &mut random, trees: &mut trees };
+        growth.grow_tree(&mut places, depth_limit(sample_size));
     }
     trees
 }
@@ -42,55 +47,71 @@ fn draw_first(order: &mut [usize], count: usize, random: &mut Random) {
 
 /// The rows that one tree is grown on, feature by feature.
 struct Sample {
-    columns: Vec<Vec<f32>>,
+    size: usize,
+    columns: Vec<f32>,
 }
 
 impl Sample {
     fn new(width: usize, size: usize) -> Self {
-        Self { columns: vec![Vec::with_capacity(size); width] }
+        Self { size, columns: vec![0.0; width * size] }
     }
 
-    fn fill(&mut self, rows: &ArrayView2<'_, f64>, drawn: &[usize]) {
-        for (values, column) in self.columns.iter_mut().zip(rows.columns()) {
-            values.clear();
-            #[expect(clippy::cast_possible_truncation, reason = "trees compare in f32")]
-            values.extend(drawn.iter().map(|&row| column[row] as f32));
+    /// Takes rows out of a table that holds row after row.
+    fn fill(&mut self, table: &[f32], drawn: &[usize]) {
+        let width = self.columns.len() / self.size;
+        for (place, row) in drawn.iter().enumerate() {
+            let values = &table[row * width..][..width];
+            for (column, value) in self.columns.chunks_exact_mut(self.size).zip(values) {
+                column[place] = *value;
+            }
         }
     }
 
+    fn column(&self, feature: usize) -> &[f32] {
+        &self.columns[feature * self.size..][..self.size]
+    }
+
     /// Smallest and largest value of a feature among some rows.
-    fn range(&self, feature: usize, rows: &[usize]) -> (f32, f32) {
-        let column = &self.columns[feature];
-        rows.iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), &row| (min.min(column[row]), max.max(column[row])))
+    fn range(&self, feature: usize, rows: &[u32]) -> (f32, f32) {
+        let column = self.column(feature);
+        let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
+        for &row in rows {
+            let value = column[row as usize];
+            // Not `f32::min`, which takes care of NaN and is slower for it.
+            min = if value < min { value } else { min };
+            max = if value > max { value } else { max };
+        }
+        (min, max)
     }
 }
 
 /// One tree on its way.
 struct Growth<'a> {
     sample: &'a Sample,
-    features: Vec<usize>,
+    features: &'a mut [usize],
     random: &'a mut Random,
     trees: &'a mut Trees,
 }
 
 impl Growth<'_> {
-    fn grow_node(&mut self, rows: &mut [usize], edges: usize, depth_limit: usize) {
-        let split = if edges < depth_limit && rows.len() > 1 { self.draw_split(rows) } else { None };
-        let Some((feature, threshold)) = split else {
-            self.trees.push_leaf(rows.len());
-            return;
-        };
-        let column = &self.sample.columns[feature];
-        let (left, right) = partition(rows, |row| column[row] <= threshold);
+    fn grow_tree(mut self, rows: &mut [u32], depth_limit: usize) {
+        let root = self.grow_node(rows, depth_limit);
+        self.trees.push_root(root);
+    }
+
+    fn grow_node(&mut self, rows: &mut [u32], levels_left: usize) -> Child {
+        let split = if levels_left > 0 && rows.len() > 1 { self.draw_split(rows) } else { None };
+        let Some((feature, threshold)) = split else { return Child::leaf(rows.len()) };
         let node = self.trees.push_split(feature, threshold);
-        self.grow_node(left, edges + 1, depth_limit);
-        self.trees.close_left(node);
-        self.grow_node(right, edges + 1, depth_limit);
+        let column = self.sample.column(feature);
+        let (left, right) = partition(rows, |row| column[row as usize] <= threshold);
+        let children = [self.grow_node(left, levels_left - 1), self.grow_node(right, levels_left - 1)];
+        self.trees.set_children(node, children);
+        Child::split(node)
     }
 
     /// A feature, uniform among those that vary in the node, and a threshold, uniform over its range there.
-    fn draw_split(&mut self, rows: &[usize]) -> Option<(usize, f32)> {
+    fn draw_split(&mut self, rows: &[u32]) -> Option<(usize, f32)> {
         for place in 0..self.features.len() {
             let drawn = place + self.random.index(self.features.len() - place);
             self.features.swap(place, drawn);
@@ -108,20 +129,16 @@ impl Growth<'_> {
 fn draw_threshold(min: f32, max: f32, unit: f64) -> f32 {
     let (low, high) = (f64::from(min), f64::from(max));
     let threshold = low + unit * (high - low);
-    #[expect(clippy::cast_possible_truncation, reason = "rounds, and is corrected downwards")]
-    let nearest = threshold as f32;
-    let rounded_down = if f64::from(nearest) > threshold { nearest.next_down() } else { nearest };
+    let rounded_down = round_down(threshold);
     if rounded_down >= max { min } else { rounded_down }
 }
 
-/// Brings the rows that go left to the front.
-fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> (&mut [usize], &mut [usize]) {
+/// Brings the rows that go left to the front. Swaps every row, because a guess whether to swap would be wrong for half.
+fn partition(rows: &mut [u32], goes_left: impl Fn(u32) -> bool) -> (&mut [u32], &mut [u32]) {
     let mut left = 0;
     for place in 0..rows.len() {
-        if goes_left(rows[place]) {
-            rows.swap(left, place);
-            left += 1;
-        }
+        rows.swap(place, left);
+        left += usize::from(goes_left(rows[left]));
     }
     rows.split_at_mut(left)
 }
@@ -131,7 +148,6 @@ mod tests {
     use ndarray::Array2;
     use proptest::prelude::*;
 
-    use super::super::trees::Node;
     use super::*;
 
     #[test]
@@ -151,7 +167,7 @@ mod tests {
     fn constant_features_are_never_split_on() {
         let rows = Array2::from_shape_fn((100, 3), |(row, column)| if column == 1 { row as f64 } else { 4.0 });
         let trees = grow(&rows.view(), 20, 64, 3);
-        let mut splits = trees.nodes().iter().filter_map(Node::feature).peekable();
+        let mut splits = trees.splits().iter().map(|split| split.feature).peekable();
         assert!(splits.peek().is_some());
         assert!(splits.all(|feature| feature == 1));
     }
@@ -159,7 +175,8 @@ mod tests {
     #[test]
     fn equal_rows_make_single_leaves() {
         let trees = grow(&Array2::from_elem((50, 2), 1.5).view(), 10, 256, 0);
-        assert_eq!(trees.nodes().len(), 10);
+        assert!(trees.splits().is_empty());
+        assert_eq!(trees.roots(), [Child::leaf(50); 10]);
     }
 
     #[test]
@@ -178,11 +195,11 @@ mod tests {
         }
 
         #[test]
-        fn partitioning_loses_no_row(rows in prop::collection::vec(0_usize..100, 0..50), pivot in 0_usize..100) {
+        fn partitioning_loses_no_row(rows in prop::collection::vec(0_u32..100, 0..50), pivot in 0_u32..100) {
             let mut parted = rows.clone();
             let (left, right) = partition(&mut parted, |row| row <= pivot);
             prop_assert!(left.iter().all(|&row| row <= pivot) && right.iter().all(|&row| row > pivot));
-            let sorted = |mut rows: Vec<usize>| { rows.sort_unstable(); rows };
+            let sorted = |mut rows: Vec<u32>| { rows.sort_unstable(); rows };
             prop_assert_eq!(sorted(parted), sorted(rows));
         }
     }

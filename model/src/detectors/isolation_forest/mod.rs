@@ -4,13 +4,19 @@
 //! alone after few cuts. The score is s = 2^(−Σh / (T·c(ψ))) for path lengths h in T trees grown on ψ rows: towards 1 for
 //! anomalies, around .5 and below for normal rows. Outside the trained range the score does not rise any further.
 
+mod attribution;
+mod exported;
 mod forest;
 mod grow;
 mod kind;
+mod levels;
 mod path_length;
 mod steps;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod trees;
 
+pub use exported::{ExportedTree, TreeError};
+pub use forest::IsolationForest;
 pub use kind::IsolationForestKind;

@@ -32,6 +32,25 @@ pub(super) fn correction(rows: usize) -> PathLength {
     fixed
 }
 
+/// Table of [`correction`]s, since leaves are looked up far more often than there are different sizes of them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Corrections(Box<[PathLength]>);
+
+impl Corrections {
+    /// The most rows that the table answers for; it computes what is beyond. Trees grown here stay within.
+    const LONGEST: usize = 1 << 16;
+
+    /// For trees grown on so many rows.
+    pub(super) fn up_to(rows: usize) -> Self {
+        Self((0..=rows.min(Self::LONGEST)).map(correction).collect())
+    }
+
+    /// What a leaf that holds so many training rows adds to its depth.
+    pub(super) fn of(&self, rows: u32) -> PathLength {
+        self.0.get(rows as usize).copied().unwrap_or_else(|| correction(rows as usize))
+    }
+}
+
 /// So many edges as a path length.
 pub(super) const fn of_edges(edges: u32) -> PathLength {
     (edges as PathLength) << FRACTION_BITS
@@ -71,6 +90,14 @@ mod tests {
             let exact = f64::from(edges) + average_path_length(rows);
             let score = score(of_edges(edges) + correction(rows), average_path_length(256));
             assert!((score - libm::exp2(-exact / average_path_length(256))).abs() < 1e-13, "{edges} {rows}");
+        }
+    }
+
+    #[test]
+    fn the_table_and_what_lies_beyond_it_are_the_same_function() {
+        let table = Corrections::up_to(100);
+        for rows in [0, 1, 2, 100, 101, 70_000] {
+            assert_eq!(table.of(rows), correction(rows as usize), "{rows}");
         }
     }
 
