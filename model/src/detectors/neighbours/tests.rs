@@ -47,7 +47,7 @@ fn try_fit(
 }
 
 fn neighbours(count: usize) -> (&'static str, ParamValue) {
-    ("neighbours", ParamValue::Integer(count as i64))
+    ("neighbours", ParamValue::Integer(i64::try_from(count).unwrap()))
 }
 
 fn noise(count: usize, width: usize, seed: u64) -> TrainingRows {
@@ -101,9 +101,10 @@ proptest! {
         let x: Vec<f64> = noise(1, width, !seed).row(0).iter().map(|value| coarse(2.0 * value)).collect();
         let largest = fit(&KnnKind, &[neighbours(asked)], &rows);
         let kept = asked.min(count - 1);
-        prop_assert_eq!(score(largest.as_ref(), &x), by_definition(&rows, &x, None)[kept - 1].0);
+        prop_assert_eq!(score(largest.as_ref(), &x).to_bits(), by_definition(&rows, &x, None)[kept - 1].0.to_bits());
         for (index, found) in largest.training_scores(&rows).into_iter().enumerate() {
-            prop_assert_eq!(found, by_definition(&rows, rows.row(index), Some(index))[kept - 1].0);
+            let expected = by_definition(&rows, rows.row(index), Some(index))[kept - 1].0;
+            prop_assert_eq!(found.to_bits(), expected.to_bits());
         }
         let mean = fit(&KnnKind, &[neighbours(asked), ("method", ParamValue::Text("mean".to_owned()))], &rows);
         let expected = by_definition(&rows, &x, None)[..kept].iter().map(|found| found.0).sum::<f64>() / kept as f64;

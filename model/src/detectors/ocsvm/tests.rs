@@ -87,12 +87,14 @@ proptest! {
 }
 
 #[test]
-fn about_the_share_nu_of_the_training_rows_lies_outside() {
+fn at_most_the_share_nu_of_the_training_rows_lies_outside_and_at_least_that_share_on_the_surface_or_outside() {
     let rows = noise(400, 2, 2);
     for nu in [0.05, 0.2, 0.5] {
         let detector = fit(&[("nu", ParamValue::Number(nu)), ("tolerance", ParamValue::Number(1e-9))], &rows);
-        let outside = detector.training_scores(&rows).into_iter().filter(|score| *score > 1e-6).count();
-        assert!((outside as f64 / 400.0 - nu).abs() < 0.02, "{outside} of 400 at {nu}");
+        let scores = detector.training_scores(&rows);
+        // The kernel's 32 bits leave the surface as thick as this.
+        let above = |limit: f64| scores.iter().filter(|score| **score > limit).count() as f64 / 400.0;
+        assert!(above(1e-4) <= nu && nu <= above(-1e-4), "{} and {} at {nu}", above(1e-4), above(-1e-4));
     }
 }
 
