@@ -41,7 +41,8 @@ fn observe(criterion: &mut Criterion) {
         criterion.bench_function(&format!("observe, {kind}, rhythm: {}", rhythm.unwrap_or("-")), |bencher| {
             bencher.iter(|| {
                 row = (row + 1) % values.len();
-                model.observe(&mut state, black_box(&values[row..=row]), Time(row as i64 * 300_000_000))
+                let t = Time(i64::try_from(row).unwrap_or_default() * 300_000_000);
+                model.observe(&mut state, black_box(&values[row..=row]), t)
             });
         });
     }

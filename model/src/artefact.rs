@@ -20,6 +20,7 @@ use crate::guard::Guard;
 use crate::model::Training;
 use crate::scaler::StandardScaler;
 use crate::threshold::Threshold;
+use crate::training_scores::TrainingScores;
 use crate::{Model, ModelSpec, Registry};
 
 const MAGIC: &[u8; 8] = b"TAGWISEM";
@@ -148,7 +149,7 @@ impl Model {
         body.scaler.as_ref().map_or(Ok(()), |scaler| scaler.check(width)).map_err(content("scaler"))?;
         body.guard.as_ref().map_or(Ok(()), |guard| guard.check(width)).map_err(content("guard"))?;
         body.threshold.check().map_err(content("threshold"))?;
-        body.training.scores.as_ref().map_or(Ok(()), |scores| scores.check()).map_err(content("training scores"))?;
+        body.training.scores.as_ref().map_or(Ok(()), TrainingScores::check).map_err(content("training scores"))?;
         let spec = body.spec.into_owned();
         Ok(Self::new(spec, body.scaler, body.guard, detector, body.threshold, body.training))
     }

@@ -35,8 +35,8 @@ fn every_builtin_kind_comes_back_as_it_was() {
         assert_eq!(back.to_artefact(), bytes, "{kind}");
         assert_eq!(back.spec(), model.spec(), "{kind}");
         let (mut one, mut other) = (model.initial_state(), back.initial_state());
-        for (second, row) in rows(2).rows().into_iter().enumerate() {
-            let (row, t) = (row.to_vec(), Time(second as i64 * 1_000_000));
+        for (second, row) in (0_i64..).zip(rows(2).rows()) {
+            let (row, t) = (row.to_vec(), Time(second * 1_000_000));
             assert_eq!(model.observe(&mut one, &row, t), back.observe(&mut other, &row, t), "{kind}, row {second}");
         }
     }

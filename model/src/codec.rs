@@ -69,15 +69,15 @@ mod tests {
             numbers: Vec<f64>,
         }
         #[derive(Serialize)]
-        struct Later {
+        struct Newer {
             numbers: Vec<f64>,
             added_later: u8,
-            added_even_later: &'static str,
+            comes_after_it: &'static str,
         }
         let earlier: Sample = decode(&encode(&Earlier { numbers: vec![1.0] })).unwrap();
         assert_eq!(earlier, Sample { numbers: vec![1.0], added_later: None });
-        let later = Later { numbers: vec![1.0], added_later: 7, added_even_later: "x" };
-        assert_eq!(decode::<Sample>(&encode(&later)).unwrap().added_later, Some(7));
+        let newer = Newer { numbers: vec![1.0], added_later: 7, comes_after_it: "x" };
+        assert_eq!(decode::<Sample>(&encode(&newer)).unwrap().added_later, Some(7));
     }
 
     #[test]

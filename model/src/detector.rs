@@ -16,7 +16,7 @@ pub struct State {
     values: Box<[f64]>,
     /// Of detectors that are made of others, what each of those remembers.
     #[serde(default)]
-    parts: Box<[State]>,
+    parts: Box<[Self]>,
 }
 
 impl State {

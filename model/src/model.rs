@@ -1,5 +1,7 @@
 //! A fitted chain: features -> scaler -> detector -> smoothing -> guard -> threshold -> label.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
@@ -8,13 +10,16 @@ use crate::scaler::StandardScaler;
 use crate::smoothing::next_average;
 use crate::threshold::Threshold;
 use crate::training_scores::TrainingScores;
-use crate::{Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readiness, RowError, ThresholdSpec, Time};
+use crate::{
+    Assessment, Detector, Label, ModelSpec, NoScore, Probability, Readiness, RowError, ThresholdSpec, Time,
+    TrainingRows,
+};
 
 /// A fitted chain. Reading it changes nothing, so any number of callers share one behind an `Arc`, each with its own
 /// [`ModelState`].
 #[derive(Clone, Debug)]
 pub struct Model {
-    pub(crate) spec: ModelSpec,
+    pub(crate) spec: Arc<ModelSpec>,
     pub(crate) scaler: Option<StandardScaler>,
     pub(crate) guard: Option<Guard>,
     pub(crate) detector: Box<dyn Detector>,
@@ -33,19 +38,27 @@ pub(crate) struct Training {
 
 impl Model {
     pub(crate) fn new(
-        spec: ModelSpec,
+        spec: impl Into<Arc<ModelSpec>>,
         scaler: Option<StandardScaler>,
         guard: Option<Guard>,
         detector: Box<dyn Detector>,
         threshold: Threshold,
         training: Training,
     ) -> Self {
-        Self { spec, scaler, guard, detector, threshold, training }
+        Self { spec: spec.into(), scaler, guard, detector, threshold, training }
     }
 
     /// What it was made from.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    /// Lets go of the own copy of what it was made from where somebody holds an equal one: thousands of models of one
+    /// mapping need it only once.
+    pub fn share_spec(&mut self, spec: &Arc<ModelSpec>) {
+        if *self.spec == **spec {
+            self.spec = Arc::clone(spec);
+        }
     }
 
     /// Values per row that come in.
@@ -226,6 +239,19 @@ impl Model {
         Ok(())
     }
 
+    /// Scores of the rows of features that the model was fitted to, as reported: PyOD's `decision_scores_`, which for some
+    /// kinds is not what the same rows would get as new ones. NaN where there is none; smoothing and guard do not take
+    /// part.
+    ///
+    /// # Errors
+    /// The first row that is none for this model.
+    pub fn training_scores(&self, rows: &TrainingRows) -> Result<Vec<f64>, RowError> {
+        rows.rows().try_for_each(|row| check(row, self.width()))?;
+        let scaled = self.scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(rows));
+        let scores = self.detector.training_scores(&scaled);
+        Ok(scores.into_iter().map(|score| self.threshold.shift(score)).collect())
+    }
+
     /// Whether [`learn`](Self::learn) does anything.
     pub fn adapts(&self) -> bool {
         self.detector.adapts()
@@ -336,7 +362,9 @@ fn normalise(shares: &mut [f64]) {
     }
     // Divided by the largest first, so that the sum cannot overflow.
     let sum: f64 = shares.iter().map(|share| share / largest).sum();
-    shares.iter_mut().for_each(|share| *share = *share / largest / sum);
+    for share in shares {
+        *share = *share / largest / sum;
+    }
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn explanations_name_the_value_that_stands_out_and_only_for_anomalies() {
             assert_eq!(plain, explained, "explaining must not change what follows");
         }
         model.observe_explaining(&mut model.initial_state(), &[2.5, 2.4, 2.6], Time(0), &mut shares).unwrap();
-        assert_eq!(shares, [0.0; 3], "{kind}");
+        assert!(shares.iter().all(|share| *share <= 0.0), "{kind}: {shares:?}");
     }
 }
 
@@ -278,7 +278,7 @@ mod with_features {
     #[test]
     fn the_memory_of_another_model_fills_anew() {
         let model = spec(vec![window()]).fit(&Registry::builtin(), inputs(200, 1)).unwrap();
-        let mut foreign = super::fit("ewma_z", 2, ThresholdSpec::Fixed(3.0)).initial_state();
+        let mut foreign = fit("ewma_z", 2, ThresholdSpec::Fixed(3.0)).initial_state();
         for row in 0..10 {
             assert_eq!(model.observe(&mut foreign, &[f64::from(row)], Time(0)).is_ok(), row >= 4);
         }

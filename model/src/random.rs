@@ -37,6 +37,7 @@ impl Random {
 
     /// Normal with mean 0 and standard deviation 1 (the polar method of Marsaglia and Bray, 1964; its second number is
     /// left unused, so that nothing has to be remembered).
+    #[cfg(test)]
     pub(crate) fn normal(&mut self) -> f64 {
         loop {
             let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);

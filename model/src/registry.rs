@@ -66,7 +66,7 @@ impl fmt::Debug for Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Params;
+    use crate::{Params, ThresholdSpec};
 
     #[test]
     fn the_builtin_kinds_are_found_by_name() {
@@ -105,6 +105,8 @@ mod tests {
             let defaults = Params::defaults(kind.parameters());
             assert_eq!(Params::resolve(kind.parameters(), defaults.clone()), Ok(defaults), "{}", kind.name());
             assert_eq!(kind.default_threshold().validate(), Ok(()), "{}", kind.name());
+            // It would flag its share of normal rows for ever.
+            assert!(!matches!(kind.default_threshold(), ThresholdSpec::Contamination(_)), "{}", kind.name());
             assert!(kind.doc().ends_with('.'), "{}", kind.name());
             for parameter in kind.parameters() {
                 assert!(parameter.doc.ends_with('.'), "{}.{}", kind.name(), parameter.name);

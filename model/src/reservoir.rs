@@ -205,7 +205,7 @@ mod tests {
         fill(&mut reservoir, 28);
         assert_eq!(reservoir.rows().time(99), Time(99_000));
         fill(&mut reservoir, 130);
-        assert_eq!(reservoir.rows().segments().collect::<Vec<_>>(), [0..256], "blocks that follow each other");
+        assert_eq!(reservoir.rows().segments().next(), Some(0..256), "blocks that follow each other");
     }
 
     #[test]

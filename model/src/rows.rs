@@ -189,7 +189,7 @@ mod tests {
         let rest = ramp(6).without(2..4);
         assert_eq!(rest.column(0).collect::<Vec<_>>(), [0.0, 10.0, 40.0, 50.0]);
         assert_eq!(rest.segments().collect::<Vec<_>>(), [0..2, 2..4]);
-        assert_eq!(ramp(3).without(0..1).segments().collect::<Vec<_>>(), [0..2]);
+        assert_eq!(ramp(3).without(0..1).segments().next(), Some(0..2));
         assert!(ramp(3).without(0..3).is_empty());
     }
 

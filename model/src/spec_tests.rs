@@ -71,7 +71,7 @@ fn every_builtin_kind_fits_every_odd_table_of_finite_numbers() {
             let mut state = model.initial_state();
             for row in 0..2 * count {
                 let x = vec![(row % 7) as f64; table.ncols()];
-                match model.observe(&mut state, &x, Time(row as i64)) {
+                match model.observe(&mut state, &x, Time(i64::try_from(row).unwrap())) {
                     Ok(assessment) => assert!(assessment.score.is_finite(), "{kind}: {assessment:?}"),
                     Err(no_score) => assert_eq!(no_score, crate::NoScore::WarmingUp, "{kind}"),
                 }

@@ -60,7 +60,8 @@ impl TrainingScores {
         let n = self.count;
         let below = self.sorted.partition_point(|&kept| kept <= score) as u64;
         // Of a thinned-out list the rank is as fine as the list.
-        let rank = if n as usize == self.sorted.len() { below } else { n * below / self.sorted.len() as u64 };
+        let kept = self.sorted.len() as u64;
+        let rank = if n == kept { below } else { n * below / kept };
         let posterior = (1.0 + rank as f64) / (2.0 + n as f64);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the count")]
         let anomalies = (n as f64 * contamination) as u64;
@@ -104,6 +105,7 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     libm::exp(log_front) * beta_fraction(a, b, x) / a
 }
 
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };

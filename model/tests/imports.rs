@@ -1,6 +1,8 @@
 //! Models that were fitted in Python score as they do there. What is compared with was written by
 //! `tests/fixtures/imports/generate.py`; fresh models are compared in `tests/scenarios` of the workspace.
 
+#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
+
 use std::path::PathBuf;
 
 use serde::Deserialize;

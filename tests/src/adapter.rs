@@ -20,10 +20,21 @@ pub struct Adapter {
     mapping: PathBuf,
     environment: Vec<(String, String)>,
     http: Http,
+    /// Stands in for `tagwise run`; takes the mapping as its only argument.
+    program: Option<PathBuf>,
     process: Option<Process>,
 }
 
 impl Adapter {
+    /// Starts a program that takes a mapping and runs it, and waits until `/readyz` says yes.
+    pub async fn start_program(mapping: &Mapping, program: PathBuf) -> Result<Self> {
+        let mut adapter = Self::prepare(mapping, &[])?;
+        adapter.program = Some(program);
+        adapter.resume()?;
+        adapter.ready().await?;
+        Ok(adapter)
+    }
+
     /// Starts it and does not wait for anything.
     pub fn spawn(mapping: &Mapping) -> Result<Self> {
         Self::spawn_in(mapping, &[])
@@ -31,14 +42,18 @@ impl Adapter {
 
     /// As `spawn`, with environment variables.
     pub fn spawn_in(mapping: &Mapping, environment: &[(&str, &str)]) -> Result<Self> {
+        let mut adapter = Self::prepare(mapping, environment)?;
+        adapter.resume()?;
+        Ok(adapter)
+    }
+
+    fn prepare(mapping: &Mapping, environment: &[(&str, &str)]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("line1.yaml");
         fs::write(&file, mapping.text())?;
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let http = Http::at(mapping.http_port());
-        let mut adapter = Self { directory, mapping: file, environment, http, process: None };
-        adapter.resume()?;
-        Ok(adapter)
+        Ok(Self { directory, mapping: file, environment, http, program: None, process: None })
     }
 
     /// Starts it and waits until `/readyz` says yes.
@@ -50,8 +65,11 @@ impl Adapter {
 
     /// Starts it again, with the state the last one left.
     pub fn resume(&mut self) -> Result<()> {
-        let mut command = tagwise(self.directory.path())?;
-        command.arg("run").arg(&self.mapping);
+        let mut command = match &self.program {
+            Some(program) => in_directory(program, self.directory.path()),
+            None => tagwise(self.directory.path())?,
+        };
+        command.args(self.program.is_none().then_some("run")).arg(&self.mapping);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.process = Some(Process::spawn("tagwise", &mut command, self.directory.path())?);
         Ok(())
@@ -171,8 +189,12 @@ pub async fn run_to_end(arguments: &[&str], directory: &Path, deadline: Duration
 }
 
 fn tagwise(directory: &Path) -> Result<Command> {
-    let mut command = Command::new(tagwise_binary()?);
+    Ok(in_directory(tagwise_binary()?, directory))
+}
+
+fn in_directory(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new(program);
     // What a service manager or a developer's shell sets must not reach the adapter under test.
     command.current_dir(directory).env_remove("STATE_DIRECTORY").env_remove("RUST_LOG");
-    Ok(command)
+    command
 }

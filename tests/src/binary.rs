@@ -25,10 +25,19 @@ fn find() -> Result<PathBuf> {
     if let Some(binary) = env::var_os("TAGWISE_BIN") {
         return Ok(binary.into());
     }
+    build(&["--bin", "tagwise"], "tagwise")
+}
+
+/// An example program of the adapter's, brought up to date first.
+pub fn example_binary(name: &str) -> Result<PathBuf> {
+    build(&["--example", name], &format!("examples/{name}"))
+}
+
+fn build(what: &[&str], binary: &str) -> Result<PathBuf> {
     let folder = target_folder()?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.current_dir(workspace_root()).args(["build", "--quiet", "--workspace", "--bin", "tagwise"]);
+    build.current_dir(workspace_root()).args(["build", "--quiet", "--workspace"]).args(what);
     if folder.ends_with("release") {
         build.arg("--release");
     }
@@ -39,8 +48,8 @@ fn find() -> Result<PathBuf> {
         build.env_remove(name);
     }
     let status = build.status().context("running cargo build")?;
-    ensure!(status.success(), "`cargo build --workspace --bin tagwise` failed");
-    let binary = folder.join("tagwise");
+    ensure!(status.success(), "`cargo build --workspace {}` failed", what.join(" "));
+    let binary = folder.join(binary);
     ensure!(binary.is_file(), "there is no {}", binary.display());
     Ok(binary)
 }

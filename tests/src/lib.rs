@@ -21,7 +21,7 @@ mod usage;
 mod wait;
 
 pub use adapter::{Adapter, Output, run_to_end};
-pub use binary::{tagwise_binary, workspace_root};
+pub use binary::{example_binary, tagwise_binary, workspace_root};
 pub use http::{Http, Reply};
 pub use mapping::Mapping;
 pub use message::Message;

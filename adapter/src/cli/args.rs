@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::model_args::{Eval, Models, Score, Train};
 use crate::telemetry::logging::LogFormat;
 
 /// Bridges OPC UA and MQTT, scoring every value on its way.
@@ -57,6 +58,26 @@ pub enum Command {
     },
     /// Print the JSON Schema of the mapping language, for editors.
     Schema,
+    /// Train a model of a mapping on a CSV file, and keep it as a file.
+    #[command(
+        after_help = "Examples:\n  tagwise train line1.yaml vibration --input normal.csv --output vibration.model\n  \
+                      tagwise train line1.yaml joint --input log.csv --time time --output - > joint.model"
+    )]
+    Train(Train),
+    /// Score the rows of a CSV file, one after another, as a running adapter would.
+    #[command(after_help = "Examples:\n  tagwise score vibration.model --input data.csv --output scores.csv\n  \
+                      zcat data.csv.gz | tagwise score vibration.model --input - --output - | head")]
+    Score(Score),
+    /// Judge a model by rows that are labelled 0 (normal) and 1 (an anomaly).
+    #[command(after_help = "Example:\n  tagwise eval vibration.model --input labelled.csv --label label")]
+    Eval(Eval),
+    /// Look at model files, and bring models over from Python.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  tagwise models show vibration.model\n  \
+                      tagwise models import forest.json --output vibration.model"
+    )]
+    Models(Models),
     /// Run a simulated PLC, an embedded broker and an adapter between them, and show what flows.
     #[cfg(feature = "demo")]
     #[command(after_help = "Examples:\n  tagwise demo\n  tagwise demo --duration 30s")]
@@ -161,7 +182,16 @@ mod tests {
 
     #[test]
     fn the_documented_lines_parse() {
-        for line in ["tagwise run a.yaml", "tagwise check a.yaml --resolved --format json", "tagwise schema"] {
+        for line in [
+            "tagwise run a.yaml",
+            "tagwise check a.yaml --resolved --format json",
+            "tagwise schema",
+            "tagwise train a.yaml m --input a.csv --output m.model --columns a,b --delimiter ; --time t",
+            "tagwise score m.model --input - --output -",
+            "tagwise eval m.model --input a.csv --label label",
+            "tagwise models import a.json --output m.model",
+            "tagwise models show m.model",
+        ] {
             Args::try_parse_from(line.split(' ')).unwrap();
         }
     }

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::{
     args::{Args, Command, Level},
-    check, run,
+    check, evaluate, models, run, score, train,
 };
 use crate::telemetry::logging;
 
@@ -48,6 +48,10 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Run { mapping } => run::run(&mapping),
         Command::Check { mapping, resolved, format } => check::check(&mapping, resolved, format),
         Command::Schema => check::schema(),
+        Command::Train(arguments) => train::train(&arguments),
+        Command::Score(arguments) => score::score(&arguments),
+        Command::Eval(arguments) => evaluate::evaluate(&arguments),
+        Command::Models(command) => models::models(&command),
         #[cfg(feature = "demo")]
         Command::Demo { duration } => super::demo::demo(duration),
         #[cfg(feature = "demo")]

@@ -7,9 +7,16 @@ pub mod demo;
 #[cfg(feature = "demo")]
 pub mod demo_print;
 pub mod entry;
+mod evaluate;
+mod histogram;
+pub mod model_args;
+mod model_files;
+mod models;
 pub mod run;
+mod score;
 pub mod signals;
 #[cfg(feature = "demo")]
 pub mod simulate;
+mod train;
 
 pub use entry::main;

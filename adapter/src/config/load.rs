@@ -11,11 +11,11 @@ use tagwise_model::Registry;
 use super::{
     compose::compose,
     diagnostic::{Diagnostic, Diagnostics, Severity},
-    effective::Config,
+    effective::{Config, ModelConfig},
     expression::{self, Environment},
     form::{self, SMALLEST},
     report::Report,
-    resolve::{self, Inputs},
+    resolve::{self, Inputs, Resolved},
     source::Source,
     span::Span,
 };
@@ -30,6 +30,8 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings and notes, in the order of the file.
     pub warnings: Diagnostics,
+    /// All entries of `models:`, also those that no mapping names.
+    pub declared_models: Vec<ModelConfig>,
     /// Values besides passwords and tokens that must not be printed.
     pub(super) masked: Vec<String>,
 }
@@ -81,7 +83,8 @@ pub fn parse(
     let diagnostics = report.render(&source);
     match resolved {
         Some(resolved) if !has_errors => {
-            Ok(Loaded { config: resolved.config, warnings: diagnostics, masked: resolved.masked })
+            let Resolved { config, declared_models, masked } = resolved;
+            Ok(Loaded { config, warnings: diagnostics, declared_models, masked })
         }
         _ if has_errors => Err(diagnostics),
         // Cannot happen as long as every part that gives up says why; refusing is the safe way out.

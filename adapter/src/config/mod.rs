@@ -32,6 +32,7 @@ pub use expression::{Environment, ProcessEnvironment};
 pub use load::{Loaded, MAX_FILE_SIZE, load, parse};
 pub use resolved::resolved_yaml;
 pub use schema::schema;
+pub(crate) use suggest::did_you_mean;
 
 #[cfg(test)]
 mod tests;

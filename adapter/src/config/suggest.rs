@@ -2,7 +2,7 @@
 
 /// The candidate that `word` was most likely meant to be: the same but for case, `_` and `-` (Edge's `maxQos` for
 /// `max_qos`), or a few letters away.
-pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Long words cost time and are never misspelt names.
     const MAX_LENGTH: usize = 100;
     if word.is_empty() || word.len() > MAX_LENGTH {

@@ -97,12 +97,14 @@ impl<'a> View<'a> {
         })
     }
 
-    /// `Some(None)` for `none`.
-    pub(super) fn none_or_number(&self, name: &str) -> Option<Option<f64>> {
+    /// A number; `None` for `none`, too.
+    pub(super) fn none_or_number(&self, name: &str) -> Option<f64> {
         self.read(name, |scalar, shape| match shape {
-            Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).ok(),
+            // `none` is a value of its own here, and must not fall back to the key's default.
+            Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).ok().map(NoneOrNumber),
             _ => None,
         })
+        .and_then(|read| read.0)
     }
 
     /// A time.
@@ -185,6 +187,9 @@ pub(super) fn default_scalar(key: &Key) -> Option<Scalar> {
     let quoted = default.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     Some(Scalar { text: quoted.unwrap_or(default).to_owned(), is_quoted: quoted.is_some(), is_interpolated: false })
 }
+
+/// What stands where `none` or a number may.
+struct NoneOrNumber(Option<f64>);
 
 fn as_text(node: &Node) -> Option<Text<'_>> {
     match &node.kind {

@@ -219,6 +219,8 @@ fn training_rows(body: &[u8]) -> Result<Option<TrainingRows>, Refusal> {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "all rows need the same number of cells"));
     }
     let mut table = TrainingRows::new(width);
-    rows.iter().for_each(|row| table.push(row));
+    for row in &rows {
+        table.push(row);
+    }
     Ok(Some(table))
 }

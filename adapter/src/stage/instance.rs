@@ -119,7 +119,7 @@ impl Instance {
     }
 
     /// What is trained.
-    pub fn spec(&self) -> &ModelSpec {
+    pub fn spec(&self) -> &Arc<ModelSpec> {
         &self.made_from.spec
     }
 
@@ -158,21 +158,17 @@ impl Instance {
         let memory = &mut *memory;
         let mut training_rows = None;
         let result = usable_number(update).and_then(|value| {
-            let time = self.take_in(memory, value, update)?;
+            let time = take_in(memory, value, update)?;
             let readiness = self.make_features(memory, value, time)?;
             if readiness == Readiness::Ready {
                 memory.reservoir.push(&memory.row, time);
             }
-            match &mut memory.fitted {
-                Some(fitted) => {
-                    let explain = (self.made_from.explain, &*self.feature_names);
-                    fitted.assess(&memory.row, readiness, time, &self.made_from.model, explain)
-                }
-                None => {
-                    training_rows = self.collect(memory, readiness, time);
-                    Err(Unscored::WarmingUp)
-                }
+            if let Some(fitted) = &mut memory.fitted {
+                let explain = (self.made_from.explain, &*self.feature_names);
+                return fitted.assess(&memory.row, readiness, time, &self.made_from.model, explain);
             }
+            training_rows = self.collect(memory, readiness, time);
+            Err(Unscored::WarmingUp)
         });
         let (result, contributions) = match result {
             Ok((assessment, contributions)) => (Ok(assessment), contributions),
@@ -181,18 +177,6 @@ impl Instance {
         let version = memory.fitted.as_ref().map(|fitted| fitted.version);
         let model = Arc::clone(&self.made_from.model);
         Outcome { assessed: Assessed { result, contributions, model, version }, training_rows }
-    }
-
-    /// Tells repeats apart from news.
-    fn take_in(&self, memory: &mut Memory, value: f64, update: &TagUpdate) -> Result<Time, Unscored> {
-        let (time, _) = update.timestamp();
-        let is_repeat = update.flags.is_initial
-            && memory.last.is_some_and(|(last_time, last)| last_time == time && last.to_bits() == value.to_bits());
-        if is_repeat {
-            return Err(Unscored::Repeated);
-        }
-        memory.last = Some((time, value));
-        Ok(Time(time.unix_micros()))
     }
 
     fn make_features(&self, memory: &mut Memory, value: f64, time: Time) -> Result<Readiness, Unscored> {
@@ -251,6 +235,18 @@ impl Instance {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells repeats apart from news.
+fn take_in(memory: &mut Memory, value: f64, update: &TagUpdate) -> Result<Time, Unscored> {
+    let (time, _) = update.timestamp();
+    let is_repeat = update.flags.is_initial
+        && memory.last.is_some_and(|(last_time, last)| last_time == time && last.to_bits() == value.to_bits());
+    if is_repeat {
+        return Err(Unscored::Repeated);
+    }
+    memory.last = Some((time, value));
+    Ok(Time(time.unix_micros()))
 }
 
 #[cfg(test)]

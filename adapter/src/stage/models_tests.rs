@@ -42,7 +42,9 @@ fn scene(mapping: &str) -> (Scene, TempDir) {
 
 fn rows(values: &[f64]) -> TrainingRows {
     let mut rows = TrainingRows::new(1);
-    values.iter().for_each(|value| rows.push(&[*value]));
+    for value in values {
+        rows.push(&[*value]);
+    }
     rows
 }
 

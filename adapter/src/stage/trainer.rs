@@ -96,7 +96,7 @@ pub(super) struct Caller {
 impl Lesson {
     fn teach(self, instance: &Instance, registry: &Registry) -> Result<Arc<Model>, FitError> {
         let spec = instance.spec();
-        let model = match self {
+        let mut model = match self {
             Self::Inputs(inputs) => {
                 let rows = spec.make_features(&inputs)?;
                 spec.fit_features(registry, &rows, &mut |_| ())?
@@ -104,6 +104,7 @@ impl Lesson {
             Self::Features(rows) => spec.fit_features(registry, &rows, &mut |_| ())?,
             Self::Trained(model) => return Ok(model),
         };
+        model.share_spec(spec);
         Ok(Arc::new(model))
     }
 }

@@ -12,37 +12,61 @@ pub(crate) struct Entry {
     /// As the tables call it.
     pub(crate) title: &'static str,
     kind: &'static str,
-    /// A parameter that differs from our default.
-    parameter: Option<(&'static str, &'static str)>,
+    /// Parameters that differ from our defaults.
+    own: &'static [(&'static str, Given)],
     /// Whether it draws random numbers, so that only its figures can be compared, over several seeds.
     pub(crate) is_random: bool,
 }
 
+/// The value of such a parameter.
+#[derive(Clone, Copy, Debug)]
+enum Given {
+    Word(&'static str),
+    Number(f64),
+    Integer(i64),
+}
+
+impl Given {
+    fn value(self) -> ParamValue {
+        match self {
+            Self::Word(word) => ParamValue::Text(word.to_owned()),
+            Self::Number(number) => ParamValue::Number(number),
+            Self::Integer(number) => ParamValue::Integer(number),
+        }
+    }
+}
+
 const fn exact(reference: &'static str, kind: &'static str) -> Entry {
-    Entry { reference, title: reference, kind, parameter: None, is_random: false }
+    Entry { reference, title: reference, kind, own: &[], is_random: false }
 }
 
 const fn random(reference: &'static str) -> Entry {
-    Entry { reference, title: reference, kind: reference, parameter: None, is_random: true }
+    Entry { reference, title: reference, kind: reference, own: &[], is_random: true }
 }
 
-const fn neighbours(reference: &'static str, title: &'static str, method: &'static str) -> Entry {
-    Entry { reference, title, kind: "knn", parameter: Some(("method", method)), is_random: false }
+const fn neighbours(reference: &'static str, title: &'static str, own: &'static [(&'static str, Given)]) -> Entry {
+    Entry { reference, title, kind: "knn", own, is_random: false }
 }
 
 /// All detectors for tables that PyOD has, too.
 pub(crate) const TABULAR: [Entry; 11] = [
     random("isolation_forest"),
-    neighbours("knn_largest", "knn, largest", "largest"),
-    neighbours("knn_mean", "knn, mean", "mean"),
-    neighbours("knn_median", "knn, median", "median"),
+    neighbours("knn_largest", "knn, largest", &[("method", Given::Word("largest"))]),
+    neighbours("knn_mean", "knn, mean", &[("method", Given::Word("mean"))]),
+    neighbours("knn_median", "knn, median", &[("method", Given::Word("median"))]),
     exact("lof", "lof"),
-    exact("ocsvm", "ocsvm"),
+    // PyOD's is asked for the same precision: at libsvm's default two solvers agree to three digits only.
+    // And it looks at all rows.
+    Entry {
+        own: &[("tolerance", Given::Number(1e-9)), ("most_rows", Given::Integer(16_384))],
+        ..exact("ocsvm", "ocsvm")
+    },
     exact("hbos", "hbos"),
     exact("ecod", "ecod"),
     exact("copod", "copod"),
     exact("pca", "pca"),
-    random("autoencoder"),
+    // As many steps of training as PyOD's; the default is at least 500, which is more for small tables.
+    Entry { own: &[("minimum_steps", Given::Integer(0))], ..random("autoencoder") },
 ];
 
 impl Entry {
@@ -51,7 +75,7 @@ impl Entry {
     pub(crate) fn spec(&self, registry: &Registry, seed: u32) -> Option<ModelSpec> {
         let kind = registry.get(self.kind)?;
         let mut own = Vec::new();
-        own.extend(self.parameter.map(|(name, value)| (name.to_owned(), ParamValue::Text(value.to_owned()))));
+        own.extend(self.own.iter().map(|(name, given)| ((*name).to_owned(), given.value())));
         own.extend(self.is_random.then(|| ("seed".to_owned(), ParamValue::Integer(i64::from(seed)))));
         Some(ModelSpec {
             params: own.into_iter().collect(),

@@ -21,7 +21,8 @@ pub(crate) fn score(model: &Model, table: &Table) -> Result<Vec<f64>> {
 
 /// The scores of the rows that a model is fitted to.
 pub(crate) fn in_sample(registry: &Registry, spec: &ModelSpec, table: &Table) -> Result<Vec<f64>> {
-    score(&fit(registry, spec, table)?, table)
+    let rows = TrainingRows::from(ArrayView2::from_shape((table.rows(), table.width), &table.cells)?);
+    Ok(fit(registry, spec, table)?.training_scores(&rows)?)
 }
 
 /// The scores of a series as a live model gives them: fitted to the first `training` rows, then shown every row in

@@ -33,7 +33,7 @@ fn the_mean_lies_between_the_members_and_the_maximum_is_one_of_them() {
         detector.score(&detector.initial_state(), &[3.0, -0.5], Time(0)).unwrap()
     };
     let alone = members.map(|name| score(&[name], "mean"));
-    assert!((score(&members, "mean") - (alone[0] + alone[1]) / 2.0).abs() < 1e-12);
+    assert!((score(&members, "mean") - f64::midpoint(alone[0], alone[1])).abs() < 1e-12);
     assert!((score(&members, "max") - alone[0].max(alone[1])).abs() < 1e-12);
 }
 

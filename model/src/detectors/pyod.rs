@@ -45,8 +45,8 @@ impl Case {
         let table: Vec<Vec<f64>> =
             read("data")["sets"][self.set()][part].as_array().unwrap().iter().map(numbers).collect();
         let mut rows = TrainingRows::new(table[0].len());
-        for row in &table {
-            rows.push(row);
+        for row in table {
+            rows.push(&row);
         }
         rows
     }

@@ -93,7 +93,7 @@ impl Table {
 }
 
 /// Whether any of them lies below. Looks at all of them, which is quicker than stopping at the first.
-#[expect(clippy::needless_bitwise_bool, reason = "a branch per row is what this avoids")]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is a few vector instructions")]
 pub(super) fn any_below(sums: &[f64; LANES], limit: f64) -> bool {
     sums.iter().fold(false, |any, sum| any | (*sum < limit))
 }

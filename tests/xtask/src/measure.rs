@@ -54,9 +54,14 @@ fn fuzz_one(tool: &Path, target: &str, seconds: u32) -> Result<()> {
     run(program(tool, &arguments).env("RUSTC_BOOTSTRAP", "1"))
 }
 
-/// The folder of inputs to start from: for mappings the shipped ones.
+/// The folder of inputs to start from: what is shipped or tested with, where it is of the right form.
 fn seeds(target: &str) -> Option<String> {
-    let folder = if target == "mapping" { "mappings".to_owned() } else { format!("tests/fuzz/seeds/{target}") };
+    let folder = match target {
+        "mapping" => "mappings".to_owned(),
+        "artefact" => "model/tests/chain/golden/format1".to_owned(),
+        "import" => "model/tests/fixtures/imports".to_owned(),
+        _ => format!("tests/fuzz/seeds/{target}"),
+    };
     root().join(&folder).is_dir().then_some(folder)
 }
 

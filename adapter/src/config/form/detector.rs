@@ -127,7 +127,7 @@ pub(crate) fn read_parameters(
     let read = |entry: &Entry| {
         let parameter = kind.parameters().iter().find(|parameter| parameter.name == entry.key)?;
         let value = match (&entry.value.kind, parameter.domain) {
-            (Kind::Sequence(items), Domain::Detectors { .. }) => {
+            (Kind::Sequence(items), Domain::Detectors { .. }) if !items.is_empty() => {
                 ParamValue::Detectors(items.iter().filter_map(|item| read_member(item, registry)).collect())
             }
             (Kind::Scalar(scalar), _) => read_parameter(scalar, parameter).ok()?,

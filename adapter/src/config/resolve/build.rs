@@ -6,7 +6,13 @@ use tagwise_model::Registry;
 
 use super::{broker, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags};
 use crate::config::{
-    effective::Config, expression::Environment, keys::ROOT, report::Report, source::Source, tree::Mapping, view::View,
+    effective::{Config, ModelConfig},
+    expression::Environment,
+    keys::ROOT,
+    report::Report,
+    source::Source,
+    tree::Mapping,
+    view::View,
 };
 
 /// What a mapping is resolved with, besides itself.
@@ -27,6 +33,8 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct Resolved {
     /// The mapping as it runs.
     pub config: Config,
+    /// All entries of `models:`, also those that no mapping names.
+    pub declared_models: Vec<ModelConfig>,
     /// Values that `--resolved` must not print, besides passwords and tokens.
     pub masked: Vec<String>,
 }
@@ -52,6 +60,7 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
 
     let is_complete = !context.report.has_errors();
     let masked = std::mem::take(&mut context.masked);
+    let declared_models = models.all();
     let config = Config {
         adapter: adapter.filter(|_| is_complete)?,
         opcua: opcua?,
@@ -62,5 +71,5 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
         southbound_mappings: southbound.into_iter().map(|planned| planned.mapping).collect(),
         http,
     };
-    Some(Resolved { config, masked })
+    Some(Resolved { config, declared_models, masked })
 }

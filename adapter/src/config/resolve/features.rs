@@ -48,6 +48,8 @@ pub(super) fn read(model: &View<'_>, tags: &Tags<'_>, context: &mut Context<'_>)
         return None;
     }
     match Features::new(specs) {
+        // The value itself, said or unsaid, is the same.
+        Ok(features) if features.is_identity() && inputs.is_empty() => Some(ReadFeatures::default()),
         Ok(features) => Some(ReadFeatures { features, inputs }),
         Err(error) => {
             report(&error, &spans, model, context);

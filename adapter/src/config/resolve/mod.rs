@@ -15,5 +15,5 @@ mod tags;
 mod template;
 mod url;
 
-pub(super) use build::{Inputs, resolve};
+pub(super) use build::{Inputs, Resolved, resolve};
 pub(super) use features::show_offset;

@@ -92,6 +92,11 @@ impl Models {
         }
     }
 
+    /// All of them, in use or not.
+    pub(super) fn all(&self) -> Vec<ModelConfig> {
+        self.declared.iter().filter_map(|model| model.config.clone()).collect()
+    }
+
     /// The ones in use.
     pub(super) fn into_configs(self) -> Vec<ModelConfig> {
         self.configs
@@ -173,8 +178,8 @@ fn read(name: &str, section: &View<'_>, tags: &Tags<'_>, context: &mut Context<'
         kind: kind.name().to_owned(),
         params,
         scaler,
-        guard: section.none_or_number("guard")?,
-        smoothing: section.none_or_number("smoothing")?,
+        guard: section.none_or_number("guard"),
+        smoothing: section.none_or_number("smoothing"),
         threshold: threshold?,
         decision: decision(section)?,
     };

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nearest::{MOST, MOST_ASKED, Nearest, with_nearest};
+use super::nearest::{MOST, MOST_AS_PARAMETER, Nearest, with_nearest};
 use super::reference::Reference;
 use crate::{
     Detector, DetectorKind, Domain, FitError, Parameter, Params, Registry, RestoreError, ScalerSpec, State,
@@ -36,7 +36,7 @@ impl DetectorKind for KnnKind {
         &[
             Parameter {
                 name: "neighbours",
-                domain: Domain::Integer { min: 1, max: MOST_ASKED, default: 5 },
+                domain: Domain::Integer { min: 1, max: MOST_AS_PARAMETER, default: 5 },
                 doc: "Nearest training rows that are looked at; fewer where there are not so many.",
             },
             Parameter {

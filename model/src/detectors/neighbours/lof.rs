@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nearest::{MOST, MOST_ASKED, Nearest, with_nearest};
+use super::nearest::{MOST, MOST_AS_PARAMETER, Nearest, with_nearest};
 use super::reference::Reference;
 use crate::scratch::with_scratch;
 use crate::{
@@ -43,7 +43,7 @@ impl DetectorKind for LofKind {
         &[
             Parameter {
                 name: "neighbours",
-                domain: Domain::Integer { min: 1, max: MOST_ASKED, default: 20 },
+                domain: Domain::Integer { min: 1, max: MOST_AS_PARAMETER, default: 20 },
                 doc: "Nearest training rows that are looked at; fewer where there are not so many.",
             },
             Parameter {

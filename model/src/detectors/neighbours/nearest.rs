@@ -1,9 +1,11 @@
 //! The nearest rows found so far, in room on the stack.
 
-/// Neighbours that there is room for.
+/// Neighbours that can be asked for.
 pub(super) const MOST: usize = 100;
-/// Neighbours that can be asked for: as many, as a parameter has it.
-pub(super) const MOST_ASKED: i64 = 100;
+
+/// The same as the domain of a parameter has it.
+pub(super) const MOST_AS_PARAMETER: i64 = 100;
+const _: () = assert!(MOST_AS_PARAMETER.unsigned_abs() == MOST as u64);
 
 /// The nearest rows, nearest first, as many as there is room for. Of rows equally far away those found first stay.
 pub(super) struct Nearest<'a> {
@@ -66,7 +68,6 @@ mod tests {
 
     #[test]
     fn there_is_room_for_as_many_as_asked() {
-        assert_eq!(i64::try_from(MOST), Ok(MOST_ASKED));
         for count in [1, 8, 9, 32, 33, MOST] {
             with_nearest(count, |nearest| assert_eq!((nearest.distances.len(), nearest.places.len()), (count, count)));
         }

@@ -1,9 +1,7 @@
 //! Thresholds keep their promise on fresh data of many channels, since they are calibrated on scores of rows that the
 //! model has not seen.
 
-mod support;
-
-use support::{Plant, defaults};
+use crate::plant::{Plant, defaults};
 use tagwise_model::{Model, ModelSpec, Registry, ThresholdSpec, Time};
 
 const CHANNELS: usize = 20;

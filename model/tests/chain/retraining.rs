@@ -1,9 +1,7 @@
 //! Retraining on the reservoir of all good values keeps the false-alarm share where it was, round after round. The
 //! counterpart, retraining on what the last model let through, raises it at every round.
 
-mod support;
-
-use support::{Dice, defaults};
+use crate::plant::{Dice, defaults};
 use tagwise_model::{Model, ModelSpec, Registry, Reservoir, Sampling, ThresholdSpec, Time, TrainingRows};
 
 const ROUNDS: usize = 20;

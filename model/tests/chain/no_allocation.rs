@@ -1,9 +1,7 @@
 //! Scoring a row takes no memory from the heap: at 10,000 values a second an allocator is what one pays for.
 
-mod support;
-
+use crate::plant::{Plant, defaults};
 use allocation_counter::measure;
-use support::{Plant, defaults};
 use tagwise_model::{Registry, Time};
 
 #[test]

@@ -1,13 +1,11 @@
 //! Adapting is gated: what is flagged is not learned, so a fault stays a fault however long it lasts. The counterpart
 //! without the gate learns the same fault away.
 
-mod support;
-
-use support::{Dice, defaults};
+use crate::plant::{Dice, defaults};
 use tagwise_model::{Model, ModelState, Registry, Time, TrainingRows};
 
-/// Kinds that adapt, with what a fault of theirs is measured in: standard deviations of a single value.
-const KINDS: [&str; 1] = ["ewma_z"];
+/// Kinds that adapt unless they are told not to.
+const KINDS: [&str; 2] = ["ewma_z", "ar_energy"];
 
 fn train(kind: &str) -> Model {
     let mut dice = Dice::new(1);

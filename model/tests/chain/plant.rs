@@ -1,7 +1,5 @@
 //! Random numbers and plants for tests that see the crate from outside.
 
-#![expect(dead_code, reason = "each test uses some of it")]
-
 use tagwise_model::{ModelSpec, Registry, Time, TrainingRows};
 
 /// Numbers that stay the same on every platform: `SplitMix64` (Steele, Lea and Flood, 2014).
