@@ -23,7 +23,16 @@ fn fit(kind: &str, training: &Array2<f64>) -> Model {
 }
 
 fn score(criterion: &mut Criterion) {
-    for (kind, width) in [("isolation_forest", 1), ("isolation_forest", 8), ("ewma_z", 1), ("ewma_z", 8)] {
+    for (kind, width) in [
+        ("isolation_forest", 1),
+        ("isolation_forest", 8),
+        ("ewma_z", 1),
+        ("ewma_z", 8),
+        ("knn", 1),
+        ("knn", 8),
+        ("lof", 8),
+        ("ocsvm", 8),
+    ] {
         let table = rows(1000, width);
         let model = fit(kind, &table);
         let mut state = model.initial_state();

@@ -88,7 +88,8 @@ impl Reference {
         nearest.distances.iter_mut().for_each(|distance| *distance = f64::sqrt(*distance));
     }
 
-    /// Walks outward from where the value would stand.
+    /// Walks outward from where the value would stand. The distances are the same to the last bit as a scan's, since the
+    /// root of a square is exact unless the square leaves the range of numbers; `abs` is for the sign of a zero.
     #[expect(clippy::cast_possible_truncation, reason = "far fewer than 2^32 rows are kept")]
     fn walk(&self, value: f64, without: Option<usize>, nearest: &mut Nearest<'_>) {
         let sorted = self.0.column();
@@ -98,8 +99,8 @@ impl Reference {
         for (distance, place) in nearest.distances.iter_mut().zip(&mut *nearest.places) {
             below -= usize::from(below > 0 && without == Some(below - 1));
             above += usize::from(without == Some(above));
-            let down = if below > 0 { value - sorted[below - 1] } else { f64::INFINITY };
-            let up = sorted.get(above).map_or(f64::INFINITY, |kept| kept - value);
+            let down = if below > 0 { (value - sorted[below - 1]).abs() } else { f64::INFINITY };
+            let up = sorted.get(above).map_or(f64::INFINITY, |kept| (kept - value).abs());
             if below > 0 && down <= up {
                 below -= 1;
                 (*distance, *place) = (down, below as u32);
