@@ -56,7 +56,7 @@ mod tests {
         let scores: Vec<f64> = (0..120).map(f64::from).collect();
         let text = histogram(&scores, 95.0);
         assert_eq!(text.lines().count(), BINS);
-        assert_eq!(text.matches(" 10").count(), BINS, "{text}");
+        assert_eq!(text.matches("█ 10").count(), BINS, "{text}");
         let marked: Vec<&str> = text.lines().filter(|line| line.contains("threshold")).collect();
         assert!(marked.len() == 1 && marked[0].trim_start().starts_with("89.25"), "{text}");
     }
