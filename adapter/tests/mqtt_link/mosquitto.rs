@@ -1,9 +1,11 @@
 //! A mosquitto of the test's own, on a free port of the loopback.
 
 use std::{
+    collections::BTreeSet,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -87,7 +89,14 @@ impl Drop for Mosquitto {
     }
 }
 
-/// A port on which nothing listens.
+/// A port on which nothing listens. None is given twice: the system may offer one again as soon as it is let go, and
+/// two tests would then talk to one broker.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
