@@ -15,7 +15,7 @@ use super::{
     entry::DONE,
     model_args::Eval,
     model_files::{read_model, read_table, tolerate_closed},
-    score::{Live, check_width},
+    score::{Live, check_columns},
 };
 use crate::table::{Columns, TableOptions};
 
@@ -28,7 +28,7 @@ pub(super) fn evaluate(arguments: &Eval) -> anyhow::Result<u8> {
         ..arguments.table.options(Columns::All)
     };
     let table = read_table(&arguments.table.input, &options)?;
-    check_width(&model, &table)?;
+    check_columns(&model, &table, &arguments.table)?;
     let mut live = Live::new(model);
     let mut judged = Judged::default();
     for (row, is_anomaly) in table.labels().iter().enumerate() {

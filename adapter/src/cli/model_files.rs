@@ -1,7 +1,7 @@
 //! Files of the commands about models: `-` is standard input or output, and what is written is written whole.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, IsTerminal, Read, Write},
     path::{Path, absolute},
     time::Duration,
@@ -13,7 +13,6 @@ use tagwise_model::{Model, Registry};
 
 use crate::{
     stage::training_source::read_bounded,
-    supervisor::state_dir::write_atomically,
     table::{Table, TableOptions},
 };
 
@@ -56,13 +55,31 @@ pub(super) fn read_table(path: &Path, options: &TableOptions) -> anyhow::Result<
     table.with_context(|| format!("cannot use `{}`", path.display()))
 }
 
-/// Writes a file whole or not at all; standard output as it is.
+/// Writes a file whole or not at all; what is no plain file (standard output, a device, a pipe) is written to as it is.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if is_standard(path) {
         return tolerate_closed(io::stdout().lock().write_all(bytes)).context("cannot write to standard output");
     }
-    let written = absolute(path).and_then(|path| write_atomically(&path, bytes));
-    written.with_context(|| format!("cannot write `{}`", path.display()))
+    write_file(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link stays one: what it leads to is replaced.
+    let target = fs::canonicalize(path).or_else(|_| absolute(path))?;
+    match fs::symlink_metadata(&target) {
+        Ok(found) if !found.is_file() => return File::options().write(true).open(&target)?.write_all(bytes),
+        _ => {}
+    }
+    // A name of this process's own, that nothing else stands under.
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = target.with_file_name(name);
+    let mut file = File::options().write(true).create_new(true).open(&temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &target));
+    if written.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    written
 }
 
 /// Whoever reads our output may have seen enough: `| head` is no failure.
@@ -96,4 +113,30 @@ fn target() -> ProgressDrawTarget {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("invariant: a template of our own")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_file_that_is_named_is_replaced_and_a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("scores.new"), "somebody's").unwrap();
+        fs::write(path("scores.csv"), "old").unwrap();
+        std::os::unix::fs::symlink(path("scores.csv"), path("link")).unwrap();
+        write(&path("link"), b"new").unwrap();
+        assert_eq!(fs::read_to_string(path("scores.csv")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(path("scores.new")).unwrap(), "somebody's");
+        assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(folder.path(), b"x").is_err());
+        assert!(folder.path().is_dir());
+    }
 }

@@ -6,7 +6,7 @@ use tagwise_model::{Assessment, Model, NoScore, Registry, Time};
 
 use super::{
     entry::DONE,
-    model_args::Score,
+    model_args::{Score, TableArgs},
     model_files::{bar, is_standard, read_model, read_table, tolerate_closed, write},
 };
 use crate::{
@@ -22,7 +22,7 @@ pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
     let model = read_model(&arguments.model, &Registry::builtin())?;
     let options = TableOptions { keeps_bad_rows: true, ..arguments.table.options(Columns::All) };
     let table = read_table(&arguments.table.input, &options)?;
-    check_width(&model, &table)?;
+    check_columns(&model, &table, &arguments.table)?;
     let progress = bar("scoring", table.rows().count() as u64);
     let mut lines = String::from("score,label,status\n");
     let mut live = Live::new(model);
@@ -44,14 +44,19 @@ pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
     Ok(DONE)
 }
 
-/// Says which columns the model wants where the table has others.
-pub(super) fn check_width(model: &Model, table: &Table) -> anyhow::Result<()> {
+/// Says which columns the model wants where the table has others. A model does not know its inputs by name, so the order
+/// of several has to be said: swapped columns would give wrong scores without a word.
+pub(super) fn check_columns(model: &Model, table: &Table, arguments: &TableArgs) -> anyhow::Result<()> {
     let (found, expected) = (table.names().len(), model.inputs());
     anyhow::ensure!(
         found == expected,
         "the model takes {expected} values at a time, and the table has {found} columns of them ({}); name {expected} with \
          --columns",
         table.names().join(", ")
+    );
+    anyhow::ensure!(
+        expected == 1 || arguments.columns.is_some(),
+        "the model takes {expected} values at a time; name their columns with --columns, in the order it was trained on"
     );
     Ok(())
 }
