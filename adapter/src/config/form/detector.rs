@@ -14,8 +14,14 @@ use crate::config::{
 impl Form<'_> {
     /// Checks kind and parameters.
     pub(super) fn detector(&mut self, mapping: &Mapping, span: Span, path: &str) {
+        let names: Vec<&str> = self.registry.names().collect();
+        self.detector_among(&names, mapping, span, path);
+    }
+
+    /// `names` are the kinds that may stand here.
+    fn detector_among(&mut self, names: &[&str], mapping: &Mapping, span: Span, path: &str) {
         let Some(kind) = mapping.get("kind") else {
-            let help = format!("write `kind: …`: {}", any_of(self.registry.names()));
+            let help = format!("write `kind: …`: {}", any_of(names.iter().copied()));
             self.report.error(span, format!("`kind` is missing in `{path}`")).help(help);
             return;
         };
@@ -24,9 +30,7 @@ impl Form<'_> {
             return;
         };
         let Some(known) = self.registry.get(&scalar.text.to_lowercase()) else {
-            let (message, help) = unknown_kind(scalar, self.registry);
-            let found = show(self.source, kind.value.span, scalar);
-            self.report.error(kind.value.span, message.replace("{}", &found)).help(help);
+            self.unknown(names, scalar, kind.value.span);
             return;
         };
         let parameters = known.parameters();
@@ -78,14 +82,21 @@ impl Form<'_> {
         if items.is_empty() {
             self.report.error(entry.key_span, format!("`{path}` is empty")).help(parameter.doc);
         }
+        let registry = self.registry;
+        let names: Vec<&str> = registry
+            .names()
+            .filter(|name| registry.get(name).is_some_and(|kind| !is_made_of_others(kind.as_ref())))
+            .collect();
         for item in items {
             let kind = match &item.kind {
                 Kind::Mapping(mapping) => {
-                    self.detector(mapping, item.span, &path);
+                    self.detector_among(&names, mapping, item.span, &path);
                     mapping.get("kind").map(|entry| &entry.value)
                 }
-                Kind::Scalar(_) => {
-                    self.lone_kind(item);
+                Kind::Scalar(scalar) => {
+                    if registry.get(&scalar.text.to_lowercase()).is_none() {
+                        self.unknown(&names, scalar, item.span);
+                    }
                     Some(item)
                 }
                 _ => {
@@ -102,14 +113,10 @@ impl Form<'_> {
         }
     }
 
-    fn lone_kind(&mut self, node: &Node) {
-        if let Kind::Scalar(scalar) = &node.kind
-            && self.registry.get(&scalar.text.to_lowercase()).is_none()
-        {
-            let (message, help) = unknown_kind(scalar, self.registry);
-            let found = show(self.source, node.span, scalar);
-            self.report.error(node.span, message.replace("{}", &found)).help(help);
-        }
+    fn unknown(&mut self, names: &[&str], scalar: &Scalar, span: Span) {
+        let (message, help) = unknown_kind(scalar, names);
+        let found = show(self.source, span, scalar);
+        self.report.error(span, message.replace("{}", &found)).help(help);
     }
 }
 
@@ -168,13 +175,19 @@ fn read_parameter(scalar: &Scalar, parameter: &Parameter) -> Result<ParamValue, 
     }
 }
 
+/// Whether a kind is one that the language has and this version has not.
+pub(crate) fn is_planned(scalar: &Scalar) -> bool {
+    PLANNED_DETECTORS.contains(&scalar.text.to_lowercase().as_str())
+}
+
 /// What to say of a kind that the registry does not have; `{}` stands for the text found.
-pub(crate) fn unknown_kind(scalar: &Scalar, registry: &Registry) -> (String, String) {
-    let help = format!("write {}", any_of(registry.names()));
-    if PLANNED_DETECTORS.contains(&scalar.text.to_lowercase().as_str()) {
+fn unknown_kind(scalar: &Scalar, names: &[&str]) -> (String, String) {
+    let names = || names.iter().copied();
+    let help = format!("write {}", any_of(names()));
+    if is_planned(scalar) {
         return ("the detector {} is planned, but not yet built".to_owned(), help);
     }
-    let meant = if scalar.is_interpolated { None } else { did_you_mean(&scalar.text, registry.names()) };
+    let meant = if scalar.is_interpolated { None } else { did_you_mean(&scalar.text, names()) };
     let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
     (format!("unknown kind of detector {{}}{guess}"), help)
 }

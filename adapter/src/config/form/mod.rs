@@ -7,6 +7,6 @@ mod detector;
 mod guess;
 mod walk;
 
-pub(super) use detector::{read_parameters, unknown_kind};
+pub(super) use detector::{is_planned, read_parameters};
 pub(super) use guess::meant_key;
 pub(super) use walk::{SMALLEST, check_form, show};

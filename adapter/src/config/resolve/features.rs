@@ -12,13 +12,16 @@ use crate::{
     domain::TagId,
 };
 
-/// The keys that a kind of feature has besides `kind` and `tag`.
-const KEYS: [(&str, &[&str]); 5] = [
-    ("value", &[]),
-    ("window", &["size", "statistics"]),
-    ("difference", &["lag"]),
-    ("bands", &["size", "count", "hop"]),
-    ("time_of_day", &["slots", "utc_offset"]),
+/// The keys besides `kind`, and the kinds of feature that they go with.
+const KEYS: [(&str, &[&str]); 8] = [
+    ("tag", &["value", "window", "difference", "bands"]),
+    ("size", &["window", "bands"]),
+    ("statistics", &["window"]),
+    ("lag", &["difference"]),
+    ("count", &["bands"]),
+    ("hop", &["bands"]),
+    ("slots", &["time_of_day"]),
+    ("utc_offset", &["time_of_day"]),
 ];
 /// Minutes in a day.
 const DAY: i32 = 24 * 60;
@@ -35,11 +38,10 @@ pub(super) struct ReadFeatures {
 pub(super) fn read(model: &View<'_>, tags: &Tags<'_>, context: &mut Context<'_>) -> Option<ReadFeatures> {
     let mut inputs = Vec::new();
     let mut specs = Vec::new();
-    let mut spans = Vec::new();
     let mut is_whole = true;
-    for (span, view) in model.list("features") {
-        spans.push(span);
-        match feature(span, &view, tags, &mut inputs, context) {
+    let entries = model.list("features");
+    for (span, view) in &entries {
+        match feature(*span, view, tags, &mut inputs, context) {
             Some(spec) => specs.push(spec),
             None => is_whole = false,
         }
@@ -52,20 +54,30 @@ pub(super) fn read(model: &View<'_>, tags: &Tags<'_>, context: &mut Context<'_>)
         Ok(features) if features.is_identity() && inputs.is_empty() => Some(ReadFeatures::default()),
         Ok(features) => Some(ReadFeatures { features, inputs }),
         Err(error) => {
-            report(&error, &spans, model, context);
+            report(&error, &entries, model, context);
             None
         }
     }
 }
 
 /// The model's error counts entries; here they have places.
-fn report(error: &FeatureError, spans: &[Span], model: &View<'_>, context: &mut Context<'_>) {
+fn report(error: &FeatureError, entries: &[(Span, View<'_>)], model: &View<'_>, context: &mut Context<'_>) {
+    const HELP: &str = "mappings/reference.yaml shows every kind of feature";
     let text = error.to_string();
-    let entry = text.strip_prefix("features[").and_then(|rest| rest.split_once(']'));
-    let place = entry.and_then(|(number, _)| spans.get(number.parse::<usize>().ok()?).copied());
-    let message = entry.map_or(text.as_str(), |(_, rest)| rest.trim_start_matches([':', ' ']));
-    if let Some(span) = place.or_else(|| model.entry("features").map(|entry| entry.key_span)) {
-        context.report.error(span, message.to_owned()).help("mappings/reference.yaml shows every kind of feature");
+    let counted = text.strip_prefix("features[").and_then(|rest| rest.split_once(']'));
+    let entry = counted.and_then(|(number, rest)| Some((entries.get(number.parse::<usize>().ok()?)?, rest)));
+    if let Some(((span, view), rest)) = entry {
+        let key = match error {
+            FeatureError::OutOfRange { key, .. } => view.entry(key),
+            FeatureError::NotAPowerOfTwo { .. } => view.entry("size"),
+            FeatureError::RepeatedStatistic { .. } => view.entry("statistics"),
+            _ => None,
+        };
+        let place = key.map_or(*span, |entry| entry.value.span);
+        let message = rest.strip_prefix(": ").map_or_else(|| format!("this feature{rest}"), str::to_owned);
+        context.report.error(place, message).help(HELP);
+    } else if let Some(entry) = model.entry("features") {
+        context.report.error(entry.key_span, text).help(HELP);
     }
 }
 
@@ -77,10 +89,9 @@ fn feature(
     context: &mut Context<'_>,
 ) -> Option<FeatureSpec> {
     let kind = view.choice("kind")?;
-    let own_keys = KEYS.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, keys)| keys);
-    stray_keys(kind, own_keys, view, context)?;
+    stray_keys(kind, view, context)?;
     let size = || view.integer::<usize>("size");
-    if own_keys.contains(&"size") && !view.has("size") {
+    if matches!(kind, "window" | "bands") && !view.has("size") {
         context
             .report
             .error(span, format!("`size` is missing for the feature `{kind}`"))
@@ -103,16 +114,11 @@ fn feature(
     })
 }
 
-fn stray_keys(kind: &str, own_keys: &[&str], view: &View<'_>, context: &mut Context<'_>) -> Option<()> {
+fn stray_keys(kind: &str, view: &View<'_>, context: &mut Context<'_>) -> Option<()> {
     let mut is_clean = true;
-    for key in KEYS.iter().flat_map(|(_, keys)| keys.iter().copied()) {
-        // `size` belongs to two kinds and is reported once.
-        let Some(entry) = view.entry(key).filter(|_| !own_keys.contains(&key)) else { continue };
-        if key == "size" && !is_clean {
-            continue;
-        }
-        let homes = KEYS.iter().filter(|(_, keys)| keys.contains(&key)).map(|(name, _)| *name);
-        let message = format!("`{key}` goes with {}, not with `{kind}`", any_of(homes));
+    for (key, homes) in KEYS.iter().filter(|(_, homes)| !homes.contains(&kind)) {
+        let Some(entry) = view.entry(key) else { continue };
+        let message = format!("`{key}` goes with {}, not with `{kind}`", any_of(homes.iter().copied()));
         context.report.error(entry.key_span, message).help("remove it, or correct the kind of feature");
         is_clean = false;
     }

@@ -112,8 +112,7 @@ impl Models {
     fn report_unknown(&self, text: Text<'_>, context: &mut Context<'_>) {
         let shown = context.show(text);
         let names = || self.declared.iter().map(|model| model.name.as_str()).chain(context.registry.names());
-        let is_planned = form::unknown_kind(text.scalar, context.registry).0.contains("planned");
-        if is_planned {
+        if form::is_planned(text.scalar) {
             let help =
                 format!("name an entry of `models`, or a kind of detector: {}", names().collect::<Vec<_>>().join(", "));
             context.report.error(text.span, format!("the detector {shown} is planned, but not yet built")).help(help);
