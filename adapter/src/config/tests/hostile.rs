@@ -219,10 +219,14 @@ fn everything_on_one_line_takes_no_longer() {
     let properties: String = many(20_000, |number| format!("k{number}: \"v\", "));
     let tags: String = many(10_000, |number| format!("{{ name: t{number}, node: i=1, topic: t{number} }}, "));
     let broken = "{ token: x, ".repeat(20_000);
+    let features: String = many(10_000, |number| format!("{{ kind: value, tag: t{number} }}, "));
+    let members: String = many(20_000, |number| format!("knm{number}, "));
     for text in [
         format!("http: {{ {keys} }}\n"),
         format!("tags: [ {{ name: a, node: i=1, topic: a, mqtt_user_properties: {{ {properties} }} }} ]\n"),
         format!("tags: [ {tags} ]\n"),
+        format!("models: {{ a: {{ detector: {{ kind: knn }}, features: [ {features} ] }} }}\ntags: [ {tags} ]\n"),
+        format!("models: {{ a: {{ detector: {{ kind: ensemble, of: [ {members} ] }} }} }}\n"),
         format!("http: {broken}\n"),
         format!("base: &base {{ {keys} }}\nhttp: {{ <<: *base, {keys} }}\n"),
     ] {

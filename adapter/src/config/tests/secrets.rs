@@ -76,6 +76,10 @@ fn what_an_expression_yields_is_never_shown() {
         "southbound_mappings: [ { tag_name: \"${env:VARIABLE}\", topic_filter: \"${env:VARIABLE}/a+\", value: \"${env:VARIABLE}\", max_age: \"${env:VARIABLE}\" } ]",
         "northbound_mappings: [ { tag_names: \"${env:VARIABLE}[\" } ]",
         "models: { a: { detector: { kind: \"${env:VARIABLE}\" } }, b: { detector: { kind: ewma_z, smoothing: \"${env:VARIABLE}\" } } }",
+        "models: { a: { detector: { kind: ewma_z }, features: [ { kind: window, size: 8, statistics: [ \"${env:VARIABLE}\" ] }, { kind: value, tag: \"${env:VARIABLE}\" }, { kind: \"${env:VARIABLE}\" }, { kind: time_of_day, utc_offset: \"${env:VARIABLE}\" } ] } }",
+        "models: { a: { detector: { kind: ensemble, of: [ \"${env:VARIABLE}\", { kind: \"${env:VARIABLE}\" }, { kind: knn, neighbours: \"${env:VARIABLE}\" } ] } } }",
+        "models: { a: { detector: { kind: ewma_z }, guard: \"${env:VARIABLE}\", smoothing: \"${env:VARIABLE}\", explain: \"${env:VARIABLE}\", threshold: { evt: \"${env:VARIABLE}\" }, decision: { refractory: \"${env:VARIABLE}\" } } }",
+        "models: { a: { detector: { kind: ewma_z }, training: { artefact: \"${env:VARIABLE}\" } }, b: { detector: { kind: ewma_z }, training: { file: \"${env:VARIABLE}\", time_column: [ \"${env:VARIABLE}\" ] } } }",
         "http: { listen: \"${env:VARIABLE}\" }",
     ] {
         check_hidden(place);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tagwise_model::Registry;
+use tagwise_model::{ParamValue, Params, Registry};
 
 use super::defaults::all_keys;
 use crate::config::{Loaded, load, parse, resolved_yaml, schema};
@@ -152,6 +152,26 @@ fn the_reference_shows_the_defaults_of_the_tables() {
     }
 }
 
+#[test]
+fn the_reference_shows_every_parameter_of_every_kind_at_its_default() {
+    let (_copy, files) = shipped();
+    let file = files.iter().find(|file| file.ends_with("reference.yaml")).unwrap();
+    let written = as_json(&fs::read_to_string(file).unwrap());
+    let models = load_good(file).declared_models;
+    for kind in Registry::builtin().names().map(|name| Registry::builtin().get(name).unwrap().clone()) {
+        let model =
+            models.iter().find(|model| model.spec.kind == kind.name()).unwrap_or_else(|| panic!("{}", kind.name()));
+        for (name, default) in Params::defaults(kind.parameters()).iter() {
+            let place = format!("{}: {name}", kind.name());
+            assert!(written["models"][&model.name]["detector"].get(name).is_some(), "{place} is not written");
+            // The members of an ensemble are an example.
+            if !matches!(default, ParamValue::Detectors(_)) {
+                assert_eq!(model.spec.params.get(name), Some(default), "{place}");
+            }
+        }
+    }
+}
+
 /// Steps into lists and named entries by themselves.
 fn find<'a>(value: &'a serde_json::Value, path: &[&str]) -> Option<&'a serde_json::Value> {
     let Some((first, rest)) = path.split_first() else { return Some(value) };
@@ -189,6 +209,57 @@ fn the_effective_mapping_gives_the_same_configuration_again() {
     for file in files {
         check_round_trip(&load_good(&file));
     }
+}
+
+#[test]
+fn everything_that_a_model_can_say_survives() {
+    let files = tempfile::tempdir().unwrap();
+    fs::write(files.path().join("normal.csv"), "time,a\n").unwrap();
+    fs::write(files.path().join("a.model"), "").unwrap();
+    let yaml = r#"
+version: 1
+adapter: { id: a, state_dir: /x }
+opcua: { uri: opc.tcp://plc, security: { policy: none } }
+broker: { url: mqtt://edge }
+models:
+  inputs:
+    detector: { kind: mewma_t2, smoothing: 0.5, of: t2 }
+    per: model
+    features:
+      - { kind: value, tag: c }
+      - { kind: window, tag: b, size: 7, statistics: [ standard_deviation, peak_to_peak ] }
+      - { kind: difference, tag: c, lag: 3 }
+      - { kind: time_of_day, slots: 24, utc_offset: "-05:30" }
+      - { kind: value }
+    scaler: none
+    guard: none
+    smoothing: 0.25
+    training: { file: normal.csv, time_column: "time of day: #1" }
+    threshold: { evt: 0.01 }
+    decision: { raise_after: 3, clear_after: 10, refractory: 90s }
+    explain: 4
+  frames:
+    detector: { kind: pca, statistic: combined }
+    features: [ { kind: bands, tag: b, size: 64, count: 4, hop: 16 }, { kind: bands, size: 32 , hop: 16 } ]
+    guard: 0
+    training: { artefact: a.model }
+    threshold: { contamination: 0.1 }
+  several:
+    detector: { kind: ensemble, of: [ lof, { kind: novelty, rhythm: daily, utc_offset_minutes: -15 } ], combine: max }
+    training: { samples: 2000 }
+    threshold: { fixed: -1.5 }
+  quantile: { detector: { kind: stuck, rate: 0.1 }, threshold: { quantile: 0.98, factor: 1.5 }, features: [] }
+tags:
+  - { name: a, node: "nsu=urn:x;s=A", topic: a, model: inputs }
+  - { name: b, node: "nsu=urn:x;s=B", topic: b, model: frames }
+  - { name: c, node: "nsu=urn:x;s=C", topic: c, model: several }
+  - { name: d, node: "nsu=urn:x;s=D", topic: d, model: quantile }
+  - { name: e, node: "nsu=urn:x;s=E", topic: e, model: ensemble }
+"#;
+    let loaded = parse(yaml, &files.path().join("b.yaml"), &[("A", "")], &Registry::builtin())
+        .unwrap_or_else(|said| panic!("{said}"));
+    assert_eq!(loaded.warnings.list, []);
+    check_round_trip(&loaded);
 }
 
 #[test]
