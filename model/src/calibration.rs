@@ -96,7 +96,7 @@ pub(crate) fn out_of_sample_scores(
         let (scaler, detector) = recipe.fit(&others).ok()?;
         let scaled = scaler.as_ref().map_or_else(|| run.clone(), |scaler| scaler.scale_rows(&run));
         if is_sequential {
-            replay(detector.as_ref(), &detector.initial_state(), &scaled, skip, &mut scores);
+            scores.extend(replay(detector.as_ref(), &detector.initial_state(), &scaled, skip));
         } else {
             score_table(detector.as_ref(), &scaled, &mut scores);
         }
@@ -109,25 +109,15 @@ pub(crate) fn out_of_sample_scores(
     (!scores.is_empty()).then_some(scores)
 }
 
-/// The scores of the rows from a detector that was fitted to them, in order; NaN where there is none. The rows are scaled
-/// already.
-pub(crate) fn in_sample_scores(detector: &dyn Detector, is_sequential: bool, scaled: &TrainingRows) -> Vec<f64> {
-    if !is_sequential {
-        return detector.training_scores(scaled);
-    }
-    let mut scores = Vec::with_capacity(scaled.count());
-    replay(detector, &detector.blank_state(), scaled, 0, &mut scores);
-    scores
-}
-
 /// Blocks to cut the rows into when nothing else is said.
 pub(crate) const fn default_folds() -> usize {
     FOLDS
 }
 
-/// Scores rows one after another as in live use; the short memory is `begin` at the start of each segment. The first
-/// `skip` rows only fill it.
-fn replay(detector: &dyn Detector, begin: &State, rows: &TrainingRows, skip: usize, scores: &mut Vec<f64>) {
+/// The scores of rows one after another as in live use, NaN where there is none; the short memory is `begin` at the start
+/// of each segment. The first `skip` rows only fill it.
+pub(crate) fn replay<D: Detector + ?Sized>(detector: &D, begin: &State, rows: &TrainingRows, skip: usize) -> Vec<f64> {
+    let mut scores = Vec::with_capacity(rows.count() - skip.min(rows.count()));
     for segment in rows.segments() {
         let mut state = begin.clone();
         for index in segment {
@@ -137,6 +127,7 @@ fn replay(detector: &dyn Detector, begin: &State, rows: &TrainingRows, skip: usi
             }
         }
     }
+    scores
 }
 
 fn score_table(detector: &dyn Detector, rows: &TrainingRows, scores: &mut Vec<f64>) {

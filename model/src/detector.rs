@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::replay;
 use crate::scratch::with_scratch;
 use crate::{Time, TrainingRows};
 
@@ -109,9 +110,12 @@ pub trait Detector: Send + Sync + Debug {
 
     /// The scores of the very rows it was fitted to, scaled as they were, in order; NaN where there is none. Contamination
     /// and PyOD's probabilities are made of these. Kinds that score a row of theirs differently from a new one say so
-    /// here: in PyOD, for one, no row is among its own neighbours. Not asked of kinds whose scores depend on earlier rows;
-    /// they are run over the rows instead.
+    /// here: in PyOD, for one, no row is among its own neighbours. Kinds with short memory are run over the rows.
     fn training_scores(&self, rows: &TrainingRows) -> Vec<f64> {
+        let blank = self.blank_state();
+        if blank != State::default() {
+            return replay(self, &blank, rows, 0);
+        }
         let mut scores = vec![f64::NAN; rows.count()];
         self.score_rows(rows.cells(), &mut scores);
         scores

@@ -144,6 +144,21 @@ fn a_table_gets_the_scores_of_its_rows() {
 }
 
 #[test]
+fn training_scores_of_a_kind_with_memory_are_those_of_the_rows_one_after_another() {
+    let table = Array2::from_shape_fn((200, 1), |(row, column)| ((row * 37 + column * 11) % 100) as f64 / 20.0);
+    for kind in ["ewma_z", "ar_energy", "ensemble"] {
+        let spec = ModelSpec { guard: None, ..spec(kind, ThresholdSpec::Fixed(3.0)) };
+        let model = spec.fit(&Registry::builtin(), table.view()).unwrap();
+        let mut state = model.initial_state();
+        let expected =
+            table.iter().map(|value| model.observe(&mut state, &[*value], Time(0)).map_or(f64::NAN, |a| a.score));
+        let found = model.training_scores(&table.view().into()).unwrap();
+        assert!(found.iter().zip(expected).all(|(found, expected)| found.to_bits() == expected.to_bits()), "{kind}");
+        assert!(found.iter().filter(|score| score.is_finite()).count() > 190, "{kind}");
+    }
+}
+
+#[test]
 fn probability_and_confidence_grow_with_the_score() {
     let model = fit("isolation_forest", 1, ThresholdSpec::Contamination(0.05));
     for method in [Probability::Linear, Probability::Unify] {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{Recipe, default_folds, in_sample_scores, out_of_sample_scores};
+use crate::calibration::{Recipe, default_folds, out_of_sample_scores};
 use crate::guard::Guard;
 use crate::model::Training;
 use crate::smoothing::smooth_all;
@@ -148,7 +148,7 @@ impl ModelSpec {
         let (scaler, detector) = recipe.fit(rows)?;
         step();
         let scaled = scaler.as_ref().map_or_else(|| rows.clone(), |scaler| scaler.scale_rows(rows));
-        let mut scores = in_sample_scores(detector.as_ref(), kind.is_sequential(), &scaled);
+        let mut scores = detector.training_scores(&scaled);
         scores.retain(|score| score.is_finite());
         let unseen = if folds > 0 { out_of_sample_scores(&recipe, rows, folds, &mut step) } else { None };
         let calibrating = smooth_all(self.smoothing, unseen.as_ref().unwrap_or(&scores));

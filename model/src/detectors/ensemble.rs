@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::calibration::{Recipe, in_sample_scores, out_of_sample_scores};
+use crate::calibration::{Recipe, out_of_sample_scores};
 use crate::scratch::with_scratch;
 use crate::{
     Detector, DetectorKind, DetectorSpec, Domain, FitError, ParamError, ParamValue, Parameter, Params, Registry,
@@ -139,8 +139,8 @@ impl Member {
         let recipe = Recipe { kind: kind.as_ref(), params: &params, scaler: ScalerSpec::None, registry };
         let (_, detector) = recipe.fit(rows)?;
         let folds = recipe.folds(rows.count(), FOLDS);
-        let scores = out_of_sample_scores(&recipe, rows, folds, &mut || ())
-            .unwrap_or_else(|| in_sample_scores(detector.as_ref(), kind.is_sequential(), rows));
+        let scores =
+            out_of_sample_scores(&recipe, rows, folds, &mut || ()).unwrap_or_else(|| detector.training_scores(rows));
         let (mean, deviation) = mean_and_deviation(&scores);
         Ok(Self { detector, mean, deviation })
     }
