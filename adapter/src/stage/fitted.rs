@@ -73,27 +73,34 @@ impl Fitted {
         if readiness == Readiness::Held {
             return Ok((self.chain.hold(&mut self.state)?, Vec::new()));
         }
-        let (mut few, mut many) = ([0.0; FEW_FEATURES], Vec::new());
-        let shares = match row.len() {
-            _ if most == 0 => None,
-            width @ ..=FEW_FEATURES => Some(&mut few[..width]),
-            width => {
-                many.resize(width, 0.0);
-                Some(many.as_mut_slice())
-            }
-        };
-        let (assessment, contributions) = match shares {
-            None => (self.chain.observe_features(&mut self.state, row, time, None)?, Vec::new()),
-            Some(shares) => {
-                let assessment = self.chain.observe_features(&mut self.state, row, time, Some(&mut *shares))?;
-                (assessment, largest(shares, most, names))
-            }
+        let (assessment, contributions) = if most == 0 {
+            (self.chain.observe_features(&mut self.state, row, time, None)?, Vec::new())
+        } else {
+            self.explain(row, time, most, names)?
         };
         if self.chain.adapts() {
             // Copies the chain only while somebody asks it a question.
             Arc::make_mut(&mut self.chain).learn(&self.state, &assessment, time);
         }
         Ok((assessment, contributions))
+    }
+
+    fn explain(
+        &mut self,
+        row: &[f64],
+        time: Time,
+        most: usize,
+        names: &[Arc<str>],
+    ) -> Result<(Assessment, Vec<Contribution>), NoScore> {
+        let (mut few, mut many) = ([0.0; FEW_FEATURES], Vec::new());
+        let shares = if row.len() <= FEW_FEATURES {
+            &mut few[..row.len()]
+        } else {
+            many.resize(row.len(), 0.0);
+            many.as_mut_slice()
+        };
+        let assessment = self.chain.observe_features(&mut self.state, row, time, Some(&mut *shares))?;
+        Ok((assessment, largest(shares, most, names)))
     }
 }
 
