@@ -8,7 +8,9 @@ use secrecy::SecretString;
 use serde_json_path::JsonPath;
 use tagwise_model::ModelSpec;
 
-use crate::domain::{NodeAddress, Qos, TagId, TagName, TopicFilter, TopicName};
+use crate::domain::{Qos, TagId, TopicFilter, TopicName};
+
+pub use super::effective_opcua::{ConnectionOptions, OpcUaAuth, OpcUaConfig, Tag, TagSubscription};
 
 /// A whole mapping file.
 #[derive(Debug)]
@@ -53,52 +55,6 @@ pub struct AdapterConfig {
     pub status_topic: TopicName,
     /// How long a shutdown may go on delivering.
     pub drain_timeout: Duration,
-}
-
-/// `opcua:`
-#[derive(Clone, Debug)]
-pub struct OpcUaConfig {
-    /// The endpoint, `opc.tcp://host:port[/path]`.
-    pub uri: String,
-    /// Whether this host and port are kept whatever the server advertises.
-    pub keeps_own_address: bool,
-    /// Who we are to the server.
-    pub auth: OpcUaAuth,
-    /// How often the server sends what has changed.
-    pub publishing_interval: Duration,
-    /// Timeouts and retries.
-    pub connection: ConnectionOptions,
-}
-
-/// Who we are to the OPC UA server.
-#[derive(Clone, Debug)]
-pub enum OpcUaAuth {
-    /// Nobody in particular.
-    Anonymous,
-    /// A user with a password.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: SecretString,
-    },
-}
-
-/// `opcua.connection_options:`
-#[derive(Clone, Debug)]
-pub struct ConnectionOptions {
-    /// After how long without a word the server may forget the session.
-    pub session_timeout: Duration,
-    /// How long a request may take.
-    pub request_timeout: Duration,
-    /// How often the session is proved alive.
-    pub keep_alive_interval: Duration,
-    /// How many proofs may fail before the session is given up.
-    pub keep_alive_failures_allowed: u32,
-    /// The first pause before a new attempt.
-    pub retry_initial: Duration,
-    /// The longest pause before a new attempt.
-    pub retry_max: Duration,
 }
 
 /// `broker:`, or the one entry of `brokers:`.
@@ -172,25 +128,6 @@ pub enum Training {
     Artefact(PathBuf),
     /// So many live values of good quality.
     Samples(usize),
-}
-
-/// An entry of `tags:`
-#[derive(Clone, Debug)]
-pub struct Tag {
-    /// Its name.
-    pub name: TagName,
-    /// Its node.
-    pub node: NodeAddress,
-    /// Its engineering unit, for people.
-    pub unit: Option<String>,
-    /// What it is, for people.
-    pub description: Option<String>,
-    /// How the server samples it; zero asks for the fastest the server has.
-    pub sampling_interval: Duration,
-    /// How many values the server queues between two publishes.
-    pub queue_size: u32,
-    /// The line of the mapping file on which it stands, from 1.
-    pub line: usize,
 }
 
 /// An entry of `northbound_mappings:`, or a tag with a `topic`.

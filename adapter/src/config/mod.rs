@@ -8,6 +8,7 @@ mod compose;
 pub mod diagnostic;
 mod duration;
 pub mod effective;
+mod effective_opcua;
 mod expression;
 mod form;
 mod keys;

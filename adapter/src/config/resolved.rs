@@ -110,7 +110,9 @@ fn tag(tag: &Tag) -> Value {
         ("description", tag.description.as_deref().map(text)),
         (
             "subscription",
-            Some(json!({ "sampling_interval": time(tag.sampling_interval), "server_queue_size": tag.queue_size })),
+            Some(
+                json!({ "sampling_interval": time(tag.subscription.sampling_interval), "server_queue_size": tag.subscription.queue_size }),
+            ),
         ),
     ])
 }

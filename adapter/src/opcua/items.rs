@@ -275,8 +275,8 @@ fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
         monitoring_mode: MonitoringMode::Reporting,
         requested_parameters: MonitoringParameters {
             client_handle: intake::handle_of(item.tag),
-            sampling_interval: tag.sampling_interval.as_secs_f64() * 1000.0,
-            queue_size: tag.queue_size,
+            sampling_interval: tag.subscription.sampling_interval.as_secs_f64() * 1000.0,
+            queue_size: tag.subscription.queue_size,
             discard_oldest: true,
             ..MonitoringParameters::default()
         },
@@ -309,8 +309,8 @@ mod tests {
     #[test]
     fn an_item_is_asked_for_as_the_mapping_says() {
         let mut tag = tag("t", 3, "x");
-        tag.sampling_interval = Duration::from_micros(1500);
-        tag.queue_size = 7;
+        tag.subscription.sampling_interval = Duration::from_micros(1500);
+        tag.subscription.queue_size = 7;
         let request = request(&Item { tag: TagId(4), node: NodeId::new(3, "x") }, &tag);
         let asked = request.requested_parameters;
         assert_eq!((asked.client_handle, asked.queue_size, asked.discard_oldest), (5, 7, true));

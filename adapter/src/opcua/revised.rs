@@ -20,13 +20,13 @@ pub(super) struct Revised {
 impl Revised {
     /// Looks at the answer for one tag.
     pub(super) fn look_at(&mut self, tag: &Tag, result: &MonitoredItemCreateResult) {
-        if result.revised_queue_size < tag.queue_size {
+        if result.revised_queue_size < tag.subscription.queue_size {
             self.queues += 1;
             self.queue_example.get_or_insert_with(|| {
-                format!("{}: {} instead of {} values", tag.name, result.revised_queue_size, tag.queue_size)
+                format!("{}: {} instead of {} values", tag.name, result.revised_queue_size, tag.subscription.queue_size)
             });
         }
-        let asked = tag.sampling_interval.as_secs_f64() * 1000.0;
+        let asked = tag.subscription.sampling_interval.as_secs_f64() * 1000.0;
         // Zero asks for the fastest there is, and whatever comes is that.
         if asked > 0.0 && result.revised_sampling_interval > asked * TOLERANCE {
             self.samplings += 1;
@@ -60,8 +60,8 @@ mod tests {
 
     fn look(asked: (u64, u32), granted: (f64, u32)) -> (usize, usize) {
         let mut tag = tag("t", 3, "x");
-        tag.sampling_interval = Duration::from_millis(asked.0);
-        tag.queue_size = asked.1;
+        tag.subscription.sampling_interval = Duration::from_millis(asked.0);
+        tag.subscription.queue_size = asked.1;
         let result = MonitoredItemCreateResult {
             revised_sampling_interval: granted.0,
             revised_queue_size: granted.1,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tagwise::{
     config::effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, Tag},
-    domain::{Identifier, Namespace, NodeAddress, TagId, TagName, TagUpdate, TagValue},
+    domain::{Identifier, Namespace, NodeAddress, TagId, TagUpdate, TagValue},
     opcua::{OpcUaLink, PlcHandle},
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
     supervisor::{Board, TagState, board::Snapshot},
@@ -91,35 +91,29 @@ impl Rig {
 
 /// A tag by the simulated PLC's namespace URI, named as its identifier.
 fn tag(identifier: &str, line: usize) -> Tag {
-    Tag {
-        name: TagName::new(identifier),
-        node: NodeAddress {
-            namespace: Namespace::Uri(NAMESPACE_URI.to_owned()),
-            identifier: Identifier::String(identifier.to_owned()),
-        },
-        unit: None,
-        description: None,
-        sampling_interval: Duration::ZERO,
-        queue_size: 1_000,
-        line,
-    }
+    let node = NodeAddress {
+        namespace: Namespace::Uri(NAMESPACE_URI.to_owned()),
+        identifier: Identifier::String(identifier.to_owned()),
+    };
+    let mut tag = Tag { line, ..Tag::new(identifier, node) };
+    tag.subscription.sampling_interval = Duration::ZERO;
+    tag.subscription.queue_size = 1_000;
+    tag
 }
 
 /// Quick settings for a server on this machine.
 pub(crate) fn config(uri: &str) -> OpcUaConfig {
     OpcUaConfig {
-        uri: uri.to_owned(),
-        keeps_own_address: true,
-        auth: OpcUaAuth::Anonymous,
         publishing_interval: Duration::from_millis(50),
         connection: ConnectionOptions {
             session_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(5),
             keep_alive_interval: Duration::from_millis(500),
-            keep_alive_failures_allowed: 2,
             retry_initial: Duration::from_millis(100),
             retry_max: Duration::from_secs(1),
+            ..ConnectionOptions::default()
         },
+        ..OpcUaConfig::new(uri)
     }
 }
 

@@ -166,8 +166,7 @@ fn build(
         node: node?,
         unit: view.text("unit").map(|text| text.value.to_owned()),
         description: view.text("description").map(|text| text.value.to_owned()),
-        sampling_interval,
-        queue_size,
+        subscription: effective::TagSubscription { sampling_interval, queue_size },
         line: span.line,
     })
 }

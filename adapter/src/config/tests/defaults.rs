@@ -7,7 +7,7 @@ use crate::{
     config::{
         Config,
         duration::parse_duration,
-        effective::{AnomalyUserProperties, OpcUaAuth, QualityAction, Training},
+        effective::{AnomalyUserProperties, OpcUaAuth, OpcUaConfig, QualityAction, TagSubscription, Training},
         keys::{Key, ROOT, Section, Shape},
         scalar,
         view::default_scalar,
@@ -78,7 +78,11 @@ fn the_smallest_mapping_has_every_default() {
         ("broker", "edge", 1883)
     );
     assert!(config.broker.tls.is_none() && config.broker.auth.is_none() && config.http.is_none());
-    assert_eq!((config.tags[0].sampling_interval, config.tags[0].queue_size), (Duration::from_millis(250), 4));
+    let subscription = &config.tags[0].subscription;
+    assert_eq!((subscription.sampling_interval, subscription.queue_size), (Duration::from_millis(250), 4));
+    // Debug prints every field, so that none is forgotten here.
+    assert_eq!(format!("{:?}", config.opcua), format!("{:?}", OpcUaConfig::new("opc.tcp://plc:4840")));
+    assert_eq!(format!("{subscription:?}"), format!("{:?}", TagSubscription::default()));
     let mapping = &config.northbound_mappings[0];
     assert_eq!(mapping.qos, Qos::AtLeastOnce);
     assert!(mapping.include.timestamp && mapping.include.sequence);
@@ -118,7 +122,7 @@ fn a_queue_is_sized_by_the_ratio_of_the_intervals() {
         let subscription = format!("{{ publishing_interval: {publishing}, sampling_interval: {sampling} }}");
         let opcua =
             format!("opcua: {{ uri: opc.tcp://plc, security: {{ policy: none }}, subscription: {subscription} }}\n");
-        assert_eq!(config(&opcua).tags[0].queue_size, expected);
+        assert_eq!(config(&opcua).tags[0].subscription.queue_size, expected);
     }
     check("500ms", "250ms", 4);
     check("500ms", "100ms", 10);

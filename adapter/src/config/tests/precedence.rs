@@ -54,7 +54,7 @@ fn sections_are_laid_over_each_other_key_by_key() {
     let quality = config.northbound_mappings[0].quality;
     assert_eq!(format!("{quality:?}"), "QualityPolicy { bad: Drop, uncertain: Drop }");
     let sampling: Vec<(Duration, u32)> =
-        config.tags.iter().map(|tag| (tag.sampling_interval, tag.queue_size)).collect();
+        config.tags.iter().map(|tag| (tag.subscription.sampling_interval, tag.subscription.queue_size)).collect();
     let ms = Duration::from_millis;
     assert_eq!(sampling, [(ms(100), 10), (ms(100), 10), (ms(100), 7), (ms(0), 100), (ms(100), 10)]);
 }
