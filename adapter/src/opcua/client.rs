@@ -7,7 +7,7 @@ use opcua::{
     sync::RwLock,
     types::{EndpointDescription, Error, StatusCode},
 };
-use tokio::{task::JoinError, time};
+use tokio::time;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::subscriber::NoSubscriber;
 
@@ -15,6 +15,7 @@ use super::{
     connector::PlcConnector,
     endpoint,
     problem::{Problem, Step},
+    wire::{Wire, panic_of},
 };
 use crate::config::effective::OpcUaConfig;
 
@@ -27,24 +28,31 @@ const MAX_STRING_BYTES: usize = 16 * 1024 * 1024;
 /// The library renews the channel's token by the difference of two machines' clocks; over an hour, minutes of skew
 /// neither let it expire nor renew it with every request.
 const CHANNEL_LIFETIME: Duration = Duration::from_hours(1);
+/// The library's words for how often it may try again.
+const ENDLESS: i32 = -1;
+const ONE_ATTEMPT: i32 = 0;
 
 /// Sets up sessions. What it makes is thrown away whole when anything goes wrong with it.
 pub(super) struct SessionFactory {
     client: Arc<Client>,
+    /// Asks for endpoints. The library makes attempts of its own there, which for a session are ours to make.
+    discovery: Arc<Client>,
     config: OpcUaConfig,
 }
 
-/// A session and the task that drives it. The session is dead when the task ends.
+/// A session and what drives its connection.
 pub(super) struct OpenSession {
     pub(super) session: Arc<Session>,
-    pub(super) event_loop: AbortOnDropHandle<StatusCode>,
+    pub(super) wire: Wire,
 }
 
 impl SessionFactory {
     /// Settles the client's settings; connects to nothing.
     pub(super) fn new(config: OpcUaConfig, adapter_id: &str) -> Self {
-        let client = tracing::subscriber::with_default(NoSubscriber::default(), || client(&config, adapter_id));
-        Self { client: Arc::new(client), config }
+        let make = |retry_limit| Arc::new(client(&config, adapter_id, retry_limit));
+        let (client, discovery) =
+            tracing::subscriber::with_default(NoSubscriber::default(), || (make(ENDLESS), make(ONE_ATTEMPT)));
+        Self { client, discovery, config }
     }
 
     /// Asks for endpoints, chooses one, and sets up a session on it.
@@ -56,7 +64,7 @@ impl SessionFactory {
 
     async fn discover(&self) -> Result<Vec<EndpointDescription>, Problem> {
         let connector = self.connector(&self.config.uri)?;
-        let (client, discovery) = (Arc::clone(&self.client), connector.clone());
+        let (client, discovery) = (Arc::clone(&self.discovery), connector.clone());
         // In a task of its own, since the library decodes what a stranger sends and may panic at it.
         let task = AbortOnDropHandle::new(tokio::spawn(async move { client.get_endpoints(discovery, &[], &[]).await }));
         let limit = self.patience();
@@ -73,18 +81,11 @@ impl SessionFactory {
         let (session, event_loop) = self
             .build(endpoint, connector.clone())
             .map_err(|error| self.failure(&connector, Step::Connect, error.status()))?;
-        // Its own reconnection brings sessions back to life in which no data flows.
-        session.disable_reconnects();
-        let mut event_loop = AbortOnDropHandle::new(tokio::spawn(event_loop.run()));
-        let limit = self.patience();
-        tokio::select! {
-            ended = &mut event_loop => Err(match ended {
-                Err(error) => panic_of(error),
-                Ok(status) => self.failure(&connector, Step::Connect, status),
-            }),
-            _ = session.wait_for_connection() => Ok(OpenSession { session, event_loop }),
-            () = time::sleep(limit) => Err(Problem::Timeout { step: Step::Connect, limit }),
-        }
+        let connection = &self.config.connection;
+        let failures_allowed = connection.keep_alive_failures_allowed;
+        let mut wire = Wire::new(event_loop, connector, connection.request_timeout, failures_allowed);
+        wire.connect().await?;
+        Ok(OpenSession { session, wire })
     }
 
     fn build(
@@ -118,30 +119,7 @@ impl SessionFactory {
     }
 }
 
-/// The end of the library's task as a problem.
-pub(super) fn end_of(ended: Result<StatusCode, JoinError>) -> Problem {
-    match ended {
-        Err(error) => panic_of(error),
-        Ok(status) if status.is_good() => {
-            Problem::Lost { status: super::status::from_library(StatusCode::BadConnectionClosed) }
-        }
-        Ok(status) => Problem::Lost { status: super::status::from_library(status) },
-    }
-}
-
-fn panic_of(error: JoinError) -> Problem {
-    let reason = match error.try_into_panic() {
-        Err(error) => error.to_string(),
-        Ok(panic) => panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without words".to_owned()),
-    };
-    Problem::Panic { reason }
-}
-
-fn client(config: &OpcUaConfig, adapter_id: &str) -> Client {
+fn client(config: &OpcUaConfig, adapter_id: &str, retry_limit: i32) -> Client {
     let connection = &config.connection;
     let milliseconds = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     // Without security there are no certificates, and the library would make directories for them: below a file it
@@ -156,11 +134,15 @@ fn client(config: &OpcUaConfig, adapter_id: &str) -> Client {
         .pki_dir(no_directory)
         .create_sample_keypair(false)
         .recreate_subscriptions(false)
-        .session_retry_limit(0)
+        // Every attempt to connect is made when the link says so, and not by the library's clock.
+        .session_retry_limit(retry_limit)
+        .session_retry_initial(Duration::ZERO)
+        .session_retry_max(Duration::ZERO)
         .session_timeout(milliseconds(connection.session_timeout))
         .request_timeout(connection.request_timeout)
         .keep_alive_interval(connection.keep_alive_interval)
-        .max_failed_keep_alive_count(u64::from(connection.keep_alive_failures_allowed) + 1)
+        // The library would close the session, and with it all that the server has queued.
+        .max_failed_keep_alive_count(0)
         .channel_lifetime(milliseconds(CHANNEL_LIFETIME))
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_chunk_count(MAX_CHUNKS)
@@ -183,9 +165,4 @@ mod tests {
         assert!(!std::path::Path::new("pki").exists());
     }
 
-    #[tokio::test]
-    async fn a_panic_keeps_its_words() {
-        let error = tokio::spawn(async { panic!("at the {}th byte", 7) }).await.map(|()| StatusCode::Good).unwrap_err();
-        assert_eq!(end_of(Err(error)), Problem::Panic { reason: "at the 7th byte".into() });
-    }
 }

@@ -1,4 +1,5 @@
-//! The TCP connection below a session: our own, so that it goes where the mapping says and its failures keep a reason.
+//! The TCP connection below a session: our own, so that it goes where the mapping says, its failures keep a reason, and
+//! it can be cut where the network only swallows.
 
 use std::{
     io,
@@ -10,28 +11,27 @@ use opcua::{
     client::{
         ConnectionSource,
         transport::{
-            Connector, RequestRecv, SecureChannelState, StreamConnection, StreamConnector, StreamTransport,
-            TransportConfiguration,
+            Connector, RequestRecv, SecureChannelState, StreamConnection, StreamConnector, TransportConfiguration,
         },
     },
     core::comms::tcp_codec::TcpCodec,
     types::{DecodingOptions, EndpointDescription, Error, StatusCode},
 };
 use tokio::{
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::TcpStream,
     time,
 };
-use tokio_util::codec::FramedRead;
+use tokio_util::{codec::FramedRead, sync::CancellationToken};
 
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    transport::{CutRead, PlcTransport},
+};
 
 const DEFAULT_PORT: u16 = 4840;
-
-/// A TCP stream under the library's protocol.
-pub(super) type TcpTransport = StreamTransport<OwnedReadHalf, OwnedWriteHalf>;
+/// A server that has taken the connection says hello at once, or is not there any more; waiting longer would only delay
+/// the next attempt.
+const HELLO_TIME: Duration = Duration::from_secs(5);
 
 /// Connects to one host and port, whatever a server advertises, and keeps why it failed last.
 #[derive(Clone, Debug)]
@@ -41,18 +41,33 @@ pub(super) struct PlcConnector {
     port: u16,
     timeout: Duration,
     failure: Arc<Mutex<Option<Problem>>>,
+    /// Cuts the newest connection.
+    cut: Arc<Mutex<CancellationToken>>,
 }
 
 impl PlcConnector {
     /// For an `opc.tcp://` URL. A TCP connection that is not there after `timeout` has failed.
     pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, Problem> {
         let (host, port) = host_and_port(url).ok_or_else(|| Problem::Address { uri: url.to_owned() })?;
-        Ok(Self { url: url.to_owned(), host, port, timeout, failure: Arc::default() })
+        Ok(Self { url: url.to_owned(), host, port, timeout, failure: Arc::default(), cut: Arc::default() })
     }
 
     /// Why the last TCP connection could not be made, once.
     pub(super) fn take_failure(&self) -> Option<Problem> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends the newest connection, or the attempt to make one, as if the network had done it: no word of it reaches the
+    /// server, which keeps the session and what it has queued.
+    pub(super) fn cut(&self) {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+
+    /// What cuts the connection that is about to be made.
+    fn next_cut(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
+        token
     }
 
     async fn open(&self) -> Result<TcpStream, Problem> {
@@ -83,36 +98,42 @@ impl PlcConnector {
         }
     }
 
-    async fn open_stream(
-        &self,
-        url: String,
-        decoding_options: DecodingOptions,
-    ) -> Result<StreamConnection<OwnedReadHalf, OwnedWriteHalf>, Error> {
-        match self.open().await {
-            Ok(stream) => {
-                let (reader, writer) = stream.into_split();
-                Ok(StreamConnection::new(FramedRead::new(reader, TcpCodec::new(decoding_options)), writer, url))
-            }
-            Err(problem) => {
-                let error = Error::new(StatusCode::BadCommunicationError, problem.to_string());
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
-                Err(error)
-            }
-        }
+    /// Opens the stream, and keeps why it could not be opened.
+    async fn open_or_note(&self) -> Result<TcpStream, Error> {
+        self.open().await.map_err(|problem| {
+            let error = Error::new(StatusCode::BadCommunicationError, problem.to_string());
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+            error
+        })
     }
 }
 
 impl Connector for PlcConnector {
-    type Transport = TcpTransport;
+    type Transport = PlcTransport;
 
     async fn connect(
         &self,
         channel: Arc<SecureChannelState>,
         outgoing: RequestRecv,
         config: TransportConfiguration,
-    ) -> Result<TcpTransport, Error> {
-        let open = |url, decoding_options| self.open_stream(url, decoding_options);
-        StreamConnector::new(open, self.url.clone()).connect(channel, outgoing, config).await
+    ) -> Result<PlcTransport, Error> {
+        let cut = self.next_cut();
+        let stream = Mutex::new(Some(self.open_or_note().await?));
+        let open = |url, options: DecodingOptions| {
+            let (stream, cut) = (stream.lock().unwrap_or_else(PoisonError::into_inner).take(), cut.clone());
+            async move {
+                let stream = stream.ok_or_else(|| Error::new(StatusCode::BadUnexpectedError, "opened twice"))?;
+                let (reader, writer) = stream.into_split();
+                let reader = FramedRead::new(CutRead::new(reader, cut), TcpCodec::new(options));
+                Ok(StreamConnection::new(reader, writer, url))
+            }
+        };
+        let connector = StreamConnector::new(open, self.url.clone());
+        let greeting = connector.connect(Arc::clone(&channel), outgoing, config);
+        let transport = time::timeout(HELLO_TIME.min(self.timeout), greeting).await.map_err(|_| {
+            Error::new(StatusCode::BadTimeout, "the server has taken the connection and does not say hello")
+        })??;
+        Ok(PlcTransport::new(transport, channel))
     }
 
     fn default_endpoint(&self) -> EndpointDescription {

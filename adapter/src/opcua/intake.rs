@@ -75,6 +75,11 @@ impl Intake {
         self.awaits_initial.fill(true);
     }
 
+    /// Messages of the server are lost, as many as are known; they were sent between these two times.
+    pub(super) fn announce_lost(&self, messages: u64, from: Timestamp, to: Timestamp) {
+        self.ingress.note_missing(messages, from, to);
+    }
+
     /// Takes what one Publish response carried. Returns the status of the Subscription where the server says that it
     /// has changed, which means that it is gone.
     pub(super) fn take(&mut self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {

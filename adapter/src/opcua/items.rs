@@ -37,12 +37,14 @@ const MAX_LOGGED: usize = 20;
 
 /// Gets the tags of one session subscribed.
 pub(super) struct Subscriber<'a> {
-    pub(super) live: &'a LiveSession,
-    pub(super) tags: &'a [Tag],
-    pub(super) subscriptions: &'a Subscriptions,
-    pub(super) call_size: &'a mut CallSize,
-    pub(super) table: &'a mut TagTable,
-    pub(super) request_timeout: Duration,
+    live: &'a LiveSession,
+    tags: &'a [Tag],
+    subscriptions: &'a Subscriptions,
+    call_size: &'a mut CallSize,
+    table: &'a mut TagTable,
+    request_timeout: Duration,
+    /// Tags that the server refuses; `None` until all were asked for once.
+    refused: Option<Vec<TagId>>,
 }
 
 /// A tag whose node id is known in this session.
@@ -51,12 +53,31 @@ struct Item {
     node: NodeId,
 }
 
-impl Subscriber<'_> {
-    /// Creates all items, then tries the refused ones again, for as long as the session lasts.
+impl<'a> Subscriber<'a> {
+    /// For a session of which nothing is subscribed yet.
+    pub(super) fn new(
+        live: &'a LiveSession,
+        tags: &'a [Tag],
+        subscriptions: &'a Subscriptions,
+        call_size: &'a mut CallSize,
+        table: &'a mut TagTable,
+        request_timeout: Duration,
+    ) -> Self {
+        Self { live, tags, subscriptions, call_size, table, request_timeout, refused: None }
+    }
+
+    /// Whether every tag was asked for once.
+    pub(super) fn has_asked(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// Creates all items, then tries the refused ones again, for as long as the session lasts. Goes on where it was when
+    /// it is run again.
     pub(super) async fn run(&mut self) -> Result<Infallible, Problem> {
-        let all = (0_u32..).map(TagId).take(self.tags.len()).collect();
-        let mut refused = self.create(all, true).await?;
-        info!(active = self.table.active(), refused = refused.len(), "tags are subscribed");
+        let mut refused = match self.refused.clone() {
+            Some(refused) => refused,
+            None => self.ask_for_all().await?,
+        };
         let mut backoff = Backoff::new(RETRY_INITIAL, RETRY_MAX);
         loop {
             if refused.is_empty() {
@@ -66,11 +87,20 @@ impl Subscriber<'_> {
             self.refresh_namespaces(&refused).await?;
             let before = refused.len();
             refused = self.create(refused, false).await?;
+            self.refused = Some(refused.clone());
             if refused.len() < before {
                 info!(active = self.table.active(), refused = refused.len(), "refused tags are subscribed now");
                 backoff.reset();
             }
         }
+    }
+
+    async fn ask_for_all(&mut self) -> Result<Vec<TagId>, Problem> {
+        let all = (0_u32..).map(TagId).take(self.tags.len()).collect();
+        let refused = self.create(all, true).await?;
+        info!(active = self.table.active(), refused = refused.len(), "tags are subscribed");
+        self.refused = Some(refused.clone());
+        Ok(refused)
     }
 
     async fn refresh_namespaces(&self, refused: &[TagId]) -> Result<(), Problem> {

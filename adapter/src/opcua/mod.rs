@@ -1,8 +1,9 @@
 //! Connect, supervise, subscribe, watch, convert, write: the only room that names async-opcua.
 //!
 //! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. A session passes through `client` (and, below it,
-//! `endpoint` and `connector`), `live`, `subscription` and `items`, and then `publish` carries values to `intake`
-//! until there is a `problem`.
+//! `endpoint`, `connector`, `transport` and `wire`), `live`, `subscription` and `items`, and then `publish` carries values
+//! to `intake` until there is a `problem`. `life` is the whole of one session, resumed after each loss of its connection;
+//! `standing` says how things stand.
 
 mod backoff;
 mod call_size;
@@ -13,20 +14,25 @@ mod endpoint;
 mod handle;
 mod intake;
 mod items;
+mod life;
 mod link;
 mod live;
 mod node;
 pub mod plc;
 mod problem;
 mod publish;
+mod repair;
 mod revised;
 mod sequence;
+mod standing;
 mod status;
 mod subscription;
 mod tag_table;
 #[cfg(test)]
 mod test_support;
+mod transport;
 mod variant;
+mod wire;
 
 pub use handle::PlcHandle;
 pub use link::OpcUaLink;

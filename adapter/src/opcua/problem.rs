@@ -16,6 +16,7 @@ pub(super) enum Step {
     CreateSubscription,
     CreateItems,
     Publish,
+    Republish,
 }
 
 impl Step {
@@ -27,6 +28,7 @@ impl Step {
             Self::CreateSubscription => "CreateSubscription",
             Self::CreateItems => "CreateMonitoredItems",
             Self::Publish => "Publish",
+            Self::Republish => "Republish",
         }
     }
 }
@@ -81,6 +83,21 @@ impl Problem {
             Self::Service { status, .. } => is_refusal(*status),
             _ => false,
         }
+    }
+
+    /// Whether only the connection is known to be lost, so that the server may still have the session and what it has
+    /// queued for it.
+    pub(super) fn may_be_of_the_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownHost { .. }
+                | Self::Refused { .. }
+                | Self::Unreachable { .. }
+                | Self::Io { .. }
+                | Self::Timeout { .. }
+                | Self::Lost { .. }
+                | Self::Silent { .. }
+        )
     }
 
     /// How the board shows it.

@@ -8,11 +8,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use opcua::{
     client::{Session, UARequest, services::Publish},
-    types::{Error, PublishResponse, StatusCode, SubscriptionAcknowledgement},
+    types::{Error, NotificationMessage, PublishResponse, StatusCode, SubscriptionAcknowledgement},
 };
 use prometheus::IntCounter;
 use tokio::time::{self, Instant};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     intake::Intake,
@@ -20,8 +20,9 @@ use super::{
     sequence::{SequenceFollower, Step},
     status,
     subscription::Subscription,
+    variant,
 };
-use crate::config::effective::OpcUaConfig;
+use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 
 /// Requests that wait at the server for each Subscription: one is being answered, one is ready, one is on its way.
 const REQUESTS_EACH: usize = 3;
@@ -33,40 +34,53 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Publishes for one session until something is wrong with it.
 pub(super) struct Publisher<'a> {
-    session: Arc<Session>,
-    intake: &'a mut Intake,
-    sequence_gaps: IntCounter,
-    watched: HashMap<u32, Watched>,
+    pub(super) session: Arc<Session>,
+    pub(super) intake: &'a mut Intake,
+    pub(super) sequence_gaps: IntCounter,
+    pub(super) watched: HashMap<u32, Watched>,
+    pub(super) request_timeout: Duration,
+    /// Whether the server can send a message again; assumed until it says that it knows no such service.
+    pub(super) can_republish: bool,
     acknowledgements: Vec<SubscriptionAcknowledgement>,
     request_count: usize,
-    request_timeout: Duration,
     publish_timeout: Duration,
     failures: usize,
+    /// Since the session, or its connection, began.
     has_heard: bool,
+    /// When the subscriptions of the session before this one were last heard of: what changed from then on until the
+    /// first message of these is lost.
+    lost_since: Option<Timestamp>,
+    /// When the server sent the newest message.
+    newest: Option<Timestamp>,
 }
 
 /// A Subscription and when it was last heard of.
-struct Watched {
-    follower: SequenceFollower,
+pub(super) struct Watched {
+    pub(super) follower: SequenceFollower,
+    /// When the server sent the newest message.
+    pub(super) newest: Option<Timestamp>,
     last_heard: Instant,
     /// How long it may be silent.
     patience: Duration,
 }
 
 impl<'a> Publisher<'a> {
-    /// For these Subscriptions, whose time runs from now on.
+    /// For these Subscriptions, whose time runs from now on. `lost_since` is when those before them, whose messages
+    /// cannot be had any more, were last heard of.
     pub(super) fn new(
         session: Arc<Session>,
         subscriptions: &[Subscription],
         config: &OpcUaConfig,
         intake: &'a mut Intake,
         sequence_gaps: IntCounter,
+        lost_since: Option<Timestamp>,
     ) -> Self {
         let now = Instant::now();
         let failures_allowed = config.connection.keep_alive_failures_allowed;
         let watch = |subscription: &Subscription| {
             let patience = patience(subscription, failures_allowed);
-            (subscription.id, Watched { follower: SequenceFollower::default(), last_heard: now, patience })
+            let follower = SequenceFollower::default();
+            (subscription.id, Watched { follower, newest: None, last_heard: now, patience })
         };
         let keep_alive_time = subscriptions.iter().map(|subscription| subscription.keep_alive_time).max();
         let rounds = u32::try_from(REQUESTS_EACH).unwrap_or(u32::MAX) + 2;
@@ -81,14 +95,30 @@ impl<'a> Publisher<'a> {
             request_timeout,
             // A request waits at the server until the ones before it are used up.
             publish_timeout: keep_alive_time.unwrap_or_default().saturating_mul(rounds) + request_timeout,
+            can_republish: true,
             failures: 0,
             has_heard: false,
+            lost_since,
+            newest: None,
         }
     }
 
-    /// Whether the server has answered at all.
+    /// Whether the server has answered at all since the session, or its connection, began.
     pub(super) fn has_heard(&self) -> bool {
         self.has_heard
+    }
+
+    /// When the server was last heard of, if what it said after that is lost with the session.
+    pub(super) fn lost_since(&self) -> Option<Timestamp> {
+        self.newest.or(self.lost_since)
+    }
+
+    /// The session has a new connection, and everybody's time runs anew.
+    pub(super) fn restart(&mut self) {
+        self.failures = 0;
+        self.has_heard = false;
+        let now = Instant::now();
+        self.watched.values_mut().for_each(|watched| watched.last_heard = now);
     }
 
     /// Runs until the session is of no more use.
@@ -105,7 +135,7 @@ impl<'a> Publisher<'a> {
                 // First what has come: after a pause of the whole machine, all deadlines are past.
                 biased;
                 Some(answer) = waiting.next() => match answer {
-                    Ok(response) => self.accept(response),
+                    Ok(response) => self.accept(response).await,
                     Err(error) => self.fail(&error, waiting.len()),
                 },
                 () = time::sleep_until(deadline) => Some(self.silence(quietest)),
@@ -116,39 +146,46 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    fn accept(&mut self, response: PublishResponse) -> Option<Problem> {
+    async fn accept(&mut self, response: PublishResponse) -> Option<Problem> {
         self.failures = 0;
         self.has_heard = true;
         let id = response.subscription_id;
         let message = response.notification_message;
-        // A keep-alive has no notifications and announces the number of the message to come.
-        let notifications = message.notification_data.filter(|data| !data.is_empty());
         let Some(watched) = self.watched.get_mut(&id) else {
             debug!(subscription = id, "a message of a subscription that is not ours");
             return None;
         };
         watched.last_heard = Instant::now();
+        // What is missing goes before what has come, so that no tag's values change their order.
+        let (first, missing) = watched.follower.missing_before(message.sequence_number);
+        if missing > 0
+            && let Some(problem) = self.repair(id, first, missing, variant::from_date_time(message.publish_time)).await
+        {
+            return Some(problem);
+        }
+        self.take(id, message)
+    }
+
+    /// Takes a message of a Subscription of ours, published or published again.
+    pub(super) fn take(&mut self, id: u32, message: NotificationMessage) -> Option<Problem> {
+        let watched = self.watched.get_mut(&id)?;
+        // A keep-alive has no notifications and announces the number of the message to come.
+        let notifications = message.notification_data.filter(|data| !data.is_empty());
+        let published_at = variant::from_date_time(message.publish_time);
+        self.newest = Some(published_at);
+        watched.newest = Some(published_at);
         let notifications = notifications?;
         let step = watched.follower.observe(message.sequence_number);
-        self.note(id, message.sequence_number, step);
+        if !matches!(step, Step::Next) {
+            debug!(subscription = id, sequence = message.sequence_number, ?step, "a message out of sequence");
+        }
+        if let Some(since) = self.lost_since.take() {
+            self.intake.announce_lost(0, since, published_at);
+        }
         let ended = if step.is_new() { self.intake.take(notifications) } else { None };
         self.acknowledgements
             .push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: message.sequence_number });
         ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
-    }
-
-    /// A hole is counted here; asking for the missing messages again (Republish) belongs in this place, too.
-    fn note(&self, subscription: u32, sequence: u32, step: Step) {
-        match step {
-            Step::Next => {}
-            Step::Gap(missing) => {
-                self.sequence_gaps.inc_by(u64::from(missing));
-                warn!(subscription, sequence, missing, "messages of the server are missing");
-            }
-            Step::Late | Step::Repeat | Step::Restart => {
-                debug!(subscription, sequence, ?step, "a message out of sequence");
-            }
-        }
     }
 
     fn fail(&mut self, error: &Error, still_waiting: usize) -> Option<Problem> {

@@ -56,6 +56,22 @@ impl SequenceFollower {
         step
     }
 
+    /// The first number after the newest that was seen, and how many there are from it up to `number`, which is not one
+    /// of them: what `number` shows to be missing. Also for the number of a keep-alive, which is that of the message to
+    /// come. Nothing is missing before the first message.
+    pub(super) fn missing_before(&self, number: u32) -> (u32, u32) {
+        let missing = match self.newest.map(|newest| distance(newest, number)) {
+            Some(ahead @ 2..=LARGEST_GAP) => u32::try_from(ahead - 1).unwrap_or(0),
+            _ => 0,
+        };
+        (self.next_expected(), missing)
+    }
+
+    /// The number of the next message.
+    pub(super) fn next_expected(&self) -> u32 {
+        self.newest.map_or(1, next)
+    }
+
     fn begin(&mut self, number: u32, step: Step) -> Step {
         *self = Self { newest: Some(number), seen: 1, repeats: 0 };
         step
@@ -89,8 +105,7 @@ fn distance(from: u32, to: u32) -> u64 {
 }
 
 /// The number after this one.
-#[cfg(test)]
-fn next(number: u32) -> u32 {
+pub(super) fn next(number: u32) -> u32 {
     number.checked_add(1).unwrap_or(1)
 }
 
@@ -115,6 +130,17 @@ mod tests {
     #[test]
     fn holes_are_counted() {
         check(&[1, 2, 5, 6], &[Step::Next, Step::Next, Step::Gap(2), Step::Next]);
+    }
+
+    #[test]
+    fn what_a_number_shows_to_be_missing_is_named() {
+        let mut follower = SequenceFollower::default();
+        assert_eq!(follower.missing_before(7), (1, 0), "nothing was seen yet");
+        follower.observe(u32::MAX - 1);
+        assert_eq!(follower.missing_before(u32::MAX), (u32::MAX, 0));
+        assert_eq!(follower.missing_before(2), (u32::MAX, 2), "MAX and 1");
+        assert_eq!(follower.missing_before(u32::MAX - 1), (u32::MAX, 0), "a repeat");
+        assert_eq!(follower.missing_before(500_000), (u32::MAX, 0), "the server counts anew");
     }
 
     #[test]

@@ -19,10 +19,10 @@ const BYTES_OF_A_PLACE: usize = 100;
 /// Batches that may wait.
 const MAX_WAITING_BATCHES: usize = 4_096;
 
-/// Values that were dropped and not yet announced.
+/// What was lost and not yet announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DroppedValues {
-    /// How many.
+    /// How many: values that were dropped here, or messages of the server that never came.
     pub count: u64,
     /// The oldest timestamp among them.
     pub from: Timestamp,
@@ -30,10 +30,20 @@ pub struct DroppedValues {
     pub to: Timestamp,
 }
 
+impl DroppedValues {
+    fn add(entry: &mut Option<Self>, count: u64, from: Timestamp, to: Timestamp) {
+        let entry = entry.get_or_insert(Self { count: 0, from, to });
+        entry.count = entry.count.saturating_add(count);
+        entry.from = entry.from.min(from);
+        entry.to = entry.to.max(to);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     places_taken: AtomicUsize,
     dropped: Mutex<Option<DroppedValues>>,
+    missing: Mutex<Option<DroppedValues>>,
 }
 
 /// What one Publish response brought, and the places that it takes.
@@ -91,11 +101,14 @@ impl IngressSender {
         let mut dropped = self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         for update in refused {
             let (time, _) = update.timestamp();
-            let entry = dropped.get_or_insert(DroppedValues { count: 0, from: time, to: time });
-            entry.count += 1;
-            entry.from = entry.from.min(time);
-            entry.to = entry.to.max(time);
+            DroppedValues::add(&mut dropped, 1, time, time);
         }
+    }
+
+    /// Messages of the server never came and cannot be had again: so many as are known, sent between these two times.
+    pub fn note_missing(&self, messages: u64, from: Timestamp, to: Timestamp) {
+        let mut missing = self.shared.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        DroppedValues::add(&mut missing, messages, from, to);
     }
 }
 
@@ -110,6 +123,11 @@ impl IngressReceiver {
     /// What was dropped since the last call.
     pub fn take_dropped(&self) -> Option<DroppedValues> {
         self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Messages of the server that were noted as missing since the last call; their count is 0 where it is not known.
+    pub fn take_missing(&self) -> Option<DroppedValues> {
+        self.shared.missing.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -141,6 +159,17 @@ mod tests {
         assert_eq!(receiver.take_dropped(), None);
         assert_eq!(receiver.receive().await.unwrap().len(), 2);
         assert_eq!(sender.offer(batch([10, 11, 12])), 0);
+    }
+
+    #[test]
+    fn missing_messages_add_up_until_they_are_announced() {
+        let (sender, receiver) = ingress(3);
+        let time = Timestamp::from_unix_millis;
+        sender.note_missing(2, time(10), time(20));
+        sender.note_missing(0, time(5), time(12));
+        assert_eq!(receiver.take_missing(), Some(DroppedValues { count: 2, from: time(5), to: time(20) }));
+        assert_eq!(receiver.take_missing(), None);
+        assert_eq!(receiver.take_dropped(), None);
     }
 
     #[tokio::test]

@@ -83,8 +83,74 @@ async fn silence_is_noticed_while_the_connection_looks_alive() {
     assert!(matches!(answer, Err(PlcError::NoAnswer { .. })), "{answer:?}");
 
     proxy.close_hole();
-    rig.update(TagId(0), |update| update.flags.is_initial).await;
+    rig.wait_for("a new connection", |snapshot| snapshot.opcua.as_str() == "CONNECTED").await;
     assert_eq!(rig.metrics.opcua_reconnects.get(), 1);
+    rig.stop().await;
+    server.stop().await;
+}
+
+/// Takes values of the first tag until `how_many` more have come. Ticks count by one, so that a hole in them is a loss.
+async fn count_on(rig: &mut Rig, last: &mut f64, how_many: usize) {
+    let mut counted = 0;
+    while counted < how_many {
+        for update in rig.batch().await.into_iter().filter(|update| update.tag == TagId(0)) {
+            let value = update.value.as_number().unwrap();
+            assert!((value - *last - 1.0).abs() < 1e-9, "after {last} comes {value}");
+            assert!(!update.flags.is_initial, "the item was made anew");
+            *last = value;
+            counted += 1;
+        }
+    }
+}
+
+/// The value that a new item begins with.
+async fn first_of(rig: &mut Rig) -> f64 {
+    let batch = rig.batch().await;
+    let values = batch.iter().filter(|update| update.tag == TagId(0));
+    values.last().expect("one of the first tag").value.as_number().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_had_queued_comes_after_a_reset_and_after_a_hole() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let mut rig = Rig::start(config(&proxy.url()), &[&load_tag(1)]);
+    let mut last = first_of(&mut rig).await;
+    count_on(&mut rig, &mut last, 5).await;
+    for round in 1..=4 {
+        if round % 2 == 1 {
+            proxy.reset();
+            rig.wait_for("a lost connection", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+        } else {
+            proxy.open_hole();
+            rig.wait_for("silence", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+            proxy.close_hole();
+        }
+        let begun = Instant::now();
+        rig.wait_for("a new connection", |snapshot| snapshot.opcua.as_str() == "CONNECTED").await;
+        println!("round {round}: connected after {:.2} s", begun.elapsed().as_secs_f64());
+        count_on(&mut rig, &mut last, 40).await;
+        assert_eq!(rig.metrics.opcua_reconnects.get(), round);
+    }
+    assert_eq!(rig.metrics.opcua_sequence_gaps.get(), 0);
+    assert_eq!(rig.values.take_missing(), None);
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_missing_is_fetched_and_nothing_is_lost() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let tags: Vec<String> = (1..=10).map(load_tag).collect();
+    let mut rig = Rig::start(config(&proxy.url()), &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut last = first_of(&mut rig).await;
+    count_on(&mut rig, &mut last, 3).await;
+    // Ten values make a longer message than any keep-alive.
+    proxy.steal(2, 300);
+    count_on(&mut rig, &mut last, 40).await;
+    assert_eq!(proxy.to_be_stolen(), 0);
+    assert_eq!((rig.metrics.opcua_reconnects.get(), rig.metrics.opcua_sequence_gaps.get()), (0, 0));
     rig.stop().await;
     server.stop().await;
 }

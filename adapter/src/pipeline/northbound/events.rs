@@ -48,6 +48,15 @@ impl GapAnnouncer {
 
     /// Values that did not fit the ingress queue: never numbered, so only counted.
     pub fn ingress(&self, dropped: DroppedValues, now: Timestamp) -> OutboundMessage {
+        self.subscription(dropped, "overflow", now)
+    }
+
+    /// Messages of the OPC UA server that never came: what was in them is not known, so messages are counted.
+    pub fn missing(&self, missing: DroppedValues, now: Timestamp) -> OutboundMessage {
+        self.subscription(missing, "sequence", now)
+    }
+
+    fn subscription(&self, lost: DroppedValues, cause: &str, now: Timestamp) -> OutboundMessage {
         let gap = Gap {
             scope: "subscription",
             tag_name: None,
@@ -55,10 +64,10 @@ impl GapAnnouncer {
             epoch: self.epoch.0,
             from_sequence: None,
             to_sequence: None,
-            from_time: dropped.from.unix_millis(),
-            to_time: dropped.to.unix_millis(),
-            count: dropped.count,
-            cause: "overflow",
+            from_time: lost.from.unix_millis(),
+            to_time: lost.to.unix_millis(),
+            count: lost.count,
+            cause,
         };
         self.message(&gap, now)
     }

@@ -170,6 +170,8 @@ impl NorthboundTask {
             tracing::warn!(count = dropped.count, "values dropped: more arrived than could be scored and spooled");
             messages.push(self.gaps.ingress(dropped, now));
         }
+        // The link has said so in the log.
+        messages.extend(self.ingress.take_missing().map(|missing| self.gaps.missing(missing, now)));
         messages.extend(self.spool.take_dropped().iter().map(|dropped| self.gaps.spool(dropped, now)));
         if !messages.is_empty() {
             self.spool.append(Lane::Urgent, messages);

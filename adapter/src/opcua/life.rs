@@ -1,0 +1,210 @@
+//! The life of one session: subscribed, published from, and taken up again after each loss of its connection for as
+//! long as the server may still have it.
+
+use std::{sync::Arc, time::Duration};
+
+use opcua::client::Session;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::{
+    call_size::CallSize,
+    client::OpenSession,
+    handle::CurrentSession,
+    intake::Intake,
+    items::Subscriber,
+    link,
+    live::LiveSession,
+    problem::Problem,
+    publish::Publisher,
+    standing::Standing,
+    subscription::Subscriptions,
+    tag_table::TagTable,
+    wire::{Connected, Wire},
+};
+use crate::{
+    config::effective::{OpcUaConfig, Tag},
+    domain::Timestamp,
+};
+
+/// A session that is lost again before anything was heard is not taken up more often than this: what ends the
+/// connection may be the very message that it would begin with.
+const MOST_BARREN_RESUMPTIONS: u32 = 3;
+
+/// What a session is lived with; all of it outlives the session.
+pub(super) struct Life<'a> {
+    pub(super) config: &'a OpcUaConfig,
+    pub(super) tags: &'a [Tag],
+    pub(super) current: &'a CurrentSession,
+    pub(super) intake: &'a mut Intake,
+    pub(super) table: &'a mut TagTable,
+    pub(super) call_size: &'a mut CallSize,
+    pub(super) standing: &'a mut Standing,
+    /// When the server was last heard of, where what it said afterwards is lost.
+    pub(super) lost_since: &'a mut Option<Timestamp>,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// What has to be deleted on the server at the end of a session.
+pub(super) struct Leave {
+    live: Arc<LiveSession>,
+    subscriptions: Subscriptions,
+}
+
+/// How a session came to its end.
+pub(super) enum End {
+    Cancelled,
+    Problem(Problem),
+    /// The server had forgotten it, and has given a new one on the same connection.
+    Renewed,
+}
+
+/// What became of a session whose connection was lost.
+enum Resumption {
+    Resumed,
+    Ended(End),
+}
+
+impl Life<'_> {
+    /// Lives a session to its end. What has to be deleted on the server by then is left in `leave`.
+    pub(super) async fn live(&mut self, open: &mut OpenSession, leave: &mut Option<Leave>) -> End {
+        let cancel = self.cancel;
+        let begun = tokio::select! {
+            // The work knows better than the end of the connection what went wrong.
+            biased;
+            () = cancel.cancelled() => return End::Cancelled,
+            begun = self.begin(&open.session, leave) => begun,
+            problem = open.wire.lost() => Err(problem),
+        };
+        match begun {
+            Ok((live, subscriptions)) => self.work(open, &live, &subscriptions).await,
+            Err(problem) => End::Problem(problem),
+        }
+    }
+
+    async fn begin(
+        &mut self,
+        session: &Arc<Session>,
+        leave: &mut Option<Leave>,
+    ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
+        let request_timeout = self.config.connection.request_timeout;
+        let live = Arc::new(LiveSession::begin(Arc::clone(session), request_timeout).await?);
+        let subscriptions = Subscriptions::create(&live, self.config, self.tags.len()).await?;
+        *leave = Some(Leave { live: Arc::clone(&live), subscriptions: subscriptions.clone() });
+        self.stand(&live);
+        info!(uri = self.config.uri, subscriptions = subscriptions.all().len(), limits = ?live.limits, "connected");
+        self.intake.begin_session();
+        self.call_size.declare(live.limits.monitored_items_per_call);
+        Ok((live, subscriptions))
+    }
+
+    fn stand(&mut self, live: &Arc<LiveSession>) {
+        self.current.store(Some(Arc::clone(live)));
+        self.standing.connected();
+    }
+
+    /// Subscribes and publishes, over as many connections as it takes.
+    async fn work(&mut self, open: &mut OpenSession, live: &Arc<LiveSession>, subscriptions: &Subscriptions) -> End {
+        let Self { config, tags, current, intake, table, call_size, standing, lost_since, cancel } = self;
+        let request_timeout = config.connection.request_timeout;
+        let metrics = Arc::clone(&standing.metrics);
+        let gaps = metrics.opcua_sequence_gaps.clone();
+        let session = Arc::clone(&open.session);
+        let mut publisher = Publisher::new(session, subscriptions.all(), config, intake, gaps, lost_since.take());
+        let mut subscriber = Subscriber::new(live, tags, subscriptions, call_size, table, request_timeout);
+        let since = Instant::now();
+        let mut barren = 0;
+        let end = loop {
+            let problem = tokio::select! {
+                biased;
+                () = cancel.cancelled() => break End::Cancelled,
+                problem = publisher.run() => problem,
+                never = subscriber.run() => match never { Err(problem) => problem },
+                problem = open.wire.lost() => problem,
+                never = link::show_age(&metrics, since) => match never {},
+            };
+            current.store(None);
+            standing.disconnected(Some(&problem));
+            barren = if publisher.has_heard() { 0 } else { barren + 1 };
+            if publisher.has_heard() {
+                standing.heard();
+            }
+            // Until every tag was asked for once, there is little to save and much to get wrong.
+            if !problem.may_be_of_the_connection() || !subscriber.has_asked() || barren > MOST_BARREN_RESUMPTIONS {
+                break End::Problem(problem);
+            }
+            let resumption = Resume { config, standing, cancel, wire: &mut open.wire };
+            match resumption.run(problem, &mut publisher).await {
+                Resumption::Resumed => {
+                    current.store(Some(Arc::clone(live)));
+                    standing.connected();
+                    info!(uri = config.uri, "connected again; the session lives on, and what the server had queued has come");
+                }
+                Resumption::Ended(end) => break end,
+            }
+        };
+        **lost_since = publisher.lost_since();
+        end
+    }
+}
+
+/// What it takes to get a new connection for a session.
+struct Resume<'a> {
+    config: &'a OpcUaConfig,
+    standing: &'a mut Standing,
+    cancel: &'a CancellationToken,
+    wire: &'a mut Wire,
+}
+
+impl Resume<'_> {
+    /// Tries until the server must have forgotten the session.
+    async fn run(self, problem: Problem, publisher: &mut Publisher<'_>) -> Resumption {
+        let deadline = Instant::now() + self.config.connection.session_timeout;
+        self.wire.cut().await;
+        let mut problem = problem;
+        loop {
+            let pause = self.standing.trouble(problem.clone());
+            let attempt = async {
+                time::sleep(pause).await;
+                self.wire.connect().await
+            };
+            let attempted = tokio::select! {
+                () = self.cancel.cancelled() => return Resumption::Ended(End::Cancelled),
+                attempted = attempt => attempted,
+            };
+            problem = match attempted {
+                Ok(Connected::NewSession) => return Resumption::Ended(End::Renewed),
+                Ok(Connected::SameSession) => {
+                    publisher.restart();
+                    match publisher.catch_up().await {
+                        None => return Resumption::Resumed,
+                        Some(problem) => problem,
+                    }
+                }
+                Err(problem) => problem,
+            };
+            if self.wire.is_finished() || !problem.may_be_of_the_connection() || Instant::now() > deadline {
+                return Resumption::Ended(End::Problem(problem));
+            }
+        }
+    }
+}
+
+/// In good order: Subscriptions, session, channel. The server forgets at once what it would keep until a timeout.
+pub(super) async fn close(open: &OpenSession, leave: Option<Leave>, limit: Duration) {
+    if open.wire.is_finished() {
+        return;
+    }
+    let orderly = async {
+        if let Some(Leave { live, subscriptions }) = leave {
+            subscriptions.delete(&live).await;
+        }
+        if let Err(error) = open.session.disconnect().await {
+            debug!(%error, "the session was not closed in good order");
+        }
+    };
+    if time::timeout(limit, orderly).await.is_err() {
+        debug!("the server did not answer the end of the session");
+    }
+}

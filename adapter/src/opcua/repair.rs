@@ -1,0 +1,120 @@
+//! Asks the server again for messages that did not arrive (Republish), and announces those that it no longer has.
+
+use opcua::{
+    client::{UARequest, services::Republish},
+    types::{NotificationMessage, StatusCode},
+};
+use tracing::{info, warn};
+
+use super::{
+    problem::{Problem, Step},
+    publish::Publisher,
+    status,
+};
+use crate::domain::Timestamp;
+
+/// Messages of one Subscription that are fetched after a loss of the connection; a server keeps far fewer.
+const MOST_MESSAGES: u32 = 10_000;
+
+/// Why a message was not sent again.
+enum Refusal {
+    /// The server does not have it, or not any more.
+    Unavailable,
+    /// Session, Subscription or connection are of no more use.
+    Problem(Problem),
+}
+
+impl Publisher<'_> {
+    /// Gets `count` messages from the number `first` on. What cannot be had is counted and announced; it was sent after
+    /// the newest message taken, and before `until`.
+    pub(super) async fn repair(
+        &mut self,
+        subscription: u32,
+        first: u32,
+        count: u32,
+        until: Timestamp,
+    ) -> Option<Problem> {
+        let since = self.watched.get(&subscription).and_then(|watched| watched.newest).unwrap_or(until);
+        let mut lost = 0;
+        for number in numbers(first, count) {
+            match self.republish(subscription, number).await {
+                Ok(message) => {
+                    if let Some(problem) = self.take(subscription, message) {
+                        return Some(problem);
+                    }
+                }
+                Err(Refusal::Unavailable) => lost += 1,
+                Err(Refusal::Problem(problem)) => return Some(problem),
+            }
+        }
+        if lost > 0 {
+            self.sequence_gaps.inc_by(lost);
+            self.intake.announce_lost(lost, since, until);
+            warn!(subscription, first, missing = count, lost, "messages of the server are missing and cannot be had again");
+        } else {
+            info!(subscription, first, missing = count, "missing messages of the server were fetched again");
+        }
+        None
+    }
+
+    /// Gets what the server sent while the connection was lost, before anything newer is asked for (Part 4, 6.7).
+    pub(super) async fn catch_up(&mut self) -> Option<Problem> {
+        let subscriptions: Vec<u32> = self.watched.keys().copied().collect();
+        for subscription in subscriptions {
+            for _ in 0..MOST_MESSAGES {
+                let Some(watched) = self.watched.get(&subscription) else { break };
+                match self.republish(subscription, watched.follower.next_expected()).await {
+                    Ok(message) => {
+                        if let Some(problem) = self.take(subscription, message) {
+                            return Some(problem);
+                        }
+                    }
+                    Err(Refusal::Unavailable) => break,
+                    Err(Refusal::Problem(problem)) => return Some(problem),
+                }
+            }
+        }
+        None
+    }
+
+    async fn republish(&mut self, subscription: u32, number: u32) -> Result<NotificationMessage, Refusal> {
+        if !self.can_republish {
+            return Err(Refusal::Unavailable);
+        }
+        let request = Republish::new(subscription, number, &self.session);
+        match request.send(self.session.channel()).await {
+            // What a server sends for another number is nothing that was asked for.
+            Ok(answer) if answer.notification_message.sequence_number == number => Ok(answer.notification_message),
+            Ok(_) => Err(Refusal::Unavailable),
+            Err(error) => Err(match error.status() {
+                StatusCode::BadMessageNotAvailable => Refusal::Unavailable,
+                StatusCode::BadServiceUnsupported | StatusCode::BadNotImplemented | StatusCode::BadNotSupported => {
+                    self.can_republish = false;
+                    Refusal::Unavailable
+                }
+                StatusCode::BadSubscriptionIdInvalid => Refusal::Problem(Problem::SubscriptionEnded {
+                    subscription,
+                    status: status::from_library(error.status()),
+                }),
+                other => Refusal::Problem(Problem::service(Step::Republish, other, self.request_timeout)),
+            }),
+        }
+    }
+}
+
+/// So many numbers from the first on; after the last there is comes 1.
+fn numbers(first: u32, count: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(first), |number| Some(super::sequence::next(*number)))
+        .take(usize::try_from(count).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_with_one_after_the_last() {
+        assert_eq!(numbers(u32::MAX - 1, 3).collect::<Vec<_>>(), [u32::MAX - 1, u32::MAX, 1]);
+        assert_eq!(numbers(7, 0).count(), 0);
+    }
+}
