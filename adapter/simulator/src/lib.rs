@@ -20,6 +20,7 @@
 
 mod address_space;
 mod broker;
+mod diagnostics;
 mod error;
 mod limits;
 mod load;
@@ -33,7 +34,9 @@ mod writes;
 
 pub use address_space::NAMESPACE_URI;
 pub use broker::Broker;
+pub use diagnostics::Diagnostics;
 pub use error::SimulatorError;
+pub use limits::PlcLimits;
 pub use load::{LoadStatistics, load_tag_node_id};
 pub use machine::{Machine, MachineOptions, Readings};
 pub use plc::{Plc, PlcOptions};

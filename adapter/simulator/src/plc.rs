@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::address_space::{NAMESPACE_INDEX, NAMESPACE_URI, machine_values, node_id};
-use crate::limits::{SUBSCRIPTION_POLL_INTERVAL_MS, limits};
+use crate::diagnostics::Diagnostics;
+use crate::limits::{PlcLimits, SUBSCRIPTION_POLL_INTERVAL_MS, limits};
 use crate::load::{Load, LoadStatistics, MAXIMUM_LOAD_TAGS};
 use crate::machine::{Machine, MachineOptions};
 use crate::node_manager::{PlcNodeManager, PlcNodes};
@@ -50,6 +51,8 @@ pub struct PlcOptions {
     pub seed: u64,
     /// User name and password; `Some` refuses anonymous clients.
     pub user: Option<(String, String)>,
+    /// How much the server takes.
+    pub limits: PlcLimits,
     /// How the machine fails.
     pub machine: MachineOptions,
 }
@@ -64,6 +67,7 @@ impl Default for PlcOptions {
             load_rate_hz: 10.0,
             seed: 1,
             user: None,
+            limits: PlcLimits::default(),
             machine: MachineOptions::default(),
         }
     }
@@ -75,6 +79,7 @@ pub struct Plc {
     local_addr: SocketAddr,
     machine: Arc<Mutex<Machine>>,
     load: Arc<Load>,
+    diagnostics: Diagnostics,
     stop: CancellationToken,
     server: JoinHandle<()>,
     // An own runtime, since only its end also ends the connections that the library spawned.
@@ -118,7 +123,9 @@ impl Plc {
         }
         let server = runtime.spawn(run_server(server, listener));
         info!(address = %local_addr, load_tags = options.load_tags, "simulated PLC is listening");
-        Ok(Self { local_addr, machine, load, stop, server, runtime: Some(runtime), _certificates: certificates })
+        let diagnostics = Diagnostics(Arc::clone(handle.info()));
+        let runtime = Some(runtime);
+        Ok(Self { local_addr, machine, load, diagnostics, stop, server, runtime, _certificates: certificates })
     }
 
     /// The endpoint for clients on this machine, such as `opc.tcp://127.0.0.1:4840`.
@@ -129,6 +136,11 @@ impl Plc {
     /// Where the PLC listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// What the server counts of itself.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
     }
 
     /// What the machine's sensors show now.
@@ -216,7 +228,8 @@ fn build_server(
         .port(addr.port())
         .discovery_urls(vec![format!("opc.tcp://{reachable}")])
         .pki_dir(certificates.path())
-        .limits(limits())
+        .limits(limits(&options.limits))
+        .diagnostics_enabled(true)
         .subscription_poll_interval_ms(SUBSCRIPTION_POLL_INTERVAL_MS)
         .with_node_manager(InMemoryNodeManagerBuilder::new(nodes));
     let token = match &options.user {

@@ -10,7 +10,9 @@ use tagwise_model::ModelSpec;
 
 use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
-pub use super::effective_opcua::{ConnectionOptions, OpcUaAuth, OpcUaConfig, Tag, TagSubscription};
+pub use super::effective_opcua::{
+    ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag, TagSubscription,
+};
 
 /// A whole mapping file.
 #[derive(Debug)]

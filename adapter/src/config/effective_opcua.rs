@@ -19,6 +19,38 @@ pub struct OpcUaConfig {
     pub publishing_interval: Duration,
     /// Timeouts and retries.
     pub connection: ConnectionOptions,
+    /// The kind of server; `None` where it is to be recognised by what it calls itself.
+    pub profile: Option<ServerProfile>,
+    /// What the server takes, where the mapping knows better than it does.
+    pub limits: OpcUaLimits,
+}
+
+/// `opcua.profile:` what is known of a kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerProfile {
+    /// Nothing: what it declares counts.
+    Generic,
+    /// Siemens S7-1200.
+    S71200,
+    /// Siemens S7-1500.
+    S71500,
+    /// PTC Kepware's `KEPServerEX`.
+    Kepware,
+    /// Inductive Automation's Ignition.
+    Ignition,
+    /// Prosys' simulation server.
+    Prosys,
+}
+
+/// `opcua.limits:`; `None` where the mapping says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpcUaLimits {
+    /// Nodes in one Read, at least 1.
+    pub nodes_per_read: Option<u32>,
+    /// Items in one `CreateMonitoredItems`, at least 1.
+    pub monitored_items_per_call: Option<u32>,
+    /// Items in one Subscription, at least 1.
+    pub monitored_items_per_subscription: Option<u32>,
 }
 
 /// Who we are to the OPC UA server.
@@ -87,6 +119,8 @@ impl OpcUaConfig {
             auth: OpcUaAuth::Anonymous,
             publishing_interval: Duration::from_millis(500),
             connection: ConnectionOptions::default(),
+            profile: None,
+            limits: OpcUaLimits::default(),
         }
     }
 }

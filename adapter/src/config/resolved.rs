@@ -8,7 +8,7 @@ use super::{
     duration::show_duration,
     effective::{
         AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, NorthboundMapping, OpcUaAuth, OpcUaConfig,
-        QualityAction, SouthboundMapping, Tag,
+        OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
     resolved_model, scalar,
@@ -85,7 +85,31 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
                 "retry": { "initial": time(connection.retry_initial), "max": time(connection.retry_max) },
             })),
         ),
+        ("profile", Some(json!(profile(opcua.profile)))),
+        ("limits", limits(&opcua.limits)),
     ])
+}
+
+fn profile(profile: Option<ServerProfile>) -> &'static str {
+    match profile {
+        None => "auto",
+        Some(ServerProfile::Generic) => "generic",
+        Some(ServerProfile::S71200) => "s7_1200",
+        Some(ServerProfile::S71500) => "s7_1500",
+        Some(ServerProfile::Kepware) => "kepware",
+        Some(ServerProfile::Ignition) => "ignition",
+        Some(ServerProfile::Prosys) => "prosys",
+    }
+}
+
+fn limits(limits: &OpcUaLimits) -> Option<Value> {
+    let given = [
+        ("nodes_per_read", limits.nodes_per_read),
+        ("monitored_items_per_call", limits.monitored_items_per_call),
+        ("monitored_items_per_subscription", limits.monitored_items_per_subscription),
+    ];
+    let section = object(given.map(|(name, limit)| (name, limit.map(|limit| json!(limit)))));
+    given.iter().any(|(_, limit)| limit.is_some()).then_some(section)
 }
 
 fn broker(broker: &BrokerConfig) -> Value {

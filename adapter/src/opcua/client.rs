@@ -164,5 +164,4 @@ mod tests {
         assert!(!store.rejected_certs_dir().exists());
         assert!(!std::path::Path::new("pki").exists());
     }
-
 }

@@ -17,10 +17,7 @@ use opcua::{
     core::comms::tcp_codec::TcpCodec,
     types::{DecodingOptions, EndpointDescription, Error, StatusCode},
 };
-use tokio::{
-    net::TcpStream,
-    time,
-};
+use tokio::{net::TcpStream, time};
 use tokio_util::{codec::FramedRead, sync::CancellationToken};
 
 use super::{

@@ -88,12 +88,11 @@ impl Life<'_> {
         session: &Arc<Session>,
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
-        let request_timeout = self.config.connection.request_timeout;
-        let live = Arc::new(LiveSession::begin(Arc::clone(session), request_timeout).await?);
+        let live = Arc::new(LiveSession::begin(Arc::clone(session), self.config).await?);
         let subscriptions = Subscriptions::create(&live, self.config, self.tags.len()).await?;
         *leave = Some(Leave { live: Arc::clone(&live), subscriptions: subscriptions.clone() });
         self.stand(&live);
-        info!(uri = self.config.uri, subscriptions = subscriptions.all().len(), limits = ?live.limits, "connected");
+        info!(uri = self.config.uri, subscriptions = subscriptions.all().len(), "connected");
         self.intake.begin_session();
         self.call_size.declare(live.limits.monitored_items_per_call);
         Ok((live, subscriptions))
@@ -139,7 +138,10 @@ impl Life<'_> {
                 Resumption::Resumed => {
                     current.store(Some(Arc::clone(live)));
                     standing.connected();
-                    info!(uri = config.uri, "connected again; the session lives on, and what the server had queued has come");
+                    info!(
+                        uri = config.uri,
+                        "connected again; the session lives on, and what the server had queued has come"
+                    );
                 }
                 Resumption::Ended(end) => break end,
             }

@@ -133,8 +133,7 @@ impl OpcUaLink {
         let (end, leave) = loop {
             let mut leave = None;
             let Self { config, tags, current, intake, table, call_size, standing, lost_since, .. } = self;
-            let mut life =
-                Life { config, tags, current, intake, table, call_size, standing, lost_since, cancel };
+            let mut life = Life { config, tags, current, intake, table, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
             self.table.reset();

@@ -1,21 +1,26 @@
 //! A session that stands, with what was learned about its server.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use opcua::{
     client::{Session, UARequest, services::Read},
-    types::{AttributeId, DataValue, Error, NodeId, ReadValueId, TimestampsToReturn, VariableId, Variant},
+    types::{AttributeId, DataValue, Error, NodeId, ReadValueId, TimestampsToReturn, VariableId},
 };
 use tokio::sync::Mutex;
+use tracing::info;
 
 use super::{
     describe::BuiltIn,
+    limits::{self, OperationLimits, ServerLimits},
     node::NamespaceTable,
     problem::{Problem, Step},
     variant,
 };
-use crate::domain::{NodeDescription, TagId, TagValue, value::ArrayValue};
+use crate::{
+    config::effective::OpcUaConfig,
+    domain::{NodeDescription, TagId, TagValue, value::ArrayValue},
+};
 
 /// Shared between the link, which keeps it alive, and commands, which write through it.
 pub(super) struct LiveSession {
@@ -29,24 +34,15 @@ pub(super) struct LiveSession {
     pub(super) data_types: Mutex<HashMap<NodeId, BuiltIn>>,
 }
 
-/// What the server declares it can take; `None` where it declares nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct OperationLimits {
-    /// `MaxNodesPerRead`.
-    pub(super) nodes_per_read: Option<u32>,
-    /// `MaxMonitoredItemsPerCall`.
-    pub(super) monitored_items_per_call: Option<u32>,
-    /// `MaxMonitoredItemsPerSubscription`.
-    pub(super) monitored_items_per_subscription: Option<u32>,
-}
-
 impl LiveSession {
     /// Asks the server for its namespaces and limits. Limits are optional, namespaces are not.
-    pub(super) async fn begin(session: Arc<Session>, request_timeout: Duration) -> Result<Self, Problem> {
+    pub(super) async fn begin(session: Arc<Session>, config: &OpcUaConfig) -> Result<Self, Problem> {
+        let request_timeout = config.connection.request_timeout;
         let namespaces = read_namespaces(&session)
             .await
             .map_err(|error| Problem::service(Step::ReadServer, error.status(), request_timeout))?;
-        let limits = read_limits(&session).await;
+        let ServerLimits { operations: limits, profile, product } = limits::read(&session, config).await;
+        info!(product, ?profile, ?limits, "the server and its limits");
         Ok(Self {
             session,
             namespaces: ArcSwap::from_pointee(namespaces),
@@ -73,7 +69,7 @@ impl LiveSession {
     }
 }
 
-async fn read(session: &Session, attributes: &[(NodeId, AttributeId)]) -> Result<Vec<DataValue>, Error> {
+pub(super) async fn read(session: &Session, attributes: &[(NodeId, AttributeId)]) -> Result<Vec<DataValue>, Error> {
     let nodes = attributes.iter().map(|(node_id, attribute)| ReadValueId {
         node_id: node_id.clone(),
         attribute_id: *attribute as u32,
@@ -96,24 +92,4 @@ async fn read_namespaces(session: &Session) -> Result<NamespaceTable, Error> {
 fn texts(array: ArrayValue) -> Vec<String> {
     let text = |value| if let TagValue::String(text) = value { text.into() } else { String::new() };
     array.values.into_iter().map(text).collect()
-}
-
-async fn read_limits(session: &Session) -> OperationLimits {
-    let nodes = [
-        VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
-        VariableId::Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
-        VariableId::Server_ServerCapabilities_MaxMonitoredItemsPerSubscription,
-    ];
-    let nodes = nodes.map(|node| (NodeId::from(node), AttributeId::Value));
-    let values = read(session, &nodes).await.unwrap_or_default();
-    // 0 means that there is no limit.
-    let limit = |index: usize| match values.get(index)?.value {
-        Some(Variant::UInt32(limit)) if limit > 0 => Some(limit),
-        _ => None,
-    };
-    OperationLimits {
-        nodes_per_read: limit(0),
-        monitored_items_per_call: limit(1),
-        monitored_items_per_subscription: limit(2),
-    }
 }

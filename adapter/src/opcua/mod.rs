@@ -15,6 +15,7 @@ mod handle;
 mod intake;
 mod items;
 mod life;
+mod limits;
 mod link;
 mod live;
 mod node;

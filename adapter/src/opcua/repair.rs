@@ -50,7 +50,13 @@ impl Publisher<'_> {
         if lost > 0 {
             self.sequence_gaps.inc_by(lost);
             self.intake.announce_lost(lost, since, until);
-            warn!(subscription, first, missing = count, lost, "messages of the server are missing and cannot be had again");
+            warn!(
+                subscription,
+                first,
+                missing = count,
+                lost,
+                "messages of the server are missing and cannot be had again"
+            );
         } else {
             info!(subscription, first, missing = count, "missing messages of the server were fetched again");
         }

@@ -4,8 +4,9 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -22,14 +23,26 @@ pub(crate) struct Proxy {
     is_hole: watch::Sender<bool>,
     /// The number of resets so far.
     resets: watch::Sender<u32>,
-    thief: Arc<Thief>,
+    rules: Arc<Rules>,
 }
 
-/// Swallows messages from the server, whole ones of at least so many bytes.
+/// What becomes of the server's messages.
 #[derive(Default)]
-struct Thief {
+struct Rules {
+    /// How many are to be swallowed,
     wanted: AtomicUsize,
+    /// of at least so many bytes.
     at_least: AtomicUsize,
+    /// How long each is on its way.
+    delay_in_ms: AtomicU64,
+    /// Whether no message can be had again.
+    has_no_past: AtomicBool,
+}
+
+/// Which way messages go.
+enum Way {
+    North(Arc<Rules>),
+    South(Arc<Rules>),
 }
 
 impl Proxy {
@@ -37,8 +50,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (is_hole, resets) = (watch::Sender::new(false), watch::Sender::new(0));
-        let thief = Arc::<Thief>::default();
-        let (switch, reset, stealing) = (is_hole.clone(), resets.clone(), Arc::clone(&thief));
+        let rules = Arc::<Rules>::default();
+        let (switch, reset, ruling) = (is_hole.clone(), resets.clone(), Arc::clone(&rules));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // A connection that began while there was a hole never gets out of it.
@@ -47,8 +60,8 @@ impl Proxy {
                     client.set_zero_linger().expect("a socket option");
                     let ((from_client, to_client), (from_server, to_server)) =
                         (client.into_split(), server.into_split());
-                    let north = forward(from_client, to_server, switch.subscribe(), None);
-                    let south = forward(from_server, to_client, switch.subscribe(), Some(Arc::clone(&stealing)));
+                    let north = forward(from_client, to_server, switch.subscribe(), Way::North(Arc::clone(&ruling)));
+                    let south = forward(from_server, to_client, switch.subscribe(), Way::South(Arc::clone(&ruling)));
                     let mut reset = reset.subscribe();
                     reset.mark_unchanged();
                     tokio::spawn(async move {
@@ -60,7 +73,7 @@ impl Proxy {
                 }
             }
         });
-        Self { address, is_hole, resets, thief }
+        Self { address, is_hole, resets, rules }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -84,42 +97,53 @@ impl Proxy {
 
     /// Swallows the next `count` messages from the server that have at least so many bytes.
     pub(crate) fn steal(&self, count: usize, at_least: usize) {
-        self.thief.at_least.store(at_least, Ordering::SeqCst);
-        self.thief.wanted.store(count, Ordering::SeqCst);
+        self.rules.at_least.store(at_least, Ordering::SeqCst);
+        self.rules.wanted.store(count, Ordering::SeqCst);
+    }
+
+    /// Makes every message of the server late, one after the other.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        self.rules.delay_in_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// Lets the server seem to have forgotten every message that was sent.
+    pub(crate) fn forget_the_past(&self) {
+        self.rules.has_no_past.store(true, Ordering::SeqCst);
     }
 
     /// Messages that are still to be swallowed.
     pub(crate) fn to_be_stolen(&self) -> usize {
-        self.thief.wanted.load(Ordering::SeqCst)
+        self.rules.wanted.load(Ordering::SeqCst)
     }
 }
 
-async fn forward(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    is_hole: watch::Receiver<bool>,
-    thief: Option<Arc<Thief>>,
-) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, is_hole: watch::Receiver<bool>, way: Way) {
     let mut header = [0; 8];
     let mut is_lost = false;
     let mut stolen = 0;
     // Every message of OPC UA's TCP mapping says its length after four bytes.
     while from.read_exact(&mut header).await.is_ok() {
-        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
+        let length = number_at(&header, 4) as usize;
         let mut message = header.to_vec();
         message.resize(length.max(header.len()), 0);
         if from.read_exact(&mut message[header.len()..]).await.is_err() {
             break;
         }
         is_lost = is_lost || *is_hole.borrow();
-        if thief.as_ref().is_some_and(|thief| thief.takes(length)) {
-            stolen += 1;
-            continue;
+        match &way {
+            Way::North(rules) => rules.spoil_republish(&mut message),
+            Way::South(rules) => {
+                if rules.swallow(length) {
+                    stolen += 1;
+                    continue;
+                }
+                tokio::time::sleep(Duration::from_millis(rules.delay_in_ms.load(Ordering::SeqCst))).await;
+            }
         }
         // Chunks are counted, too: channel, token, and then the number, which is to have no hole.
-        if let (b"MSG", Some(number)) = (&header[..3], message.get_mut(16..20)) {
-            let count = u32::from_le_bytes([number[0], number[1], number[2], number[3]]) - stolen;
-            number.copy_from_slice(&count.to_le_bytes());
+        if &header[..3] == b"MSG" && message.len() >= 20 {
+            let count = number_at(&message, 16) - stolen;
+            message[16..20].copy_from_slice(&count.to_le_bytes());
         }
         if !is_lost && to.write_all(&message).await.is_err() {
             break;
@@ -131,8 +155,23 @@ async fn forward(
     }
 }
 
-impl Thief {
-    fn takes(&self, length: usize) -> bool {
+fn number_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+impl Rules {
+    /// Asks for a message that the server has never had.
+    fn spoil_republish(&self, message: &mut [u8]) {
+        /// The node id of a `RepublishRequest`'s binary encoding, in its four-byte form.
+        const REPUBLISH: [u8; 4] = [1, 0, 0x40, 0x03];
+        if self.has_no_past.load(Ordering::SeqCst) && message.get(24..28) == Some(&REPUBLISH) {
+            // The number is the last of the request's fields.
+            let at = message.len() - 4;
+            message[at..].copy_from_slice(&u32::MAX.to_le_bytes());
+        }
+    }
+
+    fn swallow(&self, length: usize) -> bool {
         length >= self.at_least.load(Ordering::SeqCst)
             && self.wanted.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |wanted| wanted.checked_sub(1)).is_ok()
     }

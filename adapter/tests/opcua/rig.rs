@@ -58,6 +58,16 @@ impl Rig {
         self.wait_for("all tags active", |_| self.board.tags().iter().all(is_active)).await;
     }
 
+    /// Waits until the server's messages have a hole that cannot be repaired.
+    pub(crate) async fn wait_for_missing(&mut self) {
+        let wait = async {
+            while self.metrics.opcua_sequence_gaps.get() == 0 {
+                self.values.receive().await.expect("the link lives");
+            }
+        };
+        time::timeout(PATIENCE, wait).await.expect("a hole in time");
+    }
+
     pub(crate) async fn batch(&mut self) -> Vec<TagUpdate> {
         let batch = time::timeout(PATIENCE, self.values.receive()).await.expect("values in time");
         batch.expect("the link lives")

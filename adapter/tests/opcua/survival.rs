@@ -7,11 +7,11 @@ use tagwise::{
     domain::{TagId, TagValue},
     opcua::{Plc, PlcError},
 };
-use tagwise_simulator::PlcOptions;
+use tagwise_simulator::{PlcLimits, PlcOptions};
 
 use crate::{
     proxy::Proxy,
-    rig::{Rig, config, free_address, load_tag, plc, plc_at, user},
+    rig::{PATIENCE, Rig, config, free_address, load_tag, plc, plc_at, user},
 };
 
 fn load() -> PlcOptions {
@@ -52,6 +52,8 @@ async fn data_flows_again_after_each_of_three_restarts() {
         server = plc_at(address, load()).await;
         let begun = Instant::now();
         let first = rig.update(TagId(1), |update| update.flags.is_initial).await;
+        let lost = rig.values.take_missing().expect("what changed meanwhile is announced as lost");
+        assert!(lost.count == 0 && lost.from < lost.to, "{lost:?}");
         let seconds = begun.elapsed().as_secs_f64();
         println!("restart {restart}: data after {seconds:.2} s");
         assert!(first.value.as_number().is_some());
@@ -94,7 +96,7 @@ async fn count_on(rig: &mut Rig, last: &mut f64, how_many: usize) {
     let mut counted = 0;
     while counted < how_many {
         for update in rig.batch().await.into_iter().filter(|update| update.tag == TagId(0)) {
-            let value = update.value.as_number().unwrap();
+            let value = update.value.as_number().expect("ticks are numbers");
             assert!((value - *last - 1.0).abs() < 1e-9, "after {last} comes {value}");
             assert!(!update.flags.is_initial, "the item was made anew");
             *last = value;
@@ -107,7 +109,7 @@ async fn count_on(rig: &mut Rig, last: &mut f64, how_many: usize) {
 async fn first_of(rig: &mut Rig) -> f64 {
     let batch = rig.batch().await;
     let values = batch.iter().filter(|update| update.tag == TagId(0));
-    values.last().expect("one of the first tag").value.as_number().unwrap()
+    values.last().and_then(|update| update.value.as_number()).expect("a tick of the first tag")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +136,65 @@ async fn what_the_server_had_queued_comes_after_a_reset_and_after_a_hole() {
     }
     assert_eq!(rig.metrics.opcua_sequence_gaps.get(), 0);
     assert_eq!(rig.values.take_missing(), None);
+    assert_eq!((server.diagnostics().sessions(), server.diagnostics().sessions_ever()), (1, 1));
     rig.stop().await;
+    assert_eq!(server.diagnostics().sessions(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_fetched_again_is_counted_and_announced() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let tags: Vec<String> = (1..=10).map(load_tag).collect();
+    let mut rig = Rig::start(config(&proxy.url()), &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    rig.update(TagId(0), |update| update.value.as_number() > Some(3.0)).await;
+    proxy.forget_the_past();
+    proxy.steal(2, 300);
+    rig.wait_for_missing().await;
+    let lost = rig.values.take_missing().unwrap();
+    assert!(lost.count == rig.metrics.opcua_sequence_gaps.get() && lost.from <= lost.to, "{lost:?}");
+    assert_eq!(rig.metrics.opcua_reconnects.get(), 0);
+    rig.update(TagId(0), |_| true).await;
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_the_setup_leaves_no_session_behind() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    proxy.slow_down(Duration::from_millis(150));
+    let rig = Rig::start(config(&proxy.url()), &[&load_tag(1)]);
+    let made = async {
+        while server.diagnostics().sessions() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, made).await.expect("a session is made");
+    assert_eq!(rig.metrics.opcua_connected.get(), 0, "and not yet used");
+    rig.stop().await;
+    assert_eq!(server.diagnostics().sessions(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_small_limits_gets_small_calls_and_many_subscriptions() {
+    let limits = PlcLimits { monitored_items_per_call: 40, nodes_per_read: 10, ..PlcLimits::default() };
+    let server = plc(PlcOptions { load_tags: 350, limits, ..load() }).await;
+    let tags: Vec<String> = (1..=350).map(load_tag).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    // Once it says what it takes, and once the mapping knows better and is wrong.
+    let mut told = config(&server.endpoint_url());
+    told.limits.monitored_items_per_subscription = Some(100);
+    let mut mistaken = told.clone();
+    mistaken.limits.monitored_items_per_call = Some(1_000);
+    for config in [told, mistaken] {
+        let rig = Rig::start(config, &tags);
+        rig.wait_for_all_active().await;
+        assert_eq!(rig.metrics.opcua_reconnects.get(), 0);
+        rig.stop().await;
+    }
     server.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! `opcua:`
 
-use super::table::{DAY, HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, key, milliseconds, planned};
+use super::table::{DAY, HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds, planned};
 
 pub(super) static OPCUA: Section = Section { groups: &[OPCUA_KEYS] };
 
@@ -16,13 +16,21 @@ const OPCUA_KEYS: &[Key] = &[
     key("connection_options", Shape::Section(&CONNECTION_OPTIONS), "Timeouts and retries."),
     key(
         "profile",
-        Shape::Choice {
-            options: &["auto", "generic"],
-            planned: &["s7_1200", "s7_1500", "kepware", "ignition", "prosys"],
-        },
-        "Limits of known servers.",
+        choice(&["auto", "s7_1200", "s7_1500", "kepware", "ignition", "prosys", "generic"]),
+        "The kind of server, whose limits are known; auto recognises it, generic goes by what it declares.",
     )
     .default("auto"),
+    key("limits", Shape::Section(&LIMITS), "What the server takes, where it says too much or too little."),
+];
+
+static LIMITS: Section = Section { groups: &[LIMIT_KEYS] };
+
+const LIMIT: Shape = Shape::Integer { min: 1, max: 1_000_000 };
+
+const LIMIT_KEYS: &[Key] = &[
+    key("nodes_per_read", LIMIT, "Nodes in one Read."),
+    key("monitored_items_per_call", LIMIT, "Items in one CreateMonitoredItems."),
+    key("monitored_items_per_subscription", LIMIT, "Items in one Subscription."),
 ];
 
 static SECURITY: Section = Section { groups: &[SECURITY_KEYS] };

@@ -6,7 +6,7 @@ use super::{
     url::{ServerUrl, UrlError},
 };
 use crate::config::{
-    effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig},
+    effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile},
     view::{Text, View},
 };
 
@@ -26,7 +26,31 @@ pub(super) fn opcua(root: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaC
         auth: auth?,
         publishing_interval: subscription.duration("publishing_interval")?,
         connection: connection?,
+        profile: profile(&section),
+        limits: limits(&section),
     })
+}
+
+/// `None` for `auto`.
+fn profile(section: &View<'_>) -> Option<ServerProfile> {
+    match section.choice("profile")? {
+        "s7_1200" => Some(ServerProfile::S71200),
+        "s7_1500" => Some(ServerProfile::S71500),
+        "kepware" => Some(ServerProfile::Kepware),
+        "ignition" => Some(ServerProfile::Ignition),
+        "prosys" => Some(ServerProfile::Prosys),
+        "generic" => Some(ServerProfile::Generic),
+        _ => None,
+    }
+}
+
+fn limits(section: &View<'_>) -> OpcUaLimits {
+    let Some(limits) = section.section("limits") else { return OpcUaLimits::default() };
+    OpcUaLimits {
+        nodes_per_read: limits.integer("nodes_per_read"),
+        monitored_items_per_call: limits.integer("monitored_items_per_call"),
+        monitored_items_per_subscription: limits.integer("monitored_items_per_subscription"),
+    }
 }
 
 /// The endpoint with its port written out.

@@ -159,6 +159,19 @@ async fn qos_0_goes_apart_and_is_announced_when_nobody_is_there_to_take_it() {
 }
 
 #[tokio::test]
+async fn messages_of_the_server_that_never_came_are_announced() {
+    let scene = Scene::of(TWO_TAGS);
+    let time = Timestamp::from_unix_millis;
+    scene.ingress.note_missing(3, time(1_000), time(2_000));
+    let outcome = scene.run().await;
+    let [gap] = outcome.urgent.as_slice() else { panic!("one gap, not {}", outcome.urgent.len()) };
+    let expected = json!({
+        "scope": "subscription", "epoch": 7, "fromTime": 1000, "toTime": 2000, "count": 3, "cause": "sequence"
+    });
+    assert_eq!(json_of(gap), expected);
+}
+
+#[tokio::test]
 async fn what_did_not_fit_the_ingress_queue_is_announced() {
     let scene = Scene::new(TWO_TAGS, 2, SpoolLimits::default());
     scene.offer([(0, 1.0, StatusCode::GOOD)]);
