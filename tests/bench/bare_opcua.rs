@@ -2,7 +2,7 @@
 //! JSON object.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +18,10 @@ use opcua::{
 use serde_json::json;
 use tagwise_tests::{Usage, pause};
 
-use crate::{load::Load, tally::Counters};
+use crate::{
+    load::Load,
+    tally::{Counters, Shared},
+};
 
 /// Items created at once.
 const CHUNK: usize = 1000;
@@ -34,8 +37,6 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     load: Load,
 }
-
-type Shared = Arc<Mutex<Counters<u32>>>;
 
 /// Runs to the end of its measurement.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
@@ -93,9 +94,6 @@ async fn subscribe(session: &Session, load: &Load, counters: &Shared) -> Result<
 }
 
 fn item(number: usize, load: &Load) -> MonitoredItemCreateRequest {
-    // Twice what comes in one publishing interval, and some.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-    let queue_size = (load.rate * load.publishing_interval().as_secs_f64() * 2.0).ceil() as u32 + 2;
     MonitoredItemCreateRequest {
         item_to_monitor: ReadValueId::from(NodeId::new(NAMESPACE, format!("\"Load\".\"T{number:04}\""))),
         monitoring_mode: MonitoringMode::Reporting,
@@ -103,14 +101,15 @@ fn item(number: usize, load: &Load) -> MonitoredItemCreateRequest {
             client_handle: u32::try_from(number).unwrap_or(u32::MAX),
             sampling_interval: load.sampling as f64,
             filter: ExtensionObject::null(),
-            queue_size,
+            queue_size: load.queue_size(),
             discard_oldest: true,
         },
     }
 }
 
+/// Prints what came and what it cost.
 #[expect(clippy::print_stdout, reason = "the result")]
-fn report(counters: &Shared, before: Usage, after: Usage) {
+pub(crate) fn report(counters: &Shared, before: Usage, after: Usage) {
     let counters = counters.lock().unwrap_or_else(PoisonError::into_inner);
     let tally = counters.tally();
     let result = json!({

@@ -37,6 +37,12 @@ impl Load {
         self.tags as f64 * self.rate
     }
 
+    /// Twice what comes in one publishing interval, and some.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+    pub(crate) fn queue_size(&self) -> u32 {
+        (self.rate * self.publishing_interval().as_secs_f64() * 2.0).ceil() as u32 + 2
+    }
+
     /// The same for a child process.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let Self { tags, rate, publishing, sampling, warm_up, seconds } = self;

@@ -2,12 +2,14 @@
 //!
 //! The simulated PLC, the adapter, mosquitto and a measuring subscriber run as processes of their own. After that, a bare
 //! OPC UA client receives the same load and a bare MQTT client publishes the same bytes, so that the adapter's cost can
-//! be compared with what its two libraries cost by themselves.
+//! be compared with what its two libraries cost by themselves. `receive` measures the OPC UA side alone.
 
 mod bare_mqtt;
 mod bare_opcua;
+mod link;
 mod load;
 mod mapping;
+mod receive;
 mod report;
 mod subscriber;
 mod tally;
@@ -33,9 +35,13 @@ struct Arguments {
     role: Option<Role>,
 }
 
-/// The processes that this program starts of itself.
+/// Another measurement, or one of the processes that this program starts of itself.
 #[derive(Debug, Subcommand)]
 enum Role {
+    /// The OPC UA link alone beside a bare client, up to the queue behind it.
+    Receive(receive::Arguments),
+    #[command(hide = true)]
+    Link(link::Arguments),
     #[command(hide = true)]
     Subscriber(subscriber::Arguments),
     #[command(hide = true)]
@@ -57,6 +63,8 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.role {
         None => compare(&arguments).await,
+        Some(Role::Receive(arguments)) => receive::compare(&arguments).await,
+        Some(Role::Link(arguments)) => link::run(arguments).await,
         Some(Role::Subscriber(arguments)) => subscriber::run(arguments).await,
         Some(Role::BareOpcua(arguments)) => bare_opcua::run(arguments).await,
         Some(Role::BareMqtt(arguments)) => bare_mqtt::run(arguments).await,
@@ -66,7 +74,8 @@ async fn main() -> Result<()> {
 async fn compare(arguments: &Arguments) -> Result<()> {
     let program = Peer::Mosquitto.program().context("mosquitto is not installed; `cargo xtask peers` installs it")?;
     let broker = Mosquitto::start(program).await?;
-    let options = SimulatorOptions { tags: arguments.load.tags, rate: Some(arguments.load.rate), user: None };
+    let options =
+        SimulatorOptions { tags: arguments.load.tags, rate: Some(arguments.load.rate), ..SimulatorOptions::default() };
     let simulator = Simulator::start_with(options).await?;
     let results = measure(arguments, &simulator, &broker).await?;
     report::print(&arguments.load, &arguments.model, &results);

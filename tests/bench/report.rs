@@ -33,6 +33,37 @@ pub(crate) fn print(load: &Load, model: &str, results: &Results) {
     println!("\nadapter / (bare OPC UA + bare MQTT) = {:.2}", all / (receiving + publishing));
 }
 
+/// Prints the figures of each round: the bare client's, then the link's.
+#[expect(clippy::print_stdout, reason = "the result")]
+pub(crate) fn receiving(load: &Load, rounds: &[(Value, Value)]) {
+    println!(
+        "\n{} Double tags at {} Hz, publishing {} ms, sampling {} ms, {} s a turn\n",
+        load.tags, load.rate, load.publishing, load.sampling, load.seconds
+    );
+    println!(
+        "{:<8}{:>14}{:>10}{:>14}{:>10}{:>14}{:>8}",
+        "round", "bare values/s", "lost", "link values/s", "lost", "CPU-s / 100k", "ratio"
+    );
+    let mut ratios = Vec::new();
+    for (round, (bare, link)) in rounds.iter().enumerate() {
+        let [of_bare, of_link] = [bare, link].map(cpu_per_100k);
+        ratios.push(of_link / of_bare);
+        println!(
+            "{:<8}{:>14}{:>10}{:>14}{:>10}{:>14}{:>8.2}",
+            round + 1,
+            rate(bare, load),
+            text(&bare["lost"]),
+            rate(link, load),
+            text(&link["lost"]),
+            format!("{of_bare:.3}/{of_link:.3}"),
+            of_link / of_bare
+        );
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("\nlink / bare, median of the rounds = {:.2}", ratios[ratios.len() / 2]);
+    println!("peak resident memory of the link, MB: {}", rounds.last().map_or_else(dash, |(_, link)| megabytes(link)));
+}
+
 #[expect(clippy::print_stdout, reason = "the result")]
 fn row(title: &str, [adapter, bare_opcua, bare_mqtt]: [String; 3]) {
     println!("{title:<34}{adapter:>12}{bare_opcua:>16}{bare_mqtt:>16}");

@@ -1,6 +1,12 @@
 //! Joins the counter in each value with what came before it, tag by tag.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+/// Counters that a callback and a measurement share.
+pub(crate) type Shared = Arc<Mutex<Counters<u32>>>;
 
 /// What arrived, counted over all tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
