@@ -176,8 +176,10 @@ impl Resume<'_> {
                 attempted = attempt => attempted,
             };
             problem = match attempted {
-                Ok(Connected::NewSession) => return Resumption::Ended(End::Renewed),
-                Ok(Connected::SameSession) => {
+                Ok(Connected::NewSession) if !publisher.take_over().await => {
+                    return Resumption::Ended(End::Renewed);
+                }
+                Ok(Connected::NewSession | Connected::SameSession) => {
                     publisher.restart();
                     match publisher.catch_up().await {
                         None => return Resumption::Resumed,

@@ -1,10 +1,14 @@
-//! Asks the server again for messages that did not arrive (Republish), and announces those that it no longer has.
+//! Asks the server again for messages that did not arrive (Republish), announces those that it no longer has, and takes
+//! Subscriptions over into a new session.
 
 use opcua::{
-    client::{UARequest, services::Republish},
+    client::{
+        UARequest,
+        services::{DeleteSubscriptions, Republish, TransferSubscriptions},
+    },
     types::{NotificationMessage, StatusCode},
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     problem::{Problem, Step},
@@ -81,6 +85,33 @@ impl Publisher<'_> {
             }
         }
         None
+    }
+
+    /// Takes the Subscriptions over into a new session, for a server that has forgotten the session but not them. Whether
+    /// all of them are there; otherwise they are of no use, and those that are there are deleted.
+    pub(super) async fn take_over(&mut self) -> bool {
+        let ids: Vec<u32> = self.watched.keys().copied().collect();
+        let request = TransferSubscriptions::new(&self.session).subscription_ids(ids).send_initial_values(false);
+        let results = match request.send(self.session.channel()).await {
+            Ok(answer) => answer.results.unwrap_or_default(),
+            Err(error) => {
+                debug!(%error, "the server does not transfer subscriptions");
+                return false;
+            }
+        };
+        if results.len() == self.watched.len() && results.iter().all(|result| result.status_code.is_good()) {
+            return true;
+        }
+        let with_results = self.watched.keys().copied().zip(&results);
+        let taken =
+            with_results.filter(|(_, result)| result.status_code.is_good()).map(|(id, _)| id).collect::<Vec<_>>();
+        if !taken.is_empty() {
+            let request = DeleteSubscriptions::new(&self.session).subscription_ids(taken);
+            if let Err(error) = request.send(self.session.channel()).await {
+                debug!(%error, "subscriptions were not deleted");
+            }
+        }
+        false
     }
 
     async fn republish(&mut self, subscription: u32, number: u32) -> Result<NotificationMessage, Refusal> {

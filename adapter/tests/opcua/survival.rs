@@ -143,6 +143,30 @@ async fn what_the_server_had_queued_comes_after_a_reset_and_after_a_hole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_of_a_session_that_was_forgotten_are_taken_over() {
+    // Nobody can take over what an anonymous user of a connection without security has left.
+    let server = plc(PlcOptions { user: Some(("edge".into(), "right".into())), ..load() }).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let mut config = OpcUaConfig { auth: user("edge", "right"), ..config(&proxy.url()) };
+    // The session is gone by the time of the first attempt; the subscriptions live for ten keep-alives.
+    config.connection.session_timeout = Duration::from_millis(500);
+    config.connection.retry_initial = Duration::from_millis(3_500);
+    config.connection.retry_max = config.connection.retry_initial;
+    let mut rig = Rig::start(config, &[&load_tag(1)]);
+    let mut last = first_of(&mut rig).await;
+    count_on(&mut rig, &mut last, 5).await;
+    proxy.reset();
+    rig.wait_for("a lost connection", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+    rig.wait_for("a new connection", |snapshot| snapshot.opcua.as_str() == "CONNECTED").await;
+    count_on(&mut rig, &mut last, 80).await;
+    assert_eq!(server.diagnostics().sessions_ever(), 2);
+    assert_eq!((rig.metrics.opcua_sequence_gaps.get(), rig.values.take_missing()), (0, None));
+    rig.stop().await;
+    assert_eq!(server.diagnostics().sessions(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_fetched_again_is_counted_and_announced() {
     let server = plc(load()).await;
     let proxy = Proxy::start(server.local_addr()).await;
