@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{RestoreError, decode, encode};
 use crate::guard::Guard;
+use crate::input_names::InputNames;
 use crate::model::Training;
 use crate::scaler::StandardScaler;
 use crate::threshold::Threshold;
@@ -95,6 +96,8 @@ struct Body<'a> {
     detector: Vec<u8>,
     threshold: Threshold,
     training: Training,
+    #[serde(default, skip_serializing_if = "InputNames::is_empty")]
+    inputs: InputNames,
 }
 
 impl Model {
@@ -111,6 +114,7 @@ impl Model {
             detector: self.detector.save(),
             threshold: self.threshold,
             training: self.training.clone(),
+            inputs: self.input_names.clone(),
         });
         let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend_from_slice(MAGIC);
@@ -151,7 +155,12 @@ impl Model {
         body.threshold.check().map_err(content("threshold"))?;
         body.training.scores.as_ref().map_or(Ok(()), TrainingScores::check).map_err(content("training scores"))?;
         let spec = body.spec.into_owned();
-        Ok(Self::new(spec, body.scaler, body.guard, detector, body.threshold, body.training))
+        let mut model = Self::new(spec, body.scaler, body.guard, detector, body.threshold, body.training);
+        body.inputs
+            .check(model.inputs())
+            .map_err(|error| content("input names")(RestoreError::new(error.to_string())))?;
+        model.input_names = body.inputs;
+        Ok(model)
     }
 }
 

@@ -68,6 +68,42 @@ fn what_is_wrong_with_a_file_is_told() {
     assert!(error.contains(r#"a "ewma_z", which is not known here"#), "{error}");
 }
 
+#[test]
+fn the_names_of_the_inputs_come_back_and_without_any_the_bytes_are_those_of_before() {
+    let registry = Registry::builtin();
+    let mut model = fit("ewma_z");
+    let nameless = model.to_artefact();
+    model.name_inputs(vec!["line1/vibration".to_owned(), "speed".to_owned()]).unwrap();
+    let bytes = model.to_artefact();
+    let back = Model::from_artefact(&bytes, &registry).unwrap();
+    assert_eq!(back.input_names(), ["line1/vibration", "speed"]);
+    assert_eq!(back.to_artefact(), bytes);
+    assert!(Model::from_artefact(&nameless, &registry).unwrap().input_names().is_empty());
+    let error = model.name_inputs(vec!["alone".to_owned()]).unwrap_err().to_string();
+    assert_eq!(error, "1 names do not fit a model of 2 inputs");
+    assert_eq!(model.to_artefact(), bytes, "names that are refused change nothing");
+    model.name_inputs(Vec::new()).unwrap();
+    assert_eq!(model.to_artefact(), nameless);
+}
+
+#[test]
+fn names_in_a_file_that_do_not_fit_the_inputs_are_refused() {
+    let mut model = fit("ewma_z");
+    model.name_inputs(vec!["first".to_owned(), "other".to_owned()]).unwrap();
+    let bytes = model.to_artefact();
+    let check = |from: &[u8], to: &[u8], expected: &str| {
+        let place = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        let mut changed = bytes.clone();
+        changed[place..place + from.len()].copy_from_slice(to);
+        let error = Model::from_artefact(&seal(changed), &Registry::builtin()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    // In CBOR a list of two texts of five bytes is 0x82, 0x65 and the first text, 0x65 and the second.
+    check(b"other", b"oth\te", "holds a control character");
+    check(b"other", b"first", r#"two inputs are called "first""#);
+    check(b"\x82\x65first\x65other", b"\x81\x6bfirst-other", "1 names do not fit a model of 2 inputs");
+}
+
 proptest! {
     #[test]
     fn no_flipped_bit_goes_unnoticed(place in any::<prop::sample::Index>(), bit in 0..8_u32) {

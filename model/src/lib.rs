@@ -36,6 +36,7 @@ pub mod evaluation;
 mod features;
 mod guard;
 mod imported;
+mod input_names;
 mod kind;
 mod linalg;
 mod memory;
@@ -69,6 +70,7 @@ pub use detectors::{
 pub use error::{FitError, RowError};
 pub use features::{FeatureError, FeatureMemory, FeatureSpec, Features, Readiness, Statistic};
 pub use imported::{ImportError, import_json};
+pub use input_names::InputNameError;
 pub use kind::DetectorKind;
 pub use memory::ModelState;
 pub use model::Model;

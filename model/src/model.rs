@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
+use crate::input_names::InputNames;
 use crate::memory::ModelState;
 use crate::scaler::StandardScaler;
 use crate::smoothing::next_average;
@@ -25,6 +26,7 @@ pub struct Model {
     pub(crate) detector: Box<dyn Detector>,
     pub(crate) threshold: Threshold,
     pub(crate) training: Training,
+    pub(crate) input_names: InputNames,
 }
 
 /// What is remembered of a model's training.
@@ -45,7 +47,7 @@ impl Model {
         threshold: Threshold,
         training: Training,
     ) -> Self {
-        Self { spec: spec.into(), scaler, guard, detector, threshold, training }
+        Self { spec: spec.into(), scaler, guard, detector, threshold, training, input_names: InputNames::default() }
     }
 
     /// What it was made from.

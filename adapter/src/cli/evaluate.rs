@@ -15,20 +15,18 @@ use super::{
     entry::DONE,
     model_args::Eval,
     model_files::{read_model, read_table, tolerate_closed},
-    score::{Live, check_columns},
+    score::{Live, check_width, columns},
 };
-use crate::table::{Columns, TableOptions};
+use crate::table::TableOptions;
 
 /// Scores every row and compares.
 pub(super) fn evaluate(arguments: &Eval) -> anyhow::Result<u8> {
-    let model = read_model(&arguments.model, &Registry::builtin())?;
-    let options = TableOptions {
-        label: Some(arguments.label.clone()),
-        keeps_bad_rows: true,
-        ..arguments.table.options(Columns::All)
-    };
+    let (model, _) = read_model(&arguments.model, &Registry::builtin())?;
+    let columns = columns(&model, &arguments.table)?;
+    let options =
+        TableOptions { label: Some(arguments.label.clone()), keeps_bad_rows: true, ..arguments.table.options(columns) };
     let table = read_table(&arguments.table.input, &options)?;
-    check_columns(&model, &table, &arguments.table)?;
+    check_width(&model, &table)?;
     let mut live = Live::new(model);
     let mut judged = Judged::default();
     for (row, is_anomaly) in table.labels().iter().enumerate() {

@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 #[cfg(feature = "demo")]
 pub mod demo_print;
+mod describe;
 pub mod entry;
 mod evaluate;
 mod histogram;

@@ -15,8 +15,9 @@ pub struct TableArgs {
     /// Between cells: one character, or `tab`.
     #[arg(long, default_value = ",", value_parser = delimiter)]
     pub delimiter: u8,
-    /// The columns of values, in the order of the model's inputs. Scoring and judging a model of several inputs needs them;
-    /// training takes those named like the inputs, else all.
+    /// The columns of values, in the order of the model's inputs. Without them training takes those named like the inputs
+    /// in the mapping, else all; scoring and judging take those that the model was trained on, by their names. A model of
+    /// several inputs that does not know their names (an imported one, say) needs them.
     #[arg(long, value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
     /// The column of times: milliseconds since 1970, or ISO 8601, UTC unless it says otherwise. Without it every row

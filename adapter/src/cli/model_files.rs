@@ -21,10 +21,12 @@ pub(super) fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Reads a model file.
-pub(super) fn read_model(path: &Path, registry: &Registry) -> anyhow::Result<Model> {
+/// A model file, and how many bytes it has.
+pub(super) fn read_model(path: &Path, registry: &Registry) -> anyhow::Result<(Model, usize)> {
     let bytes = read_bounded(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    Model::from_artefact(&bytes, registry).with_context(|| format!("`{}` cannot be used", path.display()))
+    let model =
+        Model::from_artefact(&bytes, registry).with_context(|| format!("`{}` cannot be used", path.display()))?;
+    Ok((model, bytes.len()))
 }
 
 /// Reads all of a file or of standard input, up to the size that a model may have.

@@ -6,10 +6,10 @@ use anyhow::Context;
 use tagwise_model::{Registry, import_json};
 
 use super::{
+    describe::describe,
     entry::DONE,
     model_args::Models,
     model_files::{is_standard, read_bytes, read_model, tolerate_closed, write},
-    train::describe,
 };
 
 /// Imports or shows.
@@ -20,13 +20,17 @@ pub(super) fn models(command: &Models) -> anyhow::Result<u8> {
             let bytes = read_bytes(json)?;
             let model =
                 import_json(&bytes, &registry).with_context(|| format!("cannot import `{}`", json.display()))?;
-            write(output, &model.to_artefact())?;
+            let artefact = model.to_artefact();
+            write(output, &artefact)?;
             if is_standard(output) {
                 return Ok(DONE);
             }
-            describe(&model, &[])?
+            describe(&model, artefact.len())?
         }
-        Models::Show { model } => describe(&read_model(model, &registry)?, &[])?,
+        Models::Show { model } => {
+            let (model, bytes) = read_model(model, &registry)?;
+            describe(&model, bytes)?
+        }
     };
     tolerate_closed(io::stdout().lock().write_all(text.as_bytes()))?;
     Ok(DONE)

@@ -19,10 +19,11 @@ const PROGRESS_ROWS: usize = 10_000;
 
 /// Scores, and names the cells that could not be.
 pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
-    let model = read_model(&arguments.model, &Registry::builtin())?;
-    let options = TableOptions { keeps_bad_rows: true, ..arguments.table.options(Columns::All) };
+    let (model, _) = read_model(&arguments.model, &Registry::builtin())?;
+    let columns = columns(&model, &arguments.table)?;
+    let options = TableOptions { keeps_bad_rows: true, ..arguments.table.options(columns) };
     let table = read_table(&arguments.table.input, &options)?;
-    check_columns(&model, &table, &arguments.table)?;
+    check_width(&model, &table)?;
     let progress = bar("scoring", table.rows().count() as u64);
     let mut lines = String::from("score,label,status\n");
     let mut live = Live::new(model);
@@ -44,19 +45,30 @@ pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
     Ok(DONE)
 }
 
-/// Says which columns the model wants where the table has others. A model does not know its inputs by name, so the order
-/// of several has to be said: swapped columns would give wrong scores without a word.
-pub(super) fn check_columns(model: &Model, table: &Table, arguments: &TableArgs) -> anyhow::Result<()> {
+/// The columns to take when the command line names none: those of the training, in whatever order they stand. Where the
+/// model does not know their names, the order of several has to be said: swapped columns would give wrong scores without
+/// a word.
+pub(super) fn columns(model: &Model, arguments: &TableArgs) -> anyhow::Result<Columns> {
+    let (names, expected) = (model.input_names(), model.inputs());
+    if !names.is_empty() {
+        return Ok(Columns::Trained(names.to_vec()));
+    }
+    anyhow::ensure!(
+        expected == 1 || arguments.columns.is_some(),
+        "the model takes {expected} values at a time and does not know their names; name their columns with --columns, in \
+         the order it was trained on"
+    );
+    Ok(Columns::All)
+}
+
+/// Says how many columns the model wants where others were named, or there are others.
+pub(super) fn check_width(model: &Model, table: &Table) -> anyhow::Result<()> {
     let (found, expected) = (table.names().len(), model.inputs());
     anyhow::ensure!(
         found == expected,
         "the model takes {expected} values at a time, and the table has {found} columns of them ({}); name {expected} with \
          --columns",
         table.names().join(", ")
-    );
-    anyhow::ensure!(
-        expected == 1 || arguments.columns.is_some(),
-        "the model takes {expected} values at a time; name their columns with --columns, in the order it was trained on"
     );
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! `tagwise train`: fits a model of a mapping to a table, and keeps it as a file.
 
 use std::{
-    fmt::Write as _,
     io::{self, Write as _},
     sync::Arc,
 };
@@ -12,6 +11,7 @@ use tagwise_model::{Model, ModelSpec, Registry, TrainingRows};
 use super::{
     args::Format,
     check,
+    describe::describe,
     entry::{DONE, MAPPING_INVALID},
     histogram::histogram,
     model_args::Train,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, Loaded, ProcessEnvironment, did_you_mean, effective::ModelConfig},
-    table::Columns,
+    table::{Columns, Table},
 };
 
 /// Trains, writes the model, and reports.
@@ -34,7 +34,6 @@ pub(super) fn train(arguments: &Train) -> anyhow::Result<u8> {
     };
     let Choice { spec, inputs } = choose(&loaded, &arguments.model, &registry)?;
     let table = read_table(&arguments.table.input, &arguments.table.options(inputs))?;
-    let names = table.names().to_vec();
     let rows = spec.make_features(table.rows())?;
     let progress = bar("training", 0);
     let model = spec.fit_features(&registry, &rows, &mut |step| {
@@ -42,11 +41,12 @@ pub(super) fn train(arguments: &Train) -> anyhow::Result<u8> {
         progress.set_position(step.done as u64);
     });
     progress.finish_and_clear();
-    let model = model?;
+    let mut model = model?;
+    name_inputs(&mut model, &table);
 
     let artefact = model.to_artefact();
     write(&arguments.output, &artefact)?;
-    let report = report(&model, &names, &rows, artefact.len())?;
+    let report = report(&model, &rows, artefact.len())?;
     if is_standard(&arguments.output) {
         io::stderr().lock().write_all(report.as_bytes())?;
     } else {
@@ -94,27 +94,17 @@ fn inputs_of(loaded: &Loaded, model: &ModelConfig) -> Columns {
     Columns::Inputs(std::iter::once(first).chain(model.inputs.iter().map(|input| tag(*input))).collect())
 }
 
-fn report(model: &Model, inputs: &[String], rows: &TrainingRows, bytes: usize) -> anyhow::Result<String> {
-    let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let scores = model.training_scores(rows)?;
-    let mut text = describe(model, &names)?;
-    writeln!(text, "size       {bytes} bytes\n\nscores of the training rows")?;
-    text.push_str(&histogram(&scores, model.threshold()));
-    Ok(text)
+/// A model without names can be used as well, so columns that cannot lend theirs are no reason to lose the training.
+fn name_inputs(model: &mut Model, table: &Table) {
+    if let Err(error) = model.name_inputs(table.names().to_vec()) {
+        tracing::warn!("the model does not keep the names of its columns, so scoring may ask for --columns: {error}");
+    }
 }
 
-/// What a model is, a line each.
-pub(super) fn describe(model: &Model, inputs: &[&str]) -> anyhow::Result<String> {
-    let spec = model.spec();
-    let mut text = String::new();
-    let parameters: Vec<String> = spec.params.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    writeln!(text, "detector   {} {{ {} }}", model.kind(), parameters.join(", "))?;
-    let names = spec.features.names(inputs);
-    let names = if names.is_empty() { "the values as they come".to_owned() } else { names.join(", ") };
-    writeln!(text, "features   {}: {names}", model.width())?;
-    writeln!(text, "rows       {}", model.training_samples())?;
-    let threshold = serde_json::to_value(spec.threshold)?;
-    writeln!(text, "threshold  {} ({threshold})", model.threshold())?;
-    writeln!(text, "labelled   {:.3} % of the training rows", 100.0 * model.training_share_labelled())?;
+fn report(model: &Model, rows: &TrainingRows, bytes: usize) -> anyhow::Result<String> {
+    let scores = model.training_scores(rows)?;
+    let mut text = describe(model, bytes)?;
+    text.push_str("\nscores of the training rows\n");
+    text.push_str(&histogram(&scores, model.threshold()));
     Ok(text)
 }

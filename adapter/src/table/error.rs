@@ -30,6 +30,18 @@ pub enum TableError {
         /// The columns that there are.
         found: Vec<String>,
     },
+    /// A column that a model was trained on is not there.
+    #[error(
+        "it has no column `{wanted}`, which the model was trained on; its columns are {found}; name those to take with \
+         --columns, in the order of the model's inputs",
+        found = in_backticks(.found)
+    )]
+    NoTrainedColumn {
+        /// The column.
+        wanted: String,
+        /// The columns that there are.
+        found: Vec<String>,
+    },
     /// Two columns have the same name, and one of them is asked for.
     #[error("it has more than one column `{0}`; give them different names")]
     TwoColumns(String),

@@ -27,6 +27,9 @@ pub enum Columns {
     /// The inputs of a model: columns of these names. A model of one input also takes the only column of a table, or the
     /// one called `value`, which may stand for the first input of several as well.
     Inputs(Vec<String>),
+    /// The columns that a model was trained on, by their names; a model of one input takes the only column of a table as
+    /// well, whatever it is called.
+    Trained(Vec<String>),
 }
 
 impl TableOptions {
@@ -60,6 +63,7 @@ impl Places {
             Columns::All => rest,
             Columns::Named(names) => names.iter().map(|name| position(header, name)).collect::<Result<Vec<_>, _>>()?,
             Columns::Inputs(names) => inputs(header, names, &rest)?,
+            Columns::Trained(names) => trained(header, names, &rest)?,
         };
         if values.is_empty() { Err(TableError::NoValues) } else { Ok(Self { values, time, label }) }
     }
@@ -76,6 +80,17 @@ fn inputs(header: &[String], names: &[String], rest: &[usize]) -> Result<Vec<usi
         found => found,
     };
     names.iter().enumerate().map(find).collect()
+}
+
+fn trained(header: &[String], names: &[String], rest: &[usize]) -> Result<Vec<usize>, TableError> {
+    if let ([_], [only]) = (names, rest) {
+        return Ok(vec![*only]);
+    }
+    let find = |name: &String| match position(header, name) {
+        Err(TableError::NoColumn { wanted, found }) => Err(TableError::NoTrainedColumn { wanted, found }),
+        found => found,
+    };
+    names.iter().map(find).collect()
 }
 
 fn position(header: &[String], wanted: &str) -> Result<usize, TableError> {

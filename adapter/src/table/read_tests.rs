@@ -36,6 +36,22 @@ fn several_inputs_are_found_by_name_in_their_own_order() {
 }
 
 #[test]
+fn the_columns_of_the_training_are_found_by_name_and_nothing_stands_in_for_them() {
+    let trained = |names: &[&str]| TableOptions {
+        columns: Columns::Trained(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..TableOptions::plain()
+    };
+    let table = read("b,other,a\n1,2,3\n", &trained(&["a", "b"])).unwrap();
+    assert_eq!((table.names(), table.rows().row(0)), (&["a".to_owned(), "b".to_owned()][..], &[3.0, 1.0][..]));
+    assert_eq!(first_column(&read("anything\n1\n", &trained(&["a"])).unwrap()), [1.0]);
+    let error = read("value,b\n1,2\n", &trained(&["a", "b"])).unwrap_err();
+    let expected = "it has no column `a`, which the model was trained on; its columns are `value`, `b`; ";
+    assert!(error.starts_with(expected), "{error}");
+    assert!(read("value,b\n1,2\n", &trained(&["a"])).unwrap_err().contains("no column `a`"));
+    assert!(read("a,b,a\n1,2,3\n", &trained(&["a", "b"])).unwrap_err().contains("more than one column `a`"));
+}
+
+#[test]
 fn all_columns_means_all_but_time_and_label() {
     let options =
         TableOptions { time: Some("t".into()), label: Some("label".into()), delimiter: b';', ..TableOptions::plain() };

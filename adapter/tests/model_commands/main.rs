@@ -1,0 +1,4 @@
+//! The commands about models, as processes of their own: what goes in and out by files, by name and by pipes.
+
+mod inputs_by_name;
+mod rig;
