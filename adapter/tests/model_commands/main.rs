@@ -2,3 +2,4 @@
 
 mod inputs_by_name;
 mod rig;
+mod shown;
