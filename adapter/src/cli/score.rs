@@ -27,8 +27,11 @@ pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
     let progress = bar("scoring", table.rows().count() as u64);
     let mut lines = String::from("score,label,status\n");
     let mut live = Live::new(model);
+    let mut scored = 0;
     for row in 0..table.rows().count() {
-        lines.push_str(&line(live.observe(&table, row)));
+        let said = live.observe(&table, row);
+        scored += usize::from(said.is_ok());
+        lines.push_str(&line(said));
         if row.is_multiple_of(PROGRESS_ROWS) {
             progress.set_position(row as u64);
         }
@@ -39,7 +42,7 @@ pub(super) fn score(arguments: &Score) -> anyhow::Result<u8> {
         tracing::warn!("cells without a score:\n{}", table.bad_cells());
     }
     if !is_standard(&arguments.output) {
-        let done = format!("{} rows scored\n", table.rows().count());
+        let done = counted(scored, table.rows().count());
         tolerate_closed(io::stdout().lock().write_all(done.as_bytes()))?;
     }
     Ok(DONE)
@@ -100,6 +103,13 @@ impl Live {
             self.model.learn(&self.state, &assessment, t);
         }
         Ok(assessment)
+    }
+}
+
+fn counted(scored: usize, rows: usize) -> String {
+    match rows - scored {
+        0 => format!("{scored} rows scored\n"),
+        without => format!("{scored} rows scored, {without} without a score\n"),
     }
 }
 
