@@ -7,8 +7,8 @@ const BINS: usize = 12;
 /// Characters of the longest bar.
 const LONGEST: usize = 40;
 
-/// Draws scores as bars, one line each; the one that holds the threshold says so. Scores that are no finite number are
-/// left out.
+/// Draws scores as bars, one line each; the one that holds the threshold says so, and a threshold beyond all of them has a
+/// line of its own. Scores that are no finite number are left out.
 pub(super) fn histogram(scores: &[f64], threshold: f64) -> String {
     let finite: Vec<f64> = scores.iter().copied().filter(|score| score.is_finite()).collect();
     let least = finite.iter().copied().fold(f64::INFINITY, f64::min);
@@ -23,11 +23,19 @@ pub(super) fn histogram(scores: &[f64], threshold: f64) -> String {
     }
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     let mut text = String::new();
+    let beyond = |side: &str, text: &mut String| {
+        writeln!(text, "{threshold:>12.4} <- threshold, {side} all of them")
+            .expect("invariant: a text takes everything");
+    };
+    if threshold < least {
+        beyond("below", &mut text);
+    }
+    // Found as the scores' bars are, so that rounding cannot put it between two of them.
+    let marked = (least..=greatest).contains(&threshold).then(|| bin_of(threshold, least, width));
     for (bin, count) in counts.into_iter().enumerate() {
-        let (low, high) = (least + width * bin as f64, least + width * (bin + 1) as f64);
+        let low = least + width * bin as f64;
         let length = (count * LONGEST).div_ceil(most);
-        let holds_threshold = low <= threshold && (threshold < high || (bin == BINS - 1 && threshold <= high));
-        let mark = if holds_threshold { "  <- threshold" } else { "" };
+        let mark = if marked == Some(bin) { "  <- threshold" } else { "" };
         writeln!(text, "{low:>12.4} {:<LONGEST$} {count}{mark}", "█".repeat(length))
             .expect("invariant: a text takes everything");
         if width <= 0.0 {
@@ -35,8 +43,7 @@ pub(super) fn histogram(scores: &[f64], threshold: f64) -> String {
         }
     }
     if threshold > greatest {
-        writeln!(text, "{threshold:>12.4} <- threshold, above all of them")
-            .expect("invariant: a text takes everything");
+        beyond("above", &mut text);
     }
     text
 }
@@ -62,12 +69,29 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_above_all_scores_has_a_line_of_its_own() {
-        assert!(histogram(&[1.0, 2.0], 7.5).ends_with("7.5000 <- threshold, above all of them\n"));
+    fn a_threshold_beyond_all_scores_has_a_line_of_its_own() {
+        let above = histogram(&[1.0, 2.0], 7.5);
+        assert!(above.ends_with("7.5000 <- threshold, above all of them\n"), "{above}");
+        let below = histogram(&[1.0, 2.0], -0.25);
+        assert!(below.trim_start().starts_with("-0.2500 <- threshold, below all of them\n"), "{below}");
+        let equal = histogram(&[2.0; 5], 1.0);
+        for text in [above, below, equal] {
+            assert_eq!(text.matches("threshold").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_at_either_end_is_marked_once() {
+        let scores: Vec<f64> = (0..100).map(|step| 0.1 + f64::from(step) * 0.07).collect();
+        for threshold in [scores[0], scores[99]] {
+            let text = histogram(&scores, threshold);
+            assert_eq!(text.matches("threshold").count(), 1, "{text}");
+        }
     }
 
     #[test]
     fn equal_scores_are_one_bar_and_none_is_said() {
+        assert!(histogram(&[2.0; 5], 2.0).ends_with(" 5  <- threshold\n"));
         assert_eq!(histogram(&[2.0; 5], 2.0).lines().count(), 1);
         assert_eq!(histogram(&[f64::NAN], 2.0), "no row has a score\n");
     }
