@@ -13,9 +13,9 @@ use tagwise_model::{
 
 use super::{
     entry::DONE,
+    live::{check_width, columns, observe_all},
     model_args::Eval,
-    model_files::{read_model, read_table, tolerate_closed},
-    score::{Live, check_width, columns},
+    model_files::{bar, read_model, read_table, tolerate_closed},
 };
 use crate::table::TableOptions;
 
@@ -27,14 +27,11 @@ pub(super) fn evaluate(arguments: &Eval) -> anyhow::Result<u8> {
         TableOptions { label: Some(arguments.label.clone()), keeps_bad_rows: true, ..arguments.table.options(columns) };
     let table = read_table(&arguments.table.input, &options)?;
     check_width(&model, &table)?;
-    let mut live = Live::new(model);
     let mut judged = Judged::default();
-    for (row, is_anomaly) in table.labels().iter().enumerate() {
-        match live.observe(&table, row) {
-            Ok(assessment) => judged.push(assessment.score, assessment.label, *is_anomaly),
-            Err(_) => judged.left_out += 1,
-        }
-    }
+    observe_all(model, &table, &bar("scoring", table.rows().count() as u64), |row, said| match said {
+        Ok(assessment) => judged.push(assessment.score, assessment.label, table.labels()[row]),
+        Err(_) => judged.left_out += 1,
+    });
     if table.bad_cells().count > 0 {
         tracing::warn!("cells without a score:\n{}", table.bad_cells());
     }

@@ -10,6 +10,7 @@ mod describe;
 pub mod entry;
 mod evaluate;
 mod histogram;
+mod live;
 pub mod model_args;
 mod model_files;
 mod models;

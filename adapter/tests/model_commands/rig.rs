@@ -30,17 +30,17 @@ pub(crate) struct Folder(TempDir);
 impl Folder {
     /// With `line1.yaml`.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("line1.yaml"), MAPPING).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("line1.yaml"), MAPPING).expect("a mapping");
         Self(folder)
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.path().join(name), text).unwrap();
+        fs::write(self.0.path().join(name), text).expect("a file");
     }
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.path().join(name)).unwrap()
+        fs::read(self.0.path().join(name)).expect("a file that was written")
     }
 
     pub(crate) fn command(&self, line: &str) -> Command {
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     pub(crate) fn run(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
+        self.command(line).output().expect("the program")
     }
 
     /// What a command that must succeed says on standard output.
@@ -58,7 +58,7 @@ impl Folder {
     pub(crate) fn succeed(&self, line: &str) -> String {
         let output = self.run(line);
         assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// What a command that must fail says on standard error.
@@ -66,7 +66,7 @@ impl Folder {
     pub(crate) fn fail(&self, line: &str) -> String {
         let output = self.run(line);
         assert_eq!(output.status.code(), Some(1), "{line}: {}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8(output.stderr).unwrap()
+        String::from_utf8(output.stderr).expect("text")
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn table(columns: &[&str], rows: usize) -> String {
             other => panic!("no column {other}"),
         };
         let cells: Vec<String> = columns.iter().map(cell).collect();
-        write!(text, "\n{}", cells.join(",")).unwrap();
+        write!(text, "\n{}", cells.join(",")).expect("a text takes everything");
     }
     text.push('\n');
     text
