@@ -1,6 +1,7 @@
 //! `tagwise train`: fits a model of a mapping to a table, and keeps it as a file.
 
 use std::{
+    collections::HashSet,
     io::{self, Write as _},
     sync::Arc,
 };
@@ -48,7 +49,7 @@ pub(super) fn train(arguments: &Train) -> anyhow::Result<u8> {
     write(&arguments.output, &artefact)?;
     let report = report(&model, &rows, artefact.len())?;
     if is_standard(&arguments.output) {
-        io::stderr().lock().write_all(report.as_bytes())?;
+        tolerate_closed(io::stderr().lock().write_all(report.as_bytes()))?;
     } else {
         tolerate_closed(io::stdout().lock().write_all(report.as_bytes()))?;
     }
@@ -70,7 +71,10 @@ fn choose(loaded: &Loaded, name: &str, registry: &Registry) -> anyhow::Result<Ch
         let spec = Arc::new(ModelSpec::defaults_of(kind.as_ref()));
         return Ok(Choice { spec, inputs: Columns::All });
     }
-    let names: Vec<&str> = all().map(|model| model.name.as_str()).chain(registry.names()).collect();
+    // A kind that the mapping names directly is among its models as well.
+    let mut seen = HashSet::new();
+    let names = all().map(|model| model.name.as_str()).chain(registry.names());
+    let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     let guess =
         did_you_mean(name, names.iter().copied()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
     bail!("the mapping has no model `{name}`{guess}; there are {}", names.join(", "))

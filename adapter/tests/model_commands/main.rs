@@ -4,3 +4,4 @@ mod counted;
 mod inputs_by_name;
 mod rig;
 mod shown;
+mod unknown;

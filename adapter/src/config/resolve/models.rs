@@ -112,9 +112,12 @@ impl Models {
     fn report_unknown(&self, text: Text<'_>, context: &mut Context<'_>) {
         let shown = context.show(text);
         let names = || self.declared.iter().map(|model| model.name.as_str()).chain(context.registry.names());
+        // A kind that another mapping names directly is among the declared ones as well.
+        let mut seen = HashSet::new();
+        let known: Vec<&str> = names().filter(|name| seen.insert(*name)).take(20).collect();
+        let known = known.join(", ");
         if form::is_planned(text.scalar) {
-            let help =
-                format!("name an entry of `models`, or a kind of detector: {}", names().collect::<Vec<_>>().join(", "));
+            let help = format!("name an entry of `models`, or a kind of detector: {known}");
             context.report.error(text.span, format!("the detector {shown} is planned, but not yet built")).help(help);
             return;
         }
@@ -124,10 +127,7 @@ impl Models {
             did_you_mean(text.value, names())
         };
         let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
-        // A kind that another mapping names directly is among the declared ones as well.
-        let mut seen = HashSet::new();
-        let known: Vec<&str> = names().filter(|name| seen.insert(*name)).take(20).collect();
-        let help = format!("models are the entries of `models`, and the kinds of detector: {}", known.join(", "));
+        let help = format!("models are the entries of `models`, and the kinds of detector: {known}");
         context.report.error(text.span, format!("unknown model {shown}{guess}")).help(help);
     }
 }
