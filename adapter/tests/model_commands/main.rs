@@ -2,6 +2,7 @@
 
 mod counted;
 mod inputs_by_name;
+mod pipes;
 mod rig;
 mod shown;
 mod unknown;
