@@ -18,7 +18,7 @@ use crate::{
     domain::{Epoch, Lane, Timestamp, TopicName},
     http::{HttpServer, HttpState},
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
-    opcua::{OpcUaLink, status_symbol},
+    opcua::{NamespaceMemory, OpcUaLink, status_symbol},
     pipeline::{
         ingress::{self, ingress},
         northbound::{NorthboundParts, NorthboundTask},
@@ -91,6 +91,7 @@ impl App {
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
 
+        let namespaces = NamespaceMemory::open(state_dir.path(), &config.opcua.uri, &config.tags)?;
         let limit = config.adapter.drain_timeout;
         let share = share_of_a_peer(limit);
         let (ingress_tx, ingress_rx) = ingress(ingress::MAX_WAITING_VALUES);
@@ -103,7 +104,7 @@ impl App {
             Arc::clone(&metrics),
         );
         let token = supervisor.token(Phase::Intake);
-        supervisor.spawn("opcua", Phase::Intake, opcua.closing_within(share).run(token));
+        supervisor.spawn("opcua", Phase::Intake, opcua.remembering(namespaces).closing_within(share).run(token));
 
         let alarm_levels = AlarmLevels::default();
         let parts = NorthboundParts {

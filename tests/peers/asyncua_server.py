@@ -80,7 +80,11 @@ class TestServer:
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.arguments.port}/")
         self.server.set_server_name("Tagwise test server")
         self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        for uri in self.arguments.before:
+            await self.add_twin(uri)
         self.index = await self.server.register_namespace(NAMESPACE)
+        for uri in self.arguments.after:
+            await self.add_twin(uri)
         self.folder = await self.server.nodes.objects.add_folder(self.index, "Types")
         for name, kind, value in TYPED:
             await self.add(f"Types.{name}", kind, value, writable=True)
@@ -90,6 +94,11 @@ class TestServer:
         for name in self.arguments.node:
             await self.add_counter(name)
         await self.server.start()
+
+    async def add_twin(self, uri):
+        """A namespace with a node that has the identifier of a counter and always the value -1."""
+        index = await self.server.register_namespace(uri)
+        await self.server.nodes.objects.add_variable(ua.NodeId("Counter1", index), f"{index}:Twin", -1.0)
 
     async def add(self, name, kind, value, writable):
         node_id = ua.NodeId(name, self.index)
@@ -157,6 +166,8 @@ async def main():
     parser.add_argument("--rate", type=float, default=10, help="ticks per second")
     parser.add_argument("--counters", type=int, default=1, help="number of nodes Counter1, Counter2, ...")
     parser.add_argument("--node", action="append", default=[], help="one more counter of this name")
+    parser.add_argument("--before", action="append", default=[], help="a namespace that is registered before ours")
+    parser.add_argument("--after", action="append", default=[], help="a namespace that is registered after ours")
     parser.add_argument("--user", help="NAME:PASSWORD; refuses anonymous clients")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

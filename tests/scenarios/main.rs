@@ -19,6 +19,7 @@ mod logs;
 mod mapping_mistakes;
 mod metrics;
 mod missing_node;
+mod node_addresses;
 mod opcua_restart;
 mod own_detector;
 mod predict;

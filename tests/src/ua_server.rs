@@ -17,6 +17,8 @@ pub struct UaServerOptions {
     pub counters: Option<usize>,
     /// More ticking nodes by name.
     pub nodes: Vec<String>,
+    /// Namespaces registered before ours and after it, each with a node `Counter1` that is always -1.
+    pub other_namespaces: (Vec<String>, Vec<String>),
 }
 
 /// A server that can be ended and started again on the same port.
@@ -65,6 +67,12 @@ impl UaServer {
         format!("nsu=urn:tagwise:test;s={name}")
     }
 
+    /// At its next start it has its namespaces in this order.
+    pub fn reorder(&mut self, before: &[&str], after: &[&str]) {
+        let owned = |uris: &[&str]| uris.iter().map(|uri| (*uri).to_owned()).collect();
+        self.options.other_namespaces = (owned(before), owned(after));
+    }
+
     /// Starts it (again) on its port.
     pub async fn resume(&mut self) -> Result<()> {
         let mut command = Command::new(&self.python);
@@ -78,6 +86,10 @@ impl UaServer {
         }
         for node in &self.options.nodes {
             command.args(["--node", node]);
+        }
+        let (before, after) = &self.options.other_namespaces;
+        for (option, uris) in [("--before", before), ("--after", after)] {
+            command.args(uris.iter().flat_map(|uri| [option, uri]));
         }
         // Each start has its own stdout, so that the answers of the last one are not taken for this one's.
         let directory = tempfile::tempdir_in(self.directory.path())?.keep();

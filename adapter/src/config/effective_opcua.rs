@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::domain::{NodeAddress, TagName};
+use crate::domain::{NodeLocator, TagName};
 
 /// `opcua:`
 #[derive(Clone, Debug)]
@@ -89,8 +89,8 @@ pub struct ConnectionOptions {
 pub struct Tag {
     /// Its name.
     pub name: TagName,
-    /// Its node.
-    pub node: NodeAddress,
+    /// Its node, by `node` or `browse_path`.
+    pub node: NodeLocator,
     /// Its engineering unit, for people.
     pub unit: Option<String>,
     /// What it is, for people.
@@ -141,10 +141,10 @@ impl Default for ConnectionOptions {
 
 impl Tag {
     /// A tag with the mapping language's defaults.
-    pub fn new(name: &str, node: NodeAddress) -> Self {
+    pub fn new(name: &str, node: impl Into<NodeLocator>) -> Self {
         Self {
             name: TagName::new(name),
-            node,
+            node: node.into(),
             unit: None,
             description: None,
             subscription: TagSubscription::default(),

@@ -129,7 +129,7 @@ fn broker(broker: &BrokerConfig) -> Value {
 fn tag(tag: &Tag) -> Value {
     object([
         ("name", Some(text(tag.name.as_str()))),
-        ("node", Some(text(&tag.node.to_string()))),
+        (tag.node.key(), Some(text(&tag.node.to_string()))),
         ("unit", tag.unit.as_deref().map(text)),
         ("description", tag.description.as_deref().map(text)),
         (

@@ -16,6 +16,9 @@ pub fn schema() -> Value {
     let registry = Registry::builtin();
     let mut root = section(&ROOT, &registry);
     let oneof = json!([{ "required": ["broker"] }, { "required": ["brokers"] }]);
+    if let Some(Value::Object(tag)) = root.pointer_mut("/properties/tags/items") {
+        tag.insert("oneOf".to_owned(), json!([{ "required": ["node"] }, { "required": ["browse_path"] }]));
+    }
     if let Value::Object(root) = &mut root {
         root.insert("oneOf".to_owned(), oneof);
         root.shift_insert(0, "$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));

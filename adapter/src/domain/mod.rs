@@ -1,8 +1,10 @@
 //! Plain data that flows through the adapter; no I/O and no library types.
 
+pub mod browse_path;
 pub mod command;
 pub mod data_type;
 pub mod identity;
+pub mod locator;
 pub mod message;
 pub mod node;
 pub mod quality;
@@ -12,9 +14,11 @@ pub mod topic;
 pub mod update;
 pub mod value;
 
+pub use browse_path::{BrowsePath, PathElement};
 pub use command::{Command, Outcome, RejectReason, Verdict};
 pub use data_type::{DataType, NodeDescription};
 pub use identity::{Epoch, Sequence};
+pub use locator::NodeLocator;
 pub use message::{Lane, OutboundMessage, Qos, Route};
 pub use node::{Identifier, Namespace, NodeAddress};
 pub use quality::{Severity, StatusCode};

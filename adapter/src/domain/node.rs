@@ -104,7 +104,7 @@ impl FromStr for NodeAddress {
 impl fmt::Display for NodeAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
-            Namespace::Uri(uri) => write!(formatter, "nsu={};", uri.replace('%', "%25").replace(';', "%3B"))?,
+            Namespace::Uri(uri) => write!(formatter, "nsu={};", encode_uri(uri))?,
             Namespace::Index(0) => {}
             Namespace::Index(index) => write!(formatter, "ns={index};")?,
         }
@@ -152,8 +152,13 @@ impl fmt::Display for Identifier {
     }
 }
 
-/// Undoes what Part 6 does to a URI so that it can stand before a `;`.
-fn decode_uri(text: &str) -> String {
+/// What Part 6 does to a URI so that it can stand before a `;`.
+pub(super) fn encode_uri(uri: &str) -> String {
+    uri.replace('%', "%25").replace(';', "%3B")
+}
+
+/// Undoes [`encode_uri`].
+pub(super) fn decode_uri(text: &str) -> String {
     text.replace("%3B", ";").replace("%3b", ";").replace("%25", "%")
 }
 

@@ -39,10 +39,12 @@ impl PlcHandle {
         self.current.load_full().ok_or(PlcError::NotConnected)
     }
 
-    fn node(&self, live: &LiveSession, tag: TagId) -> Result<NodeId, PlcError> {
+    async fn node(&self, live: &LiveSession, tag: TagId) -> Result<NodeId, PlcError> {
         let unknown = |reason: String| PlcError::UnknownNode { reason };
         let tag = self.tags.get(tag.index()).ok_or_else(|| unknown("there is no such tag".to_owned()))?;
-        live.namespaces.load().resolve(&tag.node).map_err(|error| unknown(error.to_string()))
+        // Nothing was written, so that a failed look-up is no more than a missing session.
+        let found = live.locate(&[&tag.node]).await.map_err(|_| PlcError::NotConnected)?;
+        found.into_iter().next().unwrap_or_else(|| Err(String::new())).map_err(unknown)
     }
 }
 
@@ -52,7 +54,7 @@ impl Plc for PlcHandle {
         if let Some(description) = live.descriptions.lock().await.get(&tag) {
             return Ok(description.clone());
         }
-        let node = self.node(&live, tag)?;
+        let node = self.node(&live, tag).await?;
         let description = describe::describe(&live, node).await?;
         live.descriptions.lock().await.insert(tag, description.clone());
         Ok(description)
@@ -60,7 +62,7 @@ impl Plc for PlcHandle {
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
-        let node = self.node(&live, tag)?;
+        let node = self.node(&live, tag).await?;
         let Some(value) = variant::into_variant(value) else {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(Code::BadTypeMismatch));

@@ -7,7 +7,7 @@ use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusC
 use prometheus::{Gauge, IntCounter};
 use tracing::warn;
 
-use super::{node::address_text, status, variant};
+use super::{status, variant};
 use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
@@ -150,7 +150,7 @@ impl Intake {
             let Tag { name, node, line, .. } = &self.tags[tag.index()];
             warn!(
                 tag = %name,
-                node = address_text(node),
+                %node,
                 line,
                 "values of this node's type have no form here and are sent as null; map a node of a simple type"
             );

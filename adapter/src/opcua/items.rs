@@ -17,7 +17,6 @@ use super::{
     call_size::CallSize,
     intake,
     live::LiveSession,
-    node::address_text,
     problem::{Problem, Step},
     revised::Revised,
     status,
@@ -26,7 +25,7 @@ use super::{
 };
 use crate::{
     config::effective::Tag,
-    domain::{Namespace, TagId},
+    domain::{Namespace, NodeLocator, TagId},
     supervisor::TagState,
 };
 
@@ -104,8 +103,11 @@ impl<'a> Subscriber<'a> {
     }
 
     async fn refresh_namespaces(&self, refused: &[TagId]) -> Result<(), Problem> {
-        let by_uri = |tag: &TagId| matches!(self.tags[tag.index()].node.namespace, Namespace::Uri(_));
-        if refused.iter().any(by_uri) {
+        let is_plain = |tag: &TagId| match &self.tags[tag.index()].node {
+            NodeLocator::Id(address) => address.namespace == Namespace::Index(0),
+            NodeLocator::Path(_) => false,
+        };
+        if !refused.iter().all(is_plain) {
             let refreshed = self.live.refresh_namespaces().await;
             refreshed.map_err(|error| Problem::service(Step::ReadServer, error.status(), self.request_timeout))?;
         }
@@ -116,7 +118,7 @@ impl<'a> Subscriber<'a> {
     async fn create(&mut self, tags: Vec<TagId>, is_first: bool) -> Result<Vec<TagId>, Problem> {
         let mut revised = Revised::default();
         let mut refused = Refused { logged: if is_first { 0 } else { MAX_LOGGED }, tags: Vec::new() };
-        let items = self.resolve(tags, &mut refused);
+        let items = self.resolve(tags, &mut refused).await?;
         let position = |item: &Item| self.subscriptions.position_of(item.tag.index());
         for group in items.chunk_by(|one, other| position(one) == position(other)) {
             let subscription = self.subscriptions.all()[position(&group[0])].id;
@@ -127,21 +129,23 @@ impl<'a> Subscriber<'a> {
         Ok(refused.tags)
     }
 
-    fn resolve(&mut self, tags: Vec<TagId>, refused: &mut Refused) -> Vec<Item> {
-        let namespaces = self.live.namespaces.load();
+    async fn resolve(&mut self, tags: Vec<TagId>, refused: &mut Refused) -> Result<Vec<Item>, Problem> {
+        let places: Vec<&NodeLocator> = tags.iter().map(|id| &self.tags[id.index()].node).collect();
+        let found = self.live.locate(&places).await;
+        let found =
+            found.map_err(|error| Problem::service(Step::ResolvePaths, error.status(), self.request_timeout))?;
         let mut items = Vec::with_capacity(tags.len());
         let mut states = Vec::new();
-        for id in tags {
-            let tag = &self.tags[id.index()];
-            match namespaces.resolve(&tag.node) {
+        for (id, found) in tags.into_iter().zip(found) {
+            match found {
                 Ok(node) => items.push(Item { tag: id, node }),
-                Err(error) => states.push(refused.add(id, tag, &error.to_string())),
+                Err(why) => states.push(refused.add(id, &self.tags[id.index()], &why)),
             }
         }
         if !states.is_empty() {
             self.table.set(states);
         }
-        items
+        Ok(items)
     }
 
     /// Creates items of one Subscription. A call that is refused as a whole is tried again in halves, down to the one
@@ -280,14 +284,17 @@ impl Refused {
 
 fn reason(tag: &Tag, why: &str) -> String {
     let hint = match why {
+        "BadNoMatch" => "nothing has these names on the server; correct `browse_path`",
         "BadNodeIdUnknown" | "BadNodeIdInvalid" => "the server has no such node; correct `node`",
         "BadUserAccessDenied" | "BadNotReadable" => "the user may not read it; see to the rights on the server",
         "BadAttributeIdInvalid" => "the node has no value; map a variable",
         "BadTooManyMonitoredItems" | "BadOutOfMemory" => "the server has no room for more; map fewer tags",
-        _ if why.contains("namespace") => "correct `nsu=` in `node`",
+        _ if why.starts_with("the path leads") => "name the one that is meant by `node`",
+        _ if why.contains("stood for") => "write the namespace that is meant as `nsu=`",
+        _ if why.contains("namespace") => "correct the namespace after `nsu=`",
         _ => "the server refuses it",
     };
-    let node = address_text(&tag.node);
+    let node = &tag.node;
     format!("{why}: {node} (line {} of the mapping); {hint}; it is tried again from time to time", tag.line)
 }
 

@@ -16,6 +16,7 @@ use super::{
     items::Subscriber,
     link,
     live::LiveSession,
+    namespaces::NamespaceMemory,
     problem::Problem,
     publish::Publisher,
     standing::Standing,
@@ -36,6 +37,7 @@ const MOST_BARREN_RESUMPTIONS: u32 = 3;
 pub(super) struct Life<'a> {
     pub(super) config: &'a OpcUaConfig,
     pub(super) tags: &'a [Tag],
+    pub(super) memory: &'a Arc<NamespaceMemory>,
     pub(super) current: &'a CurrentSession,
     pub(super) intake: &'a mut Intake,
     pub(super) table: &'a mut TagTable,
@@ -88,7 +90,7 @@ impl Life<'_> {
         session: &Arc<Session>,
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
-        let live = Arc::new(LiveSession::begin(Arc::clone(session), self.config).await?);
+        let live = Arc::new(LiveSession::begin(Arc::clone(session), self.config, Arc::clone(self.memory)).await?);
         let subscriptions = Subscriptions::create(&live, self.config, self.tags.len()).await?;
         *leave = Some(Leave { live: Arc::clone(&live), subscriptions: subscriptions.clone() });
         self.stand(&live);
@@ -105,7 +107,7 @@ impl Life<'_> {
 
     /// Subscribes and publishes, over as many connections as it takes.
     async fn work(&mut self, open: &mut OpenSession, live: &Arc<LiveSession>, subscriptions: &Subscriptions) -> End {
-        let Self { config, tags, current, intake, table, call_size, standing, lost_since, cancel } = self;
+        let Self { config, tags, current, intake, table, call_size, standing, lost_since, cancel, .. } = self;
         let request_timeout = config.connection.request_timeout;
         let metrics = Arc::clone(&standing.metrics);
         let gaps = metrics.opcua_sequence_gaps.clone();

@@ -15,6 +15,7 @@ use super::{
     handle::{CurrentSession, PlcHandle},
     intake::Intake,
     life::{self, End, Life},
+    namespaces::NamespaceMemory,
     problem::Problem,
     standing::Standing,
     tag_table::TagTable,
@@ -48,6 +49,7 @@ pub struct OpcUaLink {
     /// When the server was last heard of, where what it said afterwards is lost.
     lost_since: Option<Timestamp>,
     close_time: Duration,
+    memory: Arc<NamespaceMemory>,
 }
 
 impl OpcUaLink {
@@ -70,6 +72,7 @@ impl OpcUaLink {
             standing: Standing::new(&config, Arc::clone(&board), metrics),
             lost_since: None,
             close_time: CLOSE_TIME,
+            memory: Arc::new(NamespaceMemory::new(&config.uri, &tags)),
             config,
             tags,
             board,
@@ -82,6 +85,12 @@ impl OpcUaLink {
     #[must_use]
     pub fn closing_within(self, limit: Duration) -> Self {
         Self { close_time: limit.min(CLOSE_TIME), ..self }
+    }
+
+    /// Takes what an earlier process has learned of the namespaces.
+    #[must_use]
+    pub fn remembering(self, memory: NamespaceMemory) -> Self {
+        Self { memory: Arc::new(memory), ..self }
     }
 
     /// Runs until cancelled, whatever happens to the connection; then takes leave of the server in bounded time.
@@ -132,8 +141,9 @@ impl OpcUaLink {
     async fn serve(&mut self, mut open: OpenSession, cancel: &CancellationToken) -> Option<Problem> {
         let (end, leave) = loop {
             let mut leave = None;
-            let Self { config, tags, current, intake, table, call_size, standing, lost_since, .. } = self;
-            let mut life = Life { config, tags, current, intake, table, call_size, standing, lost_since, cancel };
+            let Self { config, tags, current, intake, table, call_size, standing, lost_since, memory, .. } = self;
+            let mut life =
+                Life { config, tags, memory, current, intake, table, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
             self.table.reset();

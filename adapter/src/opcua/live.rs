@@ -13,6 +13,7 @@ use tracing::info;
 use super::{
     describe::BuiltIn,
     limits::{self, OperationLimits, ServerLimits},
+    namespaces::NamespaceMemory,
     node::NamespaceTable,
     problem::{Problem, Step},
     variant,
@@ -27,6 +28,7 @@ pub(super) struct LiveSession {
     pub(super) session: Arc<Session>,
     /// Read anew when a tag's namespace is missing: a server may add one while it runs.
     pub(super) namespaces: ArcSwap<NamespaceTable>,
+    memory: Arc<NamespaceMemory>,
     pub(super) limits: OperationLimits,
     /// Nodes described in this session.
     pub(super) descriptions: Mutex<HashMap<TagId, NodeDescription>>,
@@ -36,16 +38,21 @@ pub(super) struct LiveSession {
 
 impl LiveSession {
     /// Asks the server for its namespaces and limits. Limits are optional, namespaces are not.
-    pub(super) async fn begin(session: Arc<Session>, config: &OpcUaConfig) -> Result<Self, Problem> {
+    pub(super) async fn begin(
+        session: Arc<Session>,
+        config: &OpcUaConfig,
+        memory: Arc<NamespaceMemory>,
+    ) -> Result<Self, Problem> {
         let request_timeout = config.connection.request_timeout;
-        let namespaces = read_namespaces(&session)
+        let uris = read_namespaces(&session)
             .await
             .map_err(|error| Problem::service(Step::ReadServer, error.status(), request_timeout))?;
         let ServerLimits { operations: limits, profile, product } = limits::read(&session, config).await;
         info!(product, ?profile, ?limits, "the server and its limits");
         Ok(Self {
             session,
-            namespaces: ArcSwap::from_pointee(namespaces),
+            namespaces: ArcSwap::from_pointee(memory.settle(uris)),
+            memory,
             limits,
             descriptions: Mutex::default(),
             data_types: Mutex::default(),
@@ -54,7 +61,8 @@ impl LiveSession {
 
     /// Looks whether the server has got new namespaces.
     pub(super) async fn refresh_namespaces(&self) -> Result<(), Error> {
-        self.namespaces.store(Arc::new(read_namespaces(&self.session).await?));
+        let uris = read_namespaces(&self.session).await?;
+        self.namespaces.store(Arc::new(self.memory.settle(uris)));
         Ok(())
     }
 
@@ -79,14 +87,14 @@ pub(super) async fn read(session: &Session, attributes: &[(NodeId, AttributeId)]
     Ok(request.send(session.channel()).await?.results.unwrap_or_default())
 }
 
-async fn read_namespaces(session: &Session) -> Result<NamespaceTable, Error> {
+async fn read_namespaces(session: &Session) -> Result<Vec<String>, Error> {
     let values = read(session, &[(VariableId::Server_NamespaceArray.into(), AttributeId::Value)]).await?;
     let array = values.into_iter().next().and_then(|value| value.value).and_then(variant::from_variant);
     let Some(TagValue::Array(array)) = array else {
         // Without it, only tags with an index can be subscribed, and those with a URI say what is missing.
-        return Ok(NamespaceTable::default());
+        return Ok(Vec::new());
     };
-    Ok(NamespaceTable::new(texts(*array)))
+    Ok(texts(*array))
 }
 
 fn texts(array: ArrayValue) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! to `intake` until there is a `problem`. `life` is the whole of one session, resumed after each loss of its connection;
 //! `standing` says how things stand.
 
+mod addresses;
 mod backoff;
 mod call_size;
 mod client;
@@ -18,6 +19,7 @@ mod life;
 mod limits;
 mod link;
 mod live;
+mod namespaces;
 mod node;
 pub mod plc;
 mod problem;
@@ -37,5 +39,6 @@ mod wire;
 
 pub use handle::PlcHandle;
 pub use link::OpcUaLink;
+pub use namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use plc::{Plc, PlcError};
 pub use status::status_symbol;

@@ -1,5 +1,7 @@
 //! Node ids: from the mapping's address to the id that the connected server understands.
 
+use std::collections::BTreeMap;
+
 use opcua::types::{self, ByteString, Guid, NodeId};
 use thiserror::Error;
 
@@ -7,49 +9,75 @@ use crate::domain::{Identifier, Namespace, NodeAddress};
 
 /// The namespace that the server of this session does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the server has no namespace `{uri}`")]
-pub(super) struct UnknownNamespace {
-    uri: String,
+pub(super) enum UnknownNamespace {
+    /// It was named by its URI.
+    #[error("the server has no namespace `{uri}`")]
+    Uri { uri: String },
+    /// It was named by an index that stood for another one before.
+    #[error("the server no longer has the namespace `{uri}` that ns={index} stood for")]
+    Index { index: u16, uri: String },
 }
 
 /// The server's NamespaceArray; an index means something only within one session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NamespaceTable {
     uris: Vec<String>,
+    /// What indices of the mapping stood for when they were first used.
+    meanings: BTreeMap<u16, String>,
 }
 
 impl NamespaceTable {
     /// Takes the URIs in the order in which the server lists them.
     pub(super) fn new(uris: Vec<String>) -> Self {
-        Self { uris }
+        Self { uris, meanings: BTreeMap::new() }
     }
 
-    /// The node id for this session. An index is taken as it is: the server says if nothing is there.
+    /// The same, with what indices are to mean whatever the order is.
+    pub(super) fn with_meanings(self, meanings: BTreeMap<u16, String>) -> Self {
+        Self { meanings, ..self }
+    }
+
+    /// The node id for this session. An index without a meaning is taken as it is: the server says if nothing is there.
     pub(super) fn resolve(&self, address: &NodeAddress) -> Result<NodeId, UnknownNamespace> {
-        let namespace = match &address.namespace {
-            Namespace::Index(index) => *index,
-            Namespace::Uri(uri) => self.index_of(uri).ok_or_else(|| UnknownNamespace { uri: uri.clone() })?,
-        };
+        let namespace = self.index(&address.namespace)?;
         Ok(NodeId { namespace, identifier: identifier(&address.identifier) })
     }
 
+    /// The index of a namespace in this session.
+    pub(super) fn index(&self, namespace: &Namespace) -> Result<u16, UnknownNamespace> {
+        match namespace {
+            Namespace::Uri(uri) => self.index_of(uri).ok_or_else(|| UnknownNamespace::Uri { uri: uri.clone() }),
+            Namespace::Index(index) => self.position_of(*index).ok_or_else(|| {
+                let uri = self.meanings.get(index).cloned().unwrap_or_default();
+                UnknownNamespace::Index { index: *index, uri }
+            }),
+        }
+    }
+
+    /// Where the namespace is now that an index of the mapping means.
+    pub(super) fn position_of(&self, index: u16) -> Option<u16> {
+        match self.meanings.get(&index) {
+            // A URI that is listed twice is not looked for where it is.
+            Some(uri) if self.uri_of(index) != Some(uri) => self.index_of(uri),
+            _ => Some(index),
+        }
+    }
+
+    /// The URI at an index of this session.
+    pub(super) fn uri_of(&self, index: u16) -> Option<&String> {
+        self.uris.get(usize::from(index))
+    }
+
     fn index_of(&self, uri: &str) -> Option<u16> {
-        if uri == "http://opcfoundation.org/UA/" {
+        if uri == BASE_NAMESPACE {
             return Some(0);
         }
         self.uris.iter().position(|candidate| candidate == uri).and_then(|index| u16::try_from(index).ok())
     }
 }
 
-/// The address in the mapping's spelling.
-pub(super) fn address_text(address: &NodeAddress) -> String {
-    let identifier = identifier(&address.identifier);
-    match &address.namespace {
-        Namespace::Uri(uri) => format!("nsu={uri};{identifier}"),
-        Namespace::Index(0) => identifier.to_string(),
-        Namespace::Index(index) => format!("ns={index};{identifier}"),
-    }
-}
+/// OPC UA's own namespace, always at index 0.
+const BASE_NAMESPACE: &str = "http://opcfoundation.org/UA/";
 
 fn identifier(identifier: &Identifier) -> types::Identifier {
     match identifier {
@@ -103,7 +131,7 @@ mod tests {
     fn all_four_kinds_of_identifier_keep_their_text() {
         let check = |identifier: Identifier, expected: &str| {
             let address = NodeAddress { namespace: Namespace::Index(3), identifier };
-            assert_eq!(address_text(&address), expected);
+            assert_eq!(address.to_string(), expected);
             assert_eq!(NamespaceTable::default().resolve(&address).unwrap().to_string(), expected);
         };
         check(Identifier::Numeric(7), "ns=3;i=7");
@@ -111,6 +139,5 @@ mod tests {
         let guid = [0x72, 0x96, 0x2b, 0x91, 0xfa, 0x75, 0x4a, 0xe6, 0x8d, 0x28, 0xb4, 0x04, 0xdc, 0x7d, 0xaf, 0x63];
         check(Identifier::Guid(guid), "ns=3;g=72962b91-fa75-4ae6-8d28-b404dc7daf63");
         check(Identifier::Opaque(vec![0, 255]), "ns=3;b=AP8=");
-        assert_eq!(address_text(&by_uri("urn:plc")), "nsu=urn:plc;s=a");
     }
 }

@@ -10,8 +10,12 @@ pub(super) static TAG: Section = Section { groups: &[TAG_KEYS, SUBSCRIPTION_KEY,
 
 const TAG_KEYS: &[Key] = &[
     key("name", TEXT, "Unique; `/` makes levels for `{tag[0]}` and `tag_names` globs.").required("write `name: …`"),
-    key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=.")
-        .required("write `node: 'nsu=<namespace uri>;s=<identifier>'`"),
+    key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=. This or `browse_path`."),
+    key(
+        "browse_path",
+        Shape::Texts,
+        "The names that lead to the node from the Objects folder, as a text or a list: nsu=<uri>;Name/Name. This or `node`.",
+    ),
     key("unit", TEXT, "The engineering unit, for people."),
     key("description", TEXT, "What it is, for people."),
     planned("topic_filter", "give the tag a `node`"),

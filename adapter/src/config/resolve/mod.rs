@@ -7,6 +7,7 @@ mod context;
 mod features;
 mod groups;
 mod models;
+mod node;
 mod northbound;
 mod opcua;
 mod process;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::context::Context;
+use super::{context::Context, node};
 use crate::config::{
     effective,
     keys::NORTHBOUND_KEYS,
@@ -10,7 +10,7 @@ use crate::config::{
     suggest::did_you_mean,
     view::{Text, View},
 };
-use crate::domain::{Namespace, NodeAddress, TagId, TagName};
+use crate::domain::{NodeLocator, TagId, TagName};
 
 /// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
 const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
@@ -52,11 +52,11 @@ impl<'a> Tags<'a> {
             context.report.error(entry.key_span, "`tags` is empty").help("list at least one tag");
         }
         for (span, view) in entries {
-            let node = view.text("node").and_then(|text| node(text, context).map(|node| (text, node)));
-            if let Some((text, node)) = &node
-                && matches!(node.namespace, Namespace::Index(1..))
+            let node = node::read(&view, span, context);
+            if let Some((span, node)) = &node
+                && !node.namespace_indices().is_empty()
             {
-                first_index.get_or_insert(text.span);
+                first_index.get_or_insert(*span);
                 indexed += 1;
             }
             let Some(name) = view.text("name") else { continue };
@@ -81,7 +81,7 @@ impl<'a> Tags<'a> {
             context
                 .report
                 .note(span, format!("this node id names its namespace by index, which a server may change{others}"))
-                .help("`nsu=<namespace uri>;…` stays right; the URIs stand in the server's NamespaceArray (i=2255)");
+                .help("`nsu=<namespace uri>;…` stays right; at its first connection the adapter logs what to write, and so does `check --online`");
         }
         tags
     }
@@ -139,22 +139,11 @@ impl<'a> Tags<'a> {
     }
 }
 
-fn node(text: Text<'_>, context: &mut Context<'_>) -> Option<NodeAddress> {
-    match text.value.parse() {
-        Ok(node) => Some(node),
-        Err(error) => {
-            let help = "copy it from the server's browser, such as `nsu=http://www.siemens.com/simatic-s7-opcua;s=\"Machine\".\"Vibration\"`, and put it in single quotes";
-            context.reject(text, "node id", error, help);
-            None
-        }
-    }
-}
-
 fn build(
     name: Text<'_>,
     span: Span,
     view: &View<'_>,
-    node: Option<NodeAddress>,
+    node: Option<NodeLocator>,
     sampling: Option<View<'_>>,
     publishing: Option<Duration>,
 ) -> Option<effective::Tag> {

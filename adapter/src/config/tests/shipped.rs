@@ -95,6 +95,7 @@ fn the_schema_refuses_what_the_checks_refuse() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let good = r#"{ version: 1, opcua: { uri: "opc.tcp://a", security: { policy: NONE } }, broker: { url: "mqtt://a" }, tags: [ { name: a, node: "i=1", topic: a } ] }"#;
     assert!(validator.is_valid(&as_json(good)));
+    assert!(validator.is_valid(&as_json(&good.replace("node: \"i=1\",", "browse_path: [ \"2:PLC\", Speed ],"))));
     for (from, to) in [
         ("version: 1", "version: 2"),
         ("topic: a", "topci: a"),
@@ -102,6 +103,7 @@ fn the_schema_refuses_what_the_checks_refuse() {
         ("topic: a", "topic: a, max_qos: 3"),
         ("topic: a", "topic: a, message_expiry_interval: 10"),
         ("node: \"i=1\",", ""),
+        ("node: \"i=1\",", "node: \"i=1\", browse_path: a,"),
         ("broker: { url: \"mqtt://a\" },", ""),
     ] {
         assert!(!validator.is_valid(&as_json(&good.replace(from, to))), "{to}");
