@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use tagwise::{
     config::effective::{OpcUaConfig, Tag},
-    domain::{TagId, TagValue},
+    domain::{NodeAddress, TagId, TagValue},
     opcua::OpcUaLink,
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
     supervisor::Board,
@@ -80,7 +80,7 @@ fn config(url: &str, load: &Load) -> OpcUaConfig {
 
 fn tag(number: usize, load: &Load) -> Result<Tag> {
     let name = format!("T{number:04}");
-    let mut tag = Tag::new(&name, Simulator::node("Load", &name).parse()?);
+    let mut tag = Tag::new(&name, Simulator::node("Load", &name).parse::<NodeAddress>()?);
     tag.subscription.sampling_interval = Duration::from_millis(load.sampling);
     tag.subscription.queue_size = load.queue_size();
     Ok(tag)

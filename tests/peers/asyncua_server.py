@@ -93,7 +93,17 @@ class TestServer:
             await self.add_counter(f"Counter{number}")
         for name in self.arguments.node:
             await self.add_counter(name)
+        await self.add_analog()
         await self.server.start()
+
+    async def add_analog(self):
+        """A node with a range and a unit, and a way back up, so that the tree is none."""
+        node = await self.folder.add_variable(ua.NodeId("Analog", self.index), "Analog", 20.0)
+        unit = ua.EUInformation(DisplayName=ua.LocalizedText("°C"), UnitId=4408652)
+        await node.add_property(ua.NodeId("Analog.Range", self.index), "0:EURange", ua.Range(Low=0, High=100))
+        await node.add_property(ua.NodeId("Analog.Unit", self.index), "0:EngineeringUnits", unit)
+        back = await self.folder.add_folder(self.index, "Back")
+        await back.add_reference(self.server.nodes.objects, ua.ObjectIds.Organizes)
 
     async def add_twin(self, uri):
         """A namespace with a node that has the identifier of a counter and always the value -1."""

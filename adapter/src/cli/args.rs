@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::model_args::{Eval, Models, Score, Train};
+use super::{
+    model_args::{Eval, Models, Score, Train},
+    online_args::{Browse, Read, Watch, Write},
+};
 use crate::telemetry::logging::LogFormat;
 
 /// Bridges OPC UA and MQTT, scoring every value on its way.
@@ -44,18 +47,48 @@ pub enum Command {
     },
     /// Check a mapping file and report every mistake with its place and the way out.
     #[command(
-        after_help = "Examples:\n  tagwise check line1.yaml\n  tagwise check line1.yaml --resolved > effective.yaml"
+        after_help = "Examples:\n  tagwise check line1.yaml\n  tagwise check line1.yaml --resolved > effective.yaml\n  tagwise check line1.yaml --online"
     )]
     Check {
         /// The mapping file.
         mapping: PathBuf,
         /// Print the effective mapping, every default filled in, secrets masked.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "online")]
         resolved: bool,
+        /// Connect to the server and the broker as well, and say of each tag how it would fare. Nothing is written or
+        /// published.
+        #[arg(long)]
+        online: bool,
         /// How mistakes are reported.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Show the tree of a server's nodes, or make a mapping of it.
+    #[command(after_help = "Examples:\n  tagwise browse opc.tcp://plc:4840 --depth 3\n  \
+                      tagwise browse opc.tcp://plc:4840 --match 'Temp*' --type Float\n  \
+                      tagwise browse opc.tcp://plc:4840 --from '/nsu=urn:plc;PLC' --emit-yaml > line1.yaml")]
+    Browse(Browse),
+    /// Read nodes: value, status, times and type.
+    #[command(
+        override_usage = "tagwise read [OPTIONS] <URI> <NODE>...\n       tagwise read [OPTIONS] --config <FILE> <NODE|TAG>...",
+        after_help = "Examples:\n  tagwise read opc.tcp://plc:4840 'nsu=urn:plc;s=Speed' i=2258\n  \
+                      tagwise read --config line1.yaml line1/speed"
+    )]
+    Read(Read),
+    /// Write a value to a node, by the checks of a command.
+    #[command(
+        override_usage = "tagwise write [OPTIONS] <URI> <NODE> <VALUE>\n       tagwise write [OPTIONS] --config <FILE> <NODE|TAG> <VALUE>",
+        after_help = "Examples:\n  tagwise write opc.tcp://plc:4840 'nsu=urn:plc;s=Setpoint' 1500\n  \
+                      tagwise write --config line1.yaml line1/speed 1500 --yes"
+    )]
+    Write(Write),
+    /// Watch values as they change: a table on a terminal, else a line for each change.
+    #[command(
+        override_usage = "tagwise watch [OPTIONS] <URI> <NODE>...\n       tagwise watch [OPTIONS] --config <FILE> [NODE|TAG]...",
+        after_help = "Examples:\n  tagwise watch opc.tcp://plc:4840 'nsu=urn:plc;s=Speed'\n  \
+                      tagwise watch --config line1.yaml --duration 10s"
+    )]
+    Watch(Watch),
     /// Print the JSON Schema of the mapping language, for editors.
     Schema,
     /// Train a model of a mapping on a CSV file, and keep it as a file.
@@ -186,6 +219,12 @@ mod tests {
             "tagwise run a.yaml",
             "tagwise check a.yaml --resolved --format json",
             "tagwise schema",
+            "tagwise check a.yaml --online --format json",
+            "tagwise browse opc.tcp://plc --from i=84 --depth 3 --match T* --type Double --max 9 --format json",
+            "tagwise browse --config a.yaml --emit-yaml",
+            "tagwise read opc.tcp://plc i=1 /a/b --user edge --password-env PW",
+            "tagwise write opc.tcp://plc i=1 -5 --yes",
+            "tagwise watch --config a.yaml tag --count 3 --duration 10s",
             "tagwise train a.yaml m --input a.csv --output m.model --columns a,b --delimiter ; --time t",
             "tagwise score m.model --input - --output -",
             "tagwise eval m.model --input a.csv --label label",
@@ -193,6 +232,21 @@ mod tests {
             "tagwise models show m.model",
         ] {
             Args::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_taken_from_the_command_line_or_left_out() {
+        for line in [
+            "tagwise read opc.tcp://plc i=1 --user edge",
+            "tagwise read opc.tcp://plc i=1 --password-env PW",
+            "tagwise read opc.tcp://plc i=1 --user edge --password secret",
+            "tagwise read opc.tcp://plc i=1 --user edge --password-env PW --password-file f",
+            "tagwise read --config a.yaml i=1 --user edge --password-env PW",
+            "tagwise check a.yaml --online --resolved",
+            "tagwise read",
+        ] {
+            assert_eq!(Args::try_parse_from(line.split(' ')).unwrap_err().exit_code(), 2, "{line}");
         }
     }
 

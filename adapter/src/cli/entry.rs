@@ -1,12 +1,15 @@
 //! From the first argument to the exit code.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
 use super::{
     args::{Args, Command, Level},
-    check, evaluate, models, run, score, train,
+    browse, check, check_online, evaluate, models, read, run, score, train, watch, write,
 };
 use crate::telemetry::logging;
 
@@ -14,6 +17,8 @@ use crate::telemetry::logging;
 pub const DONE: u8 = 0;
 /// Something failed that is not the mapping's fault.
 pub const FAILED: u8 = 1;
+/// The arguments do not go together.
+pub const USAGE: u8 = 2;
 /// The mapping is invalid; `EX_CONFIG` of sysexits.h.
 pub const MAPPING_INVALID: u8 = 78;
 
@@ -39,6 +44,12 @@ fn default_level(command: &Command) -> Level {
     match command {
         #[cfg(feature = "demo")]
         Command::Demo { .. } | Command::Simulate(_) => Level::Warn,
+        // A log line would tear the table, which shows the state of the connection itself.
+        Command::Watch(_) if io::stdout().is_terminal() => Level::Error,
+        // Results are what the person waits for, not how the connection to the server came about.
+        Command::Browse(_) | Command::Read(_) | Command::Write(_) | Command::Watch(_) | Command::Check { .. } => {
+            Level::Warn
+        }
         _ => Level::Info,
     }
 }
@@ -46,7 +57,12 @@ fn default_level(command: &Command) -> Level {
 fn execute(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run { mapping } => run::run(&mapping),
-        Command::Check { mapping, resolved, format } => check::check(&mapping, resolved, format),
+        Command::Check { mapping, online: true, format, .. } => check_online::check_online(&mapping, format),
+        Command::Check { mapping, resolved, format, .. } => check::check(&mapping, resolved, format),
+        Command::Browse(arguments) => browse::browse(&arguments),
+        Command::Read(arguments) => read::read(&arguments),
+        Command::Write(arguments) => write::write(&arguments),
+        Command::Watch(arguments) => watch::watch(&arguments),
         Command::Schema => check::schema(),
         Command::Train(arguments) => train::train(&arguments),
         Command::Score(arguments) => score::score(&arguments),

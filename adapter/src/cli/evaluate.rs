@@ -15,7 +15,8 @@ use super::{
     entry::DONE,
     live::{check_width, columns, observe_all},
     model_args::Eval,
-    model_files::{bar, read_model, read_table, tolerate_closed},
+    model_files::{read_model, read_table, tolerate_closed},
+    progress::bar,
 };
 use crate::table::TableOptions;
 

@@ -2,15 +2,14 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, IsTerminal, Read, Write},
+    io::{self, BufReader, Read, Write},
     path::{Path, absolute},
-    time::Duration,
 };
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tagwise_model::{Model, Registry};
 
+use super::progress::spinner;
 use crate::{
     stage::training_source::read_bounded,
     table::{Table, TableOptions},
@@ -45,7 +44,7 @@ pub(super) fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Reads a table, with progress on a terminal.
 pub(super) fn read_table(path: &Path, options: &TableOptions) -> anyhow::Result<Table> {
-    let bar = spinner("reading");
+    let bar = spinner("reading", "rows");
     let source: Box<dyn Read> = if is_standard(path) {
         Box::new(io::stdin().lock())
     } else {
@@ -90,31 +89,6 @@ pub(super) fn tolerate_closed(outcome: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
-}
-
-/// Counts something whose end is not known, on a terminal.
-pub(super) fn spinner(what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, target());
-    bar.set_style(style("{spinner} {msg}: {human_pos} rows"));
-    bar.set_message(what);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-/// Counts up to a known number, on a terminal.
-pub(super) fn bar(what: &'static str, length: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(length), target());
-    bar.set_style(style("{msg}: {wide_bar} {human_pos}/{human_len}"));
-    bar.set_message(what);
-    bar
-}
-
-fn target() -> ProgressDrawTarget {
-    if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("invariant: a template of our own")
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::{
     entry::DONE,
     live::{check_width, columns, observe_all},
     model_args::Score,
-    model_files::{bar, is_standard, read_model, read_table, tolerate_closed, write},
+    model_files::{is_standard, read_model, read_table, tolerate_closed, write},
+    progress::bar,
 };
 use crate::{stage::Unscored, table::TableOptions};
 

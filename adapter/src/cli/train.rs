@@ -16,7 +16,8 @@ use super::{
     entry::{DONE, MAPPING_INVALID},
     histogram::histogram,
     model_args::Train,
-    model_files::{bar, is_standard, read_table, tolerate_closed, write},
+    model_files::{is_standard, read_table, tolerate_closed, write},
+    progress::bar,
 };
 use crate::{
     config::{self, Loaded, ProcessEnvironment, did_you_mean, effective::ModelConfig},

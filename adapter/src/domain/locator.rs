@@ -2,9 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use thiserror::Error;
+
 use super::{
-    browse_path::BrowsePath,
-    node::{Namespace, NodeAddress},
+    browse_path::{BrowsePath, BrowsePathError},
+    node::{Namespace, NodeAddress, NodeAddressError},
 };
 
 /// Where a node is found.
@@ -14,6 +16,16 @@ pub enum NodeLocator {
     Id(NodeAddress),
     /// `browse_path`: by the names that lead to it, looked up in every session.
     Path(BrowsePath),
+}
+
+/// Why a text names no node.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(transparent)]
+pub enum NodeLocatorError {
+    /// It is no node id.
+    Id(#[from] NodeAddressError),
+    /// It begins with `/` and is no browse path.
+    Path(#[from] BrowsePathError),
 }
 
 impl NodeLocator {
@@ -58,15 +70,11 @@ impl From<NodeAddress> for NodeLocator {
 }
 
 impl FromStr for NodeLocator {
-    type Err = String;
+    type Err = NodeLocatorError;
 
-    /// Reads a browse path where the text begins with `/`, else a node id; the error is a sentence.
+    /// Reads a browse path where the text begins with `/`, else a node id.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with('/') {
-            text.parse().map(Self::Path).map_err(|error| format!("{error}"))
-        } else {
-            text.parse().map(Self::Id).map_err(|error| format!("{error}"))
-        }
+        Ok(if text.starts_with('/') { Self::Path(text.parse()?) } else { Self::Id(text.parse()?) })
     }
 }
 

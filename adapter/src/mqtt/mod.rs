@@ -11,6 +11,7 @@ mod link;
 mod metrics;
 mod options;
 mod outgoing;
+mod probe;
 mod publisher;
 mod reason;
 mod refusal_log;
@@ -26,5 +27,6 @@ mod window_model_test;
 
 pub use commands::CommandIntake;
 pub use link::{LinkParts, LinkShutdown, MqttLink, StatusTopic};
+pub use probe::{BrokerReport, probe_broker};
 pub use status::OfflinePayload;
 pub use watcher::{WatchedMessage, Watcher};

@@ -21,7 +21,7 @@ use crate::{config::effective::BrokerConfig, domain::TopicName};
 /// A dead connection is noticed after at most two of these.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// TCP, TLS and CONNACK together.
-const CONNECT_TIMEOUT_SECONDS: u64 = 10;
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages in flight at most, whatever the broker allows.
 pub(super) const MAX_IN_FLIGHT: u16 = 1_000;
 /// The largest packet taken from the broker; rumqttc's own default of 10 KiB ends the connection at once.
@@ -46,7 +46,7 @@ pub(super) fn connection_options(broker: &BrokerConfig, client_id: &str) -> Resu
     let mut options = MqttOptions::new(client_id, host, broker.port);
     options
         .set_keep_alive(KEEP_ALIVE)
-        .set_connection_timeout(CONNECT_TIMEOUT_SECONDS)
+        .set_connection_timeout(CONNECT_TIMEOUT.as_secs())
         // Commands never wait for us at the broker, and the spool remembers what the broker has not acknowledged.
         .set_clean_start(true)
         .set_session_expiry_interval(Some(0))

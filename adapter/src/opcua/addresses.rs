@@ -37,34 +37,43 @@ impl LiveSession {
                 },
             }
         }
-        let mut size = CallSize::new(MAX_PATHS_PER_CALL);
-        let mut left = paths.as_slice();
-        while !left.is_empty() {
-            let (call, rest) = size.split(left);
-            match self.translate(call).await {
-                Ok(results) => {
-                    for (at, (position, _)) in call.iter().enumerate() {
-                        found[*position] =
-                            results.get(at).map_or_else(|| Err(symbol(StatusCode::BadUnknownResponse)), target);
-                    }
-                    left = rest;
-                }
-                Err(error) if is_about_size(error.status()) && size.refused(call.len()) => {}
-                Err(error) if ends_session(error.status()) => return Err(error),
-                Err(error) => {
-                    for (position, _) in call {
-                        found[*position] = Err(symbol(error.status()));
-                    }
-                    left = rest;
-                }
-            }
+        let (positions, paths): (Vec<usize>, Vec<WireBrowsePath>) = paths.into_iter().unzip();
+        for (position, target) in positions.into_iter().zip(self.follow(&paths).await?) {
+            found[position] = target;
         }
         Ok(found)
     }
 
-    async fn translate(&self, call: &[(usize, WireBrowsePath)]) -> Result<Vec<BrowsePathResult>, Error> {
-        let paths = call.iter().map(|(_, path)| path.clone()).collect();
-        let request = TranslateBrowsePaths::new(&self.session).browse_paths(paths);
+    /// Where each path leads to, or why nowhere.
+    ///
+    /// # Errors
+    /// When the session is of no more use.
+    pub(super) async fn follow(&self, paths: &[WireBrowsePath]) -> Result<Vec<Result<NodeId, String>>, Error> {
+        let mut found = Vec::with_capacity(paths.len());
+        let mut size = CallSize::new(MAX_PATHS_PER_CALL);
+        let mut left = paths;
+        while !left.is_empty() {
+            let (call, rest) = size.split(left);
+            let unanswered = |status: StatusCode| Err(symbol(status));
+            match self.translate(call).await {
+                Ok(results) => {
+                    let results = results
+                        .iter()
+                        .map(target)
+                        .chain(std::iter::repeat_with(|| unanswered(StatusCode::BadUnknownResponse)));
+                    found.extend(results.take(call.len()));
+                }
+                Err(error) if is_about_size(error.status()) && size.refused(call.len()) => continue,
+                Err(error) if ends_session(error.status()) => return Err(error),
+                Err(error) => found.extend(call.iter().map(|_| unanswered(error.status()))),
+            }
+            left = rest;
+        }
+        Ok(found)
+    }
+
+    async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, Error> {
+        let request = TranslateBrowsePaths::new(&self.session).browse_paths(paths.to_vec());
         Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
     }
 }
@@ -88,14 +97,19 @@ fn target(result: &BrowsePathResult) -> Result<NodeId, String> {
 }
 
 fn wire(names: Vec<QualifiedName>) -> WireBrowsePath {
+    path_from(ObjectId::ObjectsFolder.into(), ReferenceTypeId::HierarchicalReferences, names)
+}
+
+/// The way from a node along references of one kind and its subtypes.
+pub(super) fn path_from(start: NodeId, kind: ReferenceTypeId, names: Vec<QualifiedName>) -> WireBrowsePath {
     let element = |target_name| RelativePathElement {
-        reference_type_id: ReferenceTypeId::HierarchicalReferences.into(),
+        reference_type_id: kind.into(),
         is_inverse: false,
         include_subtypes: true,
         target_name,
     };
     WireBrowsePath {
-        starting_node: ObjectId::ObjectsFolder.into(),
+        starting_node: start,
         relative_path: RelativePath { elements: Some(names.into_iter().map(element).collect()) },
     }
 }

@@ -69,7 +69,7 @@ fn type_of(value: &Variant) -> Option<DataType> {
 }
 
 /// Follows `HasSubtype` references up until a type of the base namespace is met; what was met is remembered.
-async fn trace(live: &LiveSession, data_type: NodeId) -> Result<BuiltIn, Error> {
+pub(super) async fn trace(live: &LiveSession, data_type: NodeId) -> Result<BuiltIn, Error> {
     let mut met = Vec::new();
     let mut current = data_type;
     let built_in = loop {

@@ -72,7 +72,7 @@ impl Plc for PlcHandle {
 }
 
 /// Sends one Write. The library's own call does not tell a server's refusal from an answer that never came.
-async fn write(live: &LiveSession, node_id: NodeId, value: Variant) -> Result<StatusCode, PlcError> {
+pub(super) async fn write(live: &LiveSession, node_id: NodeId, value: Variant) -> Result<StatusCode, PlcError> {
     let session = &live.session;
     let request = WriteRequest {
         request_header: Write::new(session).header().clone(),

@@ -47,9 +47,9 @@ pub(super) struct Subscriber<'a> {
 }
 
 /// A tag whose node id is known in this session.
-struct Item {
-    tag: TagId,
-    node: NodeId,
+pub(super) struct Item {
+    pub(super) tag: TagId,
+    pub(super) node: NodeId,
 }
 
 impl<'a> Subscriber<'a> {
@@ -302,7 +302,8 @@ fn symbol(status: StatusCode) -> String {
     status::status_symbol(status::from_library(status)).into_owned()
 }
 
-fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
+/// The MonitoredItem that a tag's settings ask for.
+pub(super) fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
     MonitoredItemCreateRequest {
         item_to_monitor: ReadValueId {
             node_id: item.node.clone(),

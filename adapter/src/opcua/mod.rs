@@ -7,12 +7,15 @@
 
 mod addresses;
 mod backoff;
+mod browse;
 mod call_size;
 mod client;
 mod connector;
 mod describe;
 mod endpoint;
+mod explorer;
 mod handle;
+mod inspect;
 mod intake;
 mod items;
 mod life;
@@ -34,11 +37,16 @@ mod tag_table;
 #[cfg(test)]
 mod test_support;
 mod transport;
+mod trial;
 mod variant;
 mod wire;
 
+pub use browse::{BrowseRequest, BrowsedNode, Class, Tree};
+pub use explorer::{Explorer, ExplorerError};
 pub use handle::PlcHandle;
+pub use inspect::{Details, Reading};
 pub use link::OpcUaLink;
 pub use namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use plc::{Plc, PlcError};
 pub use status::status_symbol;
+pub use trial::{GrantedItem, TagReport};

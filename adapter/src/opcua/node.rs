@@ -68,6 +68,15 @@ impl NamespaceTable {
         self.uris.get(usize::from(index))
     }
 
+    /// A node's address with the URI of its namespace, where the server lists one.
+    pub(super) fn address_of(&self, node: &NodeId) -> NodeAddress {
+        let namespace = match self.uri_of(node.namespace) {
+            Some(uri) if node.namespace > 0 && !uri.is_empty() => Namespace::Uri(uri.clone()),
+            _ => Namespace::Index(node.namespace),
+        };
+        NodeAddress { namespace, identifier: from_library(&node.identifier) }
+    }
+
     fn index_of(&self, uri: &str) -> Option<u16> {
         if uri == BASE_NAMESPACE {
             return Some(0);
@@ -85,6 +94,15 @@ fn identifier(identifier: &Identifier) -> types::Identifier {
         Identifier::String(text) => types::Identifier::String(text.as_str().into()),
         Identifier::Guid(bytes) => types::Identifier::Guid(guid(*bytes)),
         Identifier::Opaque(bytes) => types::Identifier::ByteString(ByteString::from(bytes.clone())),
+    }
+}
+
+fn from_library(identifier: &types::Identifier) -> Identifier {
+    match identifier {
+        types::Identifier::Numeric(number) => Identifier::Numeric(*number),
+        types::Identifier::String(text) => Identifier::String(text.as_ref().to_owned()),
+        types::Identifier::Guid(_) => identifier.to_string().parse().unwrap_or(Identifier::Guid([0; 16])),
+        types::Identifier::ByteString(bytes) => Identifier::Opaque(bytes.value.clone().unwrap_or_default()),
     }
 }
 
@@ -132,6 +150,8 @@ mod tests {
         let check = |identifier: Identifier, expected: &str| {
             let address = NodeAddress { namespace: Namespace::Index(3), identifier };
             assert_eq!(address.to_string(), expected);
+            let node = NamespaceTable::default().resolve(&address).unwrap();
+            assert_eq!(NamespaceTable::default().address_of(&node), address, "and back");
             assert_eq!(NamespaceTable::default().resolve(&address).unwrap().to_string(), expected);
         };
         check(Identifier::Numeric(7), "ns=3;i=7");
