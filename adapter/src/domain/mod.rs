@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod data_type;
+pub mod field_path;
 pub mod identity;
 pub mod message;
 pub mod node;
@@ -14,6 +15,7 @@ pub mod value;
 
 pub use command::{Command, Outcome, RejectReason, Verdict};
 pub use data_type::{DataType, NodeDescription};
+pub use field_path::FieldPath;
 pub use identity::{Epoch, Sequence};
 pub use message::{Lane, OutboundMessage, Qos, Route};
 pub use node::{Identifier, Namespace, NodeAddress};

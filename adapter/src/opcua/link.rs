@@ -136,6 +136,7 @@ impl OpcUaLink {
             let mut life = Life { config, tags, current, intake, table, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
+            self.intake.end_session();
             self.table.reset();
             if !matches!(end, End::Renewed) {
                 break (end, leave);

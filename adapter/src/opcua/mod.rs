@@ -27,6 +27,7 @@ mod revised;
 mod sequence;
 mod standing;
 mod status;
+mod structure;
 mod subscription;
 mod tag_table;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::config::{
     suggest::did_you_mean,
     view::{Text, View},
 };
-use crate::domain::{Namespace, NodeAddress, TagId, TagName};
+use crate::domain::{FieldPath, Namespace, NodeAddress, TagId, TagName};
 
 /// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
 const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
@@ -73,7 +73,8 @@ impl<'a> Tags<'a> {
             {
                 sampling = sampling.map(|section| section.over(below));
             }
-            let config = build(name, span, &view, node.map(|(_, node)| node), sampling, publishing);
+            let field = view.text("field").map(|text| field(text, context));
+            let config = build(name, span, &view, node.map(|(_, node)| node), field, sampling, publishing);
             tags.list.push(ReadTag { view, name, span, config });
         }
         if let Some(span) = first_index {
@@ -150,11 +151,23 @@ fn node(text: Text<'_>, context: &mut Context<'_>) -> Option<NodeAddress> {
     }
 }
 
+fn field(text: Text<'_>, context: &mut Context<'_>) -> Option<FieldPath> {
+    match text.value.parse() {
+        Ok(field) => Some(field),
+        Err(error) => {
+            let help = "write the way to the member, such as `pressure.inlet`, `limits[2].high` or `[0]`";
+            context.reject(text, "way to a member", error, help);
+            None
+        }
+    }
+}
+
 fn build(
     name: Text<'_>,
     span: Span,
     view: &View<'_>,
     node: Option<NodeAddress>,
+    field: Option<Option<FieldPath>>,
     sampling: Option<View<'_>>,
     publishing: Option<Duration>,
 ) -> Option<effective::Tag> {
@@ -164,6 +177,14 @@ fn build(
     Some(effective::Tag {
         name: TagName::new(name.value),
         node: node?,
+        field: match field {
+            None => None,
+            Some(field) => Some(field?),
+        },
+        enumeration: match view.choice("enumeration")? {
+            "name" => effective::EnumerationForm::Name,
+            _ => effective::EnumerationForm::Number,
+        },
         unit: view.text("unit").map(|text| text.value.to_owned()),
         description: view.text("description").map(|text| text.value.to_owned()),
         subscription: effective::TagSubscription { sampling_interval, queue_size },
