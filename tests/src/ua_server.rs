@@ -17,6 +17,8 @@ pub struct UaServerOptions {
     pub counters: Option<usize>,
     /// More ticking nodes by name.
     pub nodes: Vec<String>,
+    /// Whether there are nodes of structured types, `Structures.*`.
+    pub structures: bool,
 }
 
 /// A server that can be ended and started again on the same port.
@@ -75,6 +77,9 @@ impl UaServer {
         }
         if let Some(counters) = self.options.counters {
             command.args(["--counters", &counters.to_string()]);
+        }
+        if self.options.structures {
+            command.arg("--structures");
         }
         for node in &self.options.nodes {
             command.args(["--node", node]);

@@ -233,10 +233,13 @@ impl ArrayValue {
         values.iter().all(|value| scalar(value) == Some(first)).then_some(first)
     }
 
+    /// The most dimensions that are told apart; what has more is taken for one row of values. Each is a level of JSON.
+    pub const MAX_DIMENSIONS: usize = 8;
+
     /// The lengths of the dimensions, where there are several and they say how many elements there are. A server may
     /// send any dimensions; those that do not multiply up to the elements are none.
     pub fn matrix(&self) -> Option<Vec<usize>> {
-        if self.dimensions.len() < 2 || self.values.is_empty() {
+        if !(2..=Self::MAX_DIMENSIONS).contains(&self.dimensions.len()) || self.values.is_empty() {
             return None;
         }
         let lengths: Vec<usize> = self.dimensions.iter().map(|length| *length as usize).collect();
@@ -269,6 +272,15 @@ mod tests {
     fn models_see_the_number_of_an_enumeration() {
         let value = TagValue::Enumeration { number: 3, name: "Running".into() };
         assert_eq!((value.as_number(), value.data_type()), (Some(3.0), Some(DataType::Int32)));
+    }
+
+    #[test]
+    fn no_number_of_dimensions_is_nested_without_end() {
+        let mut array = ArrayValue::of(vec![TagValue::Byte(1)]);
+        array.dimensions = vec![1; 8];
+        assert_eq!(array.matrix(), Some(vec![1; 8]));
+        array.dimensions = vec![1; 1_000_000];
+        assert_eq!(array.matrix(), None);
     }
 
     #[test]

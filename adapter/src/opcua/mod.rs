@@ -40,3 +40,4 @@ pub use handle::PlcHandle;
 pub use link::OpcUaLink;
 pub use plc::{Plc, PlcError};
 pub use status::status_symbol;
+pub use structure::hostile;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         DataType, StatusCode, TagValue,
-        value::{StructureShape, StructureValue},
+        value::{ArrayValue, StructureShape, StructureValue},
     },
     opcua::variant,
 };
@@ -64,8 +64,8 @@ impl Decoder<'_> {
     pub(super) fn built_in(&mut self, reader: &mut Reader<'_>, number: u8) -> Result<TagValue, Stop> {
         match number {
             EXTENSION_OBJECT => self.any_structure(reader),
-            DATA_VALUE => reader.nested(|reader| self.data_value(reader)),
-            VARIANT => reader.nested(|reader| self.variant(reader)),
+            DATA_VALUE => reader.nested(1, |reader| self.data_value(reader)),
+            VARIANT => reader.nested(1, |reader| self.variant(reader)),
             DIAGNOSTIC_INFO => reader.by_library("DiagnosticInfo").map(diagnostic_info).map_err(Stop::from),
             scalar => self::scalar(reader, scalar).map_err(Stop::from),
         }
@@ -88,7 +88,10 @@ impl Decoder<'_> {
             return self.built_in(reader, number);
         }
         let length = reader.length()?.unwrap_or(0);
-        let mut value = self.elements(reader, &Kind::BuiltIn(number), length, Vec::new())?;
+        // How many dimensions there are is told behind the elements.
+        let levels = if mask & HAS_DIMENSIONS == 0 { 1 } else { ArrayValue::MAX_DIMENSIONS };
+        let mut value =
+            reader.nested(levels, |reader| self.elements(reader, &Kind::BuiltIn(number), length, Vec::new()))?;
         if mask & HAS_DIMENSIONS != 0
             && let TagValue::Array(array) = &mut value
         {
@@ -132,7 +135,7 @@ impl Decoder<'_> {
                 continue;
             }
             let value = match position {
-                0 => reader.nested(|reader| self.variant(reader))?,
+                0 => reader.nested(1, |reader| self.variant(reader))?,
                 1 => TagValue::StatusCode(StatusCode(reader.u32()?)),
                 2 | 3 => TagValue::DateTime(reader.timestamp()?),
                 _ => TagValue::UInt16(reader.u16()?),

@@ -128,7 +128,7 @@ impl<'a> Decoder<'a> {
             Rank::Scalar => return self.element(reader, &member.kind),
             Rank::List => {
                 let Some(length) = reader.length()? else { return Ok(TagValue::Null) };
-                return self.elements(reader, &member.kind, length, Vec::new());
+                return reader.nested(1, |reader| self.elements(reader, &member.kind, length, Vec::new()));
             }
             Rank::Matrix => {
                 let Some(count) = reader.length()? else { return Ok(TagValue::Null) };
@@ -143,7 +143,9 @@ impl<'a> Decoder<'a> {
         let product = |length: usize, dimension: &u32| length.checked_mul(usize::try_from(*dimension).ok()?);
         let length = dimensions.iter().try_fold(1, product).ok_or(Malformed::TooMany)?;
         let length = if dimensions.is_empty() { 0 } else { length };
-        self.elements(reader, &member.kind, length, if dimensions.len() > 1 { dimensions } else { Vec::new() })
+        let dimensions = if dimensions.len() > 1 { dimensions } else { Vec::new() };
+        let levels = dimensions.len().clamp(1, ArrayValue::MAX_DIMENSIONS);
+        reader.nested(levels, |reader| self.elements(reader, &member.kind, length, dimensions))
     }
 
     /// So many elements of one kind.
@@ -172,7 +174,7 @@ impl<'a> Decoder<'a> {
         match kind {
             Kind::BuiltIn(number) => self.built_in(reader, *number),
             Kind::Enumeration(names) => Ok(self.enumeration(reader.i32()?, names)),
-            Kind::Structure(index) => reader.nested(|reader| self.structure(reader, *index)),
+            Kind::Structure(index) => reader.nested(1, |reader| self.structure(reader, *index)),
         }
     }
 

@@ -12,6 +12,7 @@ mod definition;
 mod desk;
 mod finish;
 mod hold;
+pub mod hostile;
 mod names;
 mod raw_bodies;
 mod reader;

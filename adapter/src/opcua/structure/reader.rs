@@ -7,8 +7,8 @@ use crate::domain::Timestamp;
 
 /// Values in one body, members and elements each counted. More would take more memory than any PLC's structure is worth.
 const MAX_VALUES: usize = 1_000_000;
-/// How deep structures, arrays and Variants may lie in one another.
-const MAX_DEPTH: usize = 32;
+/// How deep structures, dimensions and Variants may lie in one another: readers of JSON end at 128.
+const MAX_DEPTH: usize = 64;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -77,17 +77,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// One level deeper, for as long as `read` takes.
+    /// So many levels deeper, for as long as `read` takes.
     pub(super) fn nested<T, E: From<Malformed>>(
         &mut self,
+        levels: usize,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        if self.depth == MAX_DEPTH {
+        if self.depth + levels > MAX_DEPTH {
             return Err(Malformed::TooDeep.into());
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = read(self);
-        self.depth -= 1;
+        self.depth -= levels;
         result
     }
 
@@ -98,7 +99,7 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut inner = Self { all: body, rest: body, values: self.values, depth: self.depth };
-        let result = inner.nested(read);
+        let result = inner.nested(1, read);
         self.values = inner.values;
         let value = result?;
         inner.end()?;
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn no_stack_is_deep_enough_for_a_loop() {
         fn deeper(reader: &mut Reader<'_>) -> Result<(), Malformed> {
-            reader.nested(deeper)
+            reader.nested(1, deeper)
         }
         assert_eq!(deeper(&mut Reader::new(&[])), Err(Malformed::TooDeep));
     }
