@@ -108,12 +108,8 @@ async fn structures_of_the_simulator_are_objects_from_their_first_value_on() -> 
             "temperatures": [20.5, 21.5],
         })
     };
-    let mut motors = case(
-        "motors",
-        "Motors",
-        "",
-        json!([motor("M1", json!(1500.0), json!(2)), motor("M2", Value::Null, json!(0))]),
-    );
+    let mut motors =
+        case("motors", "Motors", "", json!([motor("M1", json!(1500.0), json!(2)), motor("M2", Value::Null, json!(0))]));
     motors.number = json!({"[1].speed": "NaN"});
     let cases = [
         case("limits", "Limits", "", json!({"low": 0.5, "high": 4.5})),
@@ -138,7 +134,10 @@ async fn a_field_that_is_not_there_is_null_and_the_log_names_what_is() -> Result
     ));
     let adapter = Adapter::start(&mapping).await?;
     let message = first(&probe, "wrong").await?.json()?;
-    assert_eq!((&message["value"], &message["metadata"]["flags"]), (&Value::Null, &json!(["initial", "missing_field"])));
+    assert_eq!(
+        (&message["value"], &message["metadata"]["flags"]),
+        (&Value::Null, &json!(["initial", "missing_field"]))
+    );
     assert_eq!(message["anomaly"]["status"], "not_numeric", "{message}");
     let log = adapter.log()?;
     assert!(log.contains("`Limits` has no member `hihg`; it has low, high"), "{log}");

@@ -1,4 +1,4 @@
-//! Structures and an enumeration, with DataTypes as an S7-1500 makes them (`DT_"Motor"` and its encoding `TE_"Motor"`):
+//! Structures and an enumeration, with types as an S7-1500 makes them (`DT_"Motor"` and its encoding `TE_"Motor"`):
 //! `"Types"."Limits"`, `"Types"."Motor"` with Limits and a State in it, `"Types"."Motors"`, `"Types"."State"`.
 
 use opcua::server::address_space::{AddressSpace, DataTypeBuilder, ObjectBuilder, ReferenceDirection};
@@ -21,7 +21,7 @@ pub(crate) struct StructureSample {
     pub(crate) value: Variant,
 }
 
-/// Puts the DataTypes with their encodings into `space`.
+/// Puts the types with their encodings into `space`.
 pub(crate) fn add_data_types(space: &mut AddressSpace) {
     let field = |name: &str, data_type: NodeId, value_rank: i32| StructureField {
         name: name.into(),
@@ -57,10 +57,7 @@ pub(crate) fn structure_samples() -> Vec<StructureSample> {
         let named = Encoded::default().with(&UAString::from(name)).with(&speed).with(&state);
         named.with(&0.5_f32).with(&4.5_f32).with(&Some(vec![20.5_f32, 21.5]))
     };
-    let motors = vec![
-        motor("M1", 1500.0, 2).object(MOTOR),
-        motor("M2", f64::NAN, 0).object(MOTOR),
-    ];
+    let motors = vec![motor("M1", 1500.0, 2).object(MOTOR), motor("M2", f64::NAN, 0).object(MOTOR)];
     let sample = |name, type_name, value: Variant| StructureSample { name, data_type: data_type(type_name), value };
     vec![
         sample("Limits", LIMITS, limits.object(LIMITS).into()),

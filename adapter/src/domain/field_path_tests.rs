@@ -41,7 +41,10 @@ fn members_and_elements_are_found() {
     check("matrix[1][2]", TagValue::Int32(6));
     let row = vec![TagValue::Int32(4), TagValue::Int32(5), TagValue::Int32(6)];
     check("matrix[1]", TagValue::Array(Box::new(ArrayValue::of(row))));
-    assert_eq!(path("[0]").pick(TagValue::Array(Box::new(ArrayValue::of(vec![TagValue::Byte(7)])))), Ok(TagValue::Byte(7)));
+    assert_eq!(
+        path("[0]").pick(TagValue::Array(Box::new(ArrayValue::of(vec![TagValue::Byte(7)])))),
+        Ok(TagValue::Byte(7))
+    );
 }
 
 #[test]

@@ -227,8 +227,7 @@ impl ArrayValue {
 
     /// The built-in type of all these values, where they are scalars of one.
     pub fn common_type(values: &[TagValue]) -> Option<DataType> {
-        let scalar =
-            |value: &TagValue| if matches!(value, TagValue::Array(_)) { None } else { value.data_type() };
+        let scalar = |value: &TagValue| if matches!(value, TagValue::Array(_)) { None } else { value.data_type() };
         let first = values.first().and_then(scalar)?;
         values.iter().all(|value| scalar(value) == Some(first)).then_some(first)
     }
@@ -259,8 +258,7 @@ mod tests {
 
     #[test]
     fn a_structure_counts_what_its_members_hold() {
-        let shape =
-            Arc::new(StructureShape { name: "Probe".into(), members: ["a".into(), "b".into()].into() });
+        let shape = Arc::new(StructureShape { name: "Probe".into(), members: ["a".into(), "b".into()].into() });
         let text = TagValue::String("x".repeat(1000).into());
         let structure = StructureValue::whole(shape, vec![TagValue::Double(1.5), text]);
         let value = TagValue::Structure(Box::new(structure));

@@ -12,7 +12,11 @@ fn check(value: &TagValue, variant: &Variant) {
 }
 
 fn array(element: DataType, values: impl Into<Vec<TagValue>>, dimensions: &[u32]) -> TagValue {
-    TagValue::Array(Box::new(ArrayValue { element: Some(element), values: values.into(), dimensions: dimensions.to_vec() }))
+    TagValue::Array(Box::new(ArrayValue {
+        element: Some(element),
+        values: values.into(),
+        dimensions: dimensions.to_vec(),
+    }))
 }
 
 #[test]

@@ -12,11 +12,19 @@ const TAG_KEYS: &[Key] = &[
     key("name", TEXT, "Unique; `/` makes levels for `{tag[0]}` and `tag_names` globs.").required("write `name: …`"),
     key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=.")
         .required("write `node: 'nsu=<namespace uri>;s=<identifier>'`"),
-    key("field", TEXT, "The member of the node's structure or array that is the tag's value: pressure.inlet, limits[2].high, [0]."),
+    key(
+        "field",
+        TEXT,
+        "The member of the node's structure or array that is the tag's value: pressure.inlet, limits[2].high, [0].",
+    ),
     key("unit", TEXT, "The engineering unit, for people."),
     key("description", TEXT, "What it is, for people."),
-    key("enumeration", choice(&["number", "name"]), "Whether enumerations are sent as numbers or as their names; models see the number.")
-        .default("number"),
+    key(
+        "enumeration",
+        choice(&["number", "name"]),
+        "Whether enumerations are sent as numbers or as their names; models see the number.",
+    )
+    .default("number"),
     planned("topic_filter", "give the tag a `node`"),
 ];
 

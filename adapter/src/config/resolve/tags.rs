@@ -10,7 +10,7 @@ use crate::config::{
     suggest::did_you_mean,
     view::{Text, View},
 };
-use crate::domain::{FieldPath, Namespace, NodeAddress, TagId, TagName};
+use crate::domain::{FieldPath, Namespace, NodeAddress, TagId, TagName, field_path::FieldPathError};
 
 /// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
 const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
@@ -73,7 +73,7 @@ impl<'a> Tags<'a> {
             {
                 sampling = sampling.map(|section| section.over(below));
             }
-            let field = view.text("field").map(|text| field(text, context));
+            let field = field(&view, context);
             let config = build(name, span, &view, node.map(|(_, node)| node), field, sampling, publishing);
             tags.list.push(ReadTag { view, name, span, config });
         }
@@ -151,15 +151,13 @@ fn node(text: Text<'_>, context: &mut Context<'_>) -> Option<NodeAddress> {
     }
 }
 
-fn field(text: Text<'_>, context: &mut Context<'_>) -> Option<FieldPath> {
-    match text.value.parse() {
-        Ok(field) => Some(field),
-        Err(error) => {
-            let help = "write the way to the member, such as `pressure.inlet`, `limits[2].high` or `[0]`";
-            context.reject(text, "way to a member", error, help);
-            None
-        }
-    }
+/// An error is reported already.
+fn field(view: &View<'_>, context: &mut Context<'_>) -> Result<Option<FieldPath>, FieldPathError> {
+    let Some(text) = view.text("field") else { return Ok(None) };
+    text.value.parse().map(Some).inspect_err(|error| {
+        let help = "write the way to the member, such as `pressure.inlet`, `limits[2].high` or `[0]`";
+        context.reject(text, "way to a member", error, help);
+    })
 }
 
 fn build(
@@ -167,7 +165,7 @@ fn build(
     span: Span,
     view: &View<'_>,
     node: Option<NodeAddress>,
-    field: Option<Option<FieldPath>>,
+    field: Result<Option<FieldPath>, FieldPathError>,
     sampling: Option<View<'_>>,
     publishing: Option<Duration>,
 ) -> Option<effective::Tag> {
@@ -177,10 +175,7 @@ fn build(
     Some(effective::Tag {
         name: TagName::new(name.value),
         node: node?,
-        field: match field {
-            None => None,
-            Some(field) => Some(field?),
-        },
+        field: field.ok()?,
         enumeration: match view.choice("enumeration")? {
             "name" => effective::EnumerationForm::Name,
             _ => effective::EnumerationForm::Number,

@@ -18,13 +18,13 @@ use crate::{
     opcua::variant,
 };
 
-/// The number of an ExtensionObject, and of the DataType Structure.
+/// The number of an `ExtensionObject`, and of the DataType Structure.
 pub(super) const EXTENSION_OBJECT: u8 = 22;
 /// The number of a DataValue.
 const DATA_VALUE: u8 = 23;
-/// The number of a Variant, and of the DataType BaseDataType.
+/// The number of a Variant, and of the DataType `BaseDataType`.
 pub(super) const VARIANT: u8 = 24;
-/// The number of a DiagnosticInfo.
+/// The number of a `DiagnosticInfo`.
 const DIAGNOSTIC_INFO: u8 = 25;
 
 /// The members of a DataValue that is a value itself, with HiveMQ Edge's names for them.
@@ -174,10 +174,9 @@ fn scalar(reader: &mut Reader<'_>, number: u8) -> Result<TagValue, Malformed> {
             TagValue::ExpandedNodeId(variant::expanded_node_id_text(&id).into())
         }
         DataType::StatusCode => TagValue::StatusCode(StatusCode(reader.u32()?)),
-        DataType::QualifiedName => TagValue::QualifiedName {
-            namespace_index: reader.u16()?,
-            name: reader.text()?.unwrap_or_default().into(),
-        },
+        DataType::QualifiedName => {
+            TagValue::QualifiedName { namespace_index: reader.u16()?, name: reader.text()?.unwrap_or_default().into() }
+        }
         DataType::LocalizedText => localized_text(reader)?,
     })
 }

@@ -41,7 +41,7 @@ pub(super) enum LoadError {
     Unknown(String),
 }
 
-/// The DataTypes that were read in this session.
+/// The types that were read in this session.
 #[derive(Default)]
 pub(super) struct Catalogue {
     kinds: HashMap<NodeId, Kind>,
@@ -124,9 +124,8 @@ impl Catalogue {
                 structures.push(structure_type(name, structure, find).map_err(LoadError::Unknown)?);
             }
         }
-        let index = match find(&data_type) {
-            Some(Kind::Structure(index)) => index,
-            _ => return Err(LoadError::Unknown(format!("the server does not define the structure {data_type}"))),
+        let Some(Kind::Structure(index)) = find(&data_type) else {
+            return Err(LoadError::Unknown(format!("the server does not define the structure {data_type}")));
         };
         self.kinds.extend(kinds);
         self.entries += definitions.values().map(Definition::entries).sum::<usize>();
@@ -135,7 +134,7 @@ impl Catalogue {
     }
 }
 
-/// How a value of one of OPC UA's own DataTypes travels: abstract ones as a Variant.
+/// How a value of one of OPC UA's own types travels: abstract ones as a Variant.
 fn simple(number: u32) -> Kind {
     match number {
         base::ENUMERATION => Kind::BuiltIn(u8::try_from(base::INT32).unwrap_or(VARIANT)),
@@ -188,10 +187,8 @@ fn structure_type(
         Library::StructureWithOptionalFields => Layout::Optional,
         Library::Union | Library::UnionWithSubtypedValues => Layout::Union,
     };
-    let has_subtypes = matches!(
-        definition.structure_type,
-        Library::StructureWithSubtypedValues | Library::UnionWithSubtypedValues
-    );
+    let has_subtypes =
+        matches!(definition.structure_type, Library::StructureWithSubtypedValues | Library::UnionWithSubtypedValues);
     let optional = fields.iter().filter(|field| field.is_optional).count();
     if layout == Layout::Optional && optional > MAX_OPTIONAL {
         return Err(format!("`{name}` has more than {MAX_OPTIONAL} optional members"));
@@ -230,10 +227,8 @@ fn member(field: &StructureField, has_subtypes: bool, find: impl Fn(&NodeId) -> 
         1 => Member { kind, rank: Rank::List, is_optional: field.is_optional && !has_subtypes },
         2.. => Member { kind, rank: Rank::Matrix, is_optional: field.is_optional && !has_subtypes },
         // Any number of dimensions: the value says itself how many.
-        _ => Member {
-            kind: Kind::BuiltIn(VARIANT),
-            rank: Rank::Scalar,
-            is_optional: field.is_optional && !has_subtypes,
-        },
+        _ => {
+            Member { kind: Kind::BuiltIn(VARIANT), rank: Rank::Scalar, is_optional: field.is_optional && !has_subtypes }
+        }
     })
 }

@@ -48,7 +48,9 @@ fn object(number: u32, body: &[u8]) -> Variant {
 
 fn bytes(values: &[&dyn Encode]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    values.iter().for_each(|value| value.encode_to(&mut bytes));
+    for value in values {
+        value.encode_to(&mut bytes);
+    }
     bytes
 }
 
@@ -162,12 +164,7 @@ fn optional_members_are_there_where_the_mask_says_so() {
     let optional = |number| Member { is_optional: true, ..member(Kind::BuiltIn(number)) };
     let members = vec![optional(3), member(Kind::BuiltIn(4)), optional(12)];
     let body = bytes(&[&2_u32, &7_i16, &UAString::from("x")]);
-    check(
-        Layout::Optional,
-        members.clone(),
-        &body,
-        vec![(1, TagValue::Int16(7)), (2, TagValue::String("x".into()))],
-    );
+    check(Layout::Optional, members.clone(), &body, vec![(1, TagValue::Int16(7)), (2, TagValue::String("x".into()))]);
     check(Layout::Optional, members, &bytes(&[&0_u32, &7_i16]), vec![(1, TagValue::Int16(7))]);
 }
 

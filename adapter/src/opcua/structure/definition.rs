@@ -16,7 +16,7 @@ const MAX_NAME_LENGTH: usize = 256;
 /// A hierarchy of types deeper than this is taken for a loop.
 const MAX_SUPERTYPES: usize = 16;
 
-/// Numbers of OPC UA's own DataTypes, from which all others come.
+/// Numbers of OPC UA's own types, from which all others come.
 pub(super) mod base {
     pub(in super::super) const INT32: u32 = 6;
     pub(in super::super) const STRUCTURE: u32 = 22;
@@ -56,7 +56,7 @@ pub(super) enum DefinitionKind {
     Simple(u32),
 }
 
-/// The number of one of OPC UA's own DataTypes that says itself how it travels.
+/// The number of one of OPC UA's own types that says itself how it travels.
 pub(super) fn base_number(data_type: &NodeId) -> Option<u32> {
     match data_type.identifier {
         Identifier::Numeric(number @ 1..=base::ENUMERATION) if data_type.namespace == 0 => Some(number),
@@ -64,16 +64,11 @@ pub(super) fn base_number(data_type: &NodeId) -> Option<u32> {
     }
 }
 
-/// Reads DataTypes.
-pub(super) async fn read<S: TypeServer>(
-    server: &S,
-    data_types: &[NodeId],
-) -> Result<Vec<(NodeId, Definition)>, Error> {
+/// Reads what the server says of these DataType nodes.
+pub(super) async fn read<S: TypeServer>(server: &S, data_types: &[NodeId]) -> Result<Vec<(NodeId, Definition)>, Error> {
     let attributes = [AttributeId::DataTypeDefinition, AttributeId::IsAbstract, AttributeId::BrowseName];
-    let questions: Vec<_> = data_types
-        .iter()
-        .flat_map(|data_type| attributes.map(|attribute| (data_type.clone(), attribute)))
-        .collect();
+    let questions: Vec<_> =
+        data_types.iter().flat_map(|data_type| attributes.map(|attribute| (data_type.clone(), attribute))).collect();
     let mut answers = server.read(&questions).await?.into_iter();
     let mut definitions = Vec::with_capacity(data_types.len());
     for data_type in data_types {
@@ -181,5 +176,5 @@ fn text(text: &UAString) -> Option<Arc<str>> {
 }
 
 pub(super) fn clipped(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_NAME_LENGTH)]
+    text.get(..text.floor_char_boundary(MAX_NAME_LENGTH)).unwrap_or_default()
 }

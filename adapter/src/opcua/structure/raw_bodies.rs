@@ -7,7 +7,8 @@
 use std::io::Read;
 
 use opcua::types::{
-    ByteString, Context, DynEncodable, EncodingResult, Error, GeneratedTypeLoader, Identifier, NodeId, ObjectId, TypeLoader,
+    ByteString, Context, DynEncodable, EncodingResult, Error, GeneratedTypeLoader, Identifier, NodeId, ObjectId,
+    TypeLoader,
     type_loader::{ByteStringBody, FallbackTypeLoader, TypeLoaderCollection, TypeLoaderPriority},
 };
 

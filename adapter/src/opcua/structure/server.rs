@@ -15,10 +15,7 @@ const ALL_RESULTS: u32 = 0x3F;
 /// Answers questions about nodes; a session, or a test.
 pub(in crate::opcua) trait TypeServer: Sync {
     /// Attributes of nodes, one answer each.
-    fn read(
-        &self,
-        attributes: &[(NodeId, AttributeId)],
-    ) -> impl Future<Output = Result<Vec<DataValue>, Error>> + Send;
+    fn read(&self, attributes: &[(NodeId, AttributeId)]) -> impl Future<Output = Result<Vec<DataValue>, Error>> + Send;
 
     /// References of one kind, and of its subtypes.
     fn references(
@@ -31,7 +28,7 @@ pub(in crate::opcua) trait TypeServer: Sync {
 
 impl TypeServer for LiveSession {
     async fn read(&self, attributes: &[(NodeId, AttributeId)]) -> Result<Vec<DataValue>, Error> {
-        LiveSession::read(self, attributes).await
+        Self::read(self, attributes).await
     }
 
     async fn references(

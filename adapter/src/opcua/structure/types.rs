@@ -69,7 +69,7 @@ pub(super) enum Rank {
 /// How a member, or an element of it, travels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
-    /// As the built-in type of this number (Part 6, table 1): 22 is an ExtensionObject, 24 a Variant.
+    /// As the built-in type of this number (Part 6, table 1): 22 is an `ExtensionObject`, 24 a Variant.
     BuiltIn(u8),
     /// As an Int32.
     Enumeration(Arc<Names>),

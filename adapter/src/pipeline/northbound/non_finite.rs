@@ -100,7 +100,9 @@ fn push_indices(path: &mut String, index: usize, lengths: &[usize]) {
     let mut rest = index;
     for length in lengths {
         stride = (stride / (*length).max(1)).max(1);
-        path.push_str(&format!("[{}]", rest / stride));
+        path.push('[');
+        path.push_str(&(rest / stride).to_string());
+        path.push(']');
         rest %= stride;
     }
 }

@@ -9,7 +9,10 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::{
-    domain::{StatusCode, TagValue, Timestamp, value::{ArrayValue, StructureValue}},
+    domain::{
+        StatusCode, TagValue, Timestamp,
+        value::{ArrayValue, StructureValue},
+    },
     opcua::status_symbol,
 };
 
