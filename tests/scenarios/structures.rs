@@ -6,6 +6,9 @@ use tagwise_tests::{
     Adapter, Mapping, Message, Mosquitto, MqttProbe, Simulator, UaServer, UaServerOptions, peer_or_skip,
 };
 
+/// Each server has it: a structure of OPC UA's own, with an enumeration in it.
+const SERVER_STATUS: &str = "i=2256";
+
 /// A tag's further keys, its node, what its first value shall be, and `metadata.number`.
 struct Case {
     name: &'static str,
@@ -23,7 +26,8 @@ async fn check(mapping: Mapping, node: impl Fn(&str) -> String, cases: &[Case], 
     let probe = MqttProbe::connect(broker.access()).await?;
     let mut text = "defaults: { northbound_mapping: { include_metadata: true } }\ntags:\n".to_owned();
     for Case { name, node: id, keys, .. } in cases {
-        text.extend([format!("  - {{ name: {name}, node: '{}', topic: structures/{name}{keys} }}\n", node(id))]);
+        let id = if id.starts_with("i=") { (*id).to_owned() } else { node(id) };
+        text.extend([format!("  - {{ name: {name}, node: '{id}', topic: structures/{name}{keys} }}\n")]);
     }
     let _adapter = Adapter::start(&mapping.with(&text)).await?;
     for Case { name, value, number, .. } in cases {
@@ -82,6 +86,7 @@ async fn structures_of_asyncua_are_objects_from_their_first_value_on() -> Result
         case("x", "Structures.Machine", ", field: position.x", json!(0.5)),
         case("second_x", "Structures.Machines", ", field: '[1].points[1].x'", json!(3.0)),
         case("absent", "Structures.Machine", ", field: extra", Value::Null),
+        case("server_state", SERVER_STATUS, ", field: State, enumeration: name", json!("Running")),
         case("cell", "Structures.Matrix", ", field: '[1][2]'", json!(6)),
     ];
     let not_a_number = json!({"points[1].y": "NaN"});
@@ -116,6 +121,7 @@ async fn structures_of_the_simulator_are_objects_from_their_first_value_on() -> 
         case("motor", "Motor", ", enumeration: name", motor("M1", json!(1500.0), json!("Running"))),
         motors,
         case("state", "State", ", enumeration: name", json!("Running")),
+        case("server_state", SERVER_STATUS, ", field: State, enumeration: name", json!("Running")),
         case("high", "Motor", ", field: limits.high", json!(4.5)),
     ];
     let node = |name: &str| Simulator::node("Types", name);

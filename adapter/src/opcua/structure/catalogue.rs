@@ -12,6 +12,7 @@ use opcua::types::{
 use thiserror::Error as ThisError;
 
 use super::{
+    base_types,
     built_in::{EXTENSION_OBJECT, VARIANT},
     definition::{self, Definition, DefinitionKind, base, base_number},
     server::TypeServer,
@@ -149,6 +150,9 @@ async fn data_type_of<S: TypeServer>(
     encoding: &NodeId,
     node: Option<&NodeId>,
 ) -> Result<NodeId, LoadError> {
+    if let Some(data_type) = base_types::data_type_of(encoding) {
+        return Ok(data_type);
+    }
     let encoded = server.references(encoding, ReferenceTypeId::HasEncoding, BrowseDirection::Inverse).await?;
     if let Some(data_type) = encoded.into_iter().next() {
         return Ok(data_type.node_id.node_id);

@@ -7,7 +7,7 @@ use opcua::types::{
     ReferenceTypeId, StructureDefinition, UAString, Variant,
 };
 
-use super::{server::TypeServer, types::Names};
+use super::{base_types, server::TypeServer, types::Names};
 
 /// Numbers of one enumeration that get a name.
 const MAX_NAMES: usize = 5_000;
@@ -96,6 +96,9 @@ async fn kind<S: TypeServer>(
             Some(structure) if !is_abstract => DefinitionKind::Structure(structure),
             _ => DefinitionKind::AnyStructure,
         });
+    }
+    if let Some(structure) = base_types::definition_of(data_type) {
+        return Ok(DefinitionKind::Structure(Box::new(structure)));
     }
     Ok(match base_of(server, data_type).await? {
         Some(base::ENUMERATION) => {

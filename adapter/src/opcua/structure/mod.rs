@@ -2,8 +2,10 @@
 //!
 //! A body comes as bytes with an encoding id in front (`raw_bodies` sees to that). `desk` decodes it with the types that
 //! are known (`types`, `decode`, `built_in`, `reader`), or lets it wait (`hold`) while that one type and those it nests are
-//! read (`catalogue`, `definition`, `names`). `finish` gives enumerations their names and picks a tag's `field`.
+//! read (`catalogue`, `definition`, `names`, and `base_types` where
+//! the server leaves OPC UA's own to its clients). `finish` gives enumerations their names and picks a tag's `field`.
 
+mod base_types;
 mod built_in;
 mod catalogue;
 mod convert;
