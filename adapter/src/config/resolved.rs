@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{
     duration::show_duration,
     effective::{
-        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, EnumerationForm, NorthboundMapping, OpcUaAuth, OpcUaConfig,
-        OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
+        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, EnumerationForm, NorthboundMapping, OpcUaAuth,
+        OpcUaConfig, OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
     resolved_model, scalar,

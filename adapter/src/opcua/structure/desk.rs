@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Questions of one session. A server that invents an encoding id for each value gets no further.
 const MAX_QUESTIONS: usize = 10_000;
 /// After how long a server that did not answer is asked again.
-const RETRY: Duration = Duration::from_mins(1);
+const RETRY: Duration = Duration::from_secs(10);
 
 /// The desk. One for the process; what it knows of the server lasts for one session.
 pub(in crate::opcua) struct Structures {
@@ -158,7 +158,7 @@ impl Structures {
         let mut catalogue = Catalogue::default();
         let mut unanswered = Vec::new();
         loop {
-            let question = self.lock().questions.pop_front();
+            let question = self.lock().questions.front().cloned();
             let Some(question) = question else {
                 tokio::select! {
                     () = self.wanted.notified() => {}
@@ -168,7 +168,10 @@ impl Structures {
                 }
                 continue;
             };
-            if self.answer(&question, &mut catalogue, server, &node_of).await.is_err() {
+            let answered = self.answer(&question, &mut catalogue, server, &node_of).await;
+            // Only now, so that no question is lost with a run that is given up in the middle of it.
+            self.lock().questions.pop_front();
+            if answered.is_err() {
                 unanswered.push(question);
             }
             self.release();
