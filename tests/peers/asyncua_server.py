@@ -20,6 +20,7 @@ import sys
 from datetime import datetime, timezone
 
 from asyncua import Server, ua
+from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 from asyncua.crypto.permission_rules import User, UserRole
 
 NAMESPACE = "urn:tagwise:test"
@@ -91,6 +92,8 @@ class TestServer:
         await self.add("ReadOnly", TYPES.Double, 1.0, writable=False)
         for number in range(1, self.arguments.counters + 1):
             await self.add_counter(f"Counter{number}")
+        if self.arguments.structures:
+            await add_structures(self.server, self.index, self.folder)
         for name in self.arguments.node:
             await self.add_counter(name)
         await self.add_analog()
@@ -164,6 +167,49 @@ class TestServer:
         return f"error unknown command {verb!r}"
 
 
+async def add_structures(server, index, folder):
+    """Nodes `Structures.*` whose types are the server's own: nested, optional, a union, an enumeration, a matrix."""
+    field = new_struct_field
+    point, _ = await new_struct(server, index, "Point", [field("x", TYPES.Double), field("y", TYPES.Double)])
+    state = await new_enum(server, index, "State", ["Stopped", "Starting", "Running"])
+    members = [
+        field("name", TYPES.String),
+        field("state", state),
+        field("position", point),
+        field("points", point, array=True),
+        field("counts", TYPES.Int16, array=True),
+        field("note", TYPES.String, optional=True),
+        field("extra", TYPES.Double, optional=True),
+    ]
+    machine, _ = await new_struct(server, index, "Machine", members)
+    choice_members = [field("number", TYPES.Int32), field("text", TYPES.String)]
+    choice, _ = await new_struct(server, index, "Choice", choice_members, is_union=True)
+    await server.load_data_type_definitions()
+
+    def value_of(name, **more):
+        points = [ua.Point(x=1.0, y=2.0), ua.Point(x=3.0, y=float("nan"))]
+        return ua.Machine(
+            name=name, state=ua.State(2), position=ua.Point(x=0.5, y=-0.5), points=points, counts=[1, 2], **more
+        )
+
+    async def add(name, value, data_type, rank=-1):
+        node_id = ua.NodeId(f"Structures.{name}", index)
+        node = await folder.add_variable(node_id, name, value, datatype=data_type.nodeid)
+        await node.write_attribute(ua.AttributeIds.ValueRank, ua.DataValue(ua.Variant(rank, TYPES.Int32)))
+
+    await add("Point", ua.Point(x=1.5, y=2.5), point)
+    await add("Machine", value_of("M1", note="new"), machine)
+    await add("Machines", [value_of("M1"), value_of("M2", extra=7.5)], machine, 1)
+    choices = ua.Choice()
+    choices.text = "chosen"
+    await add("Choice", choices, choice)
+    await add("State", ua.Variant(2, TYPES.Int32), state)
+    numbers = server.get_node(ua.ObjectIds.Int32)
+    await add("Matrix", ua.Variant([[1, 2, 3], [4, 5, 6]], TYPES.Int32, Dimensions=[2, 3]), numbers, 2)
+    mixed = [ua.Variant(1, TYPES.Int16), ua.Variant("a", TYPES.String), ua.Variant(ua.Point(x=1.0, y=2.0))]
+    await add("Mixed", ua.Variant(mixed, TYPES.Variant), server.get_node(ua.ObjectIds.BaseDataType), 1)
+
+
 async def standard_input():
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -178,6 +224,7 @@ async def main():
     parser.add_argument("--node", action="append", default=[], help="one more counter of this name")
     parser.add_argument("--before", action="append", default=[], help="a namespace that is registered before ours")
     parser.add_argument("--after", action="append", default=[], help="a namespace that is registered after ours")
+    parser.add_argument("--structures", action="store_true", help="nodes of structured types")
     parser.add_argument("--user", help="NAME:PASSWORD; refuses anonymous clients")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

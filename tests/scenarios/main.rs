@@ -31,6 +31,7 @@ mod shutdown;
 mod simulate;
 mod soak;
 mod state;
+mod structures;
 mod support;
 mod tls;
 mod train_score_eval;

@@ -19,6 +19,8 @@ pub struct UaServerOptions {
     pub nodes: Vec<String>,
     /// Namespaces registered before ours and after it, each with a node `Counter1` that is always -1.
     pub other_namespaces: (Vec<String>, Vec<String>),
+    /// Whether there are nodes of structured types, `Structures.*`.
+    pub structures: bool,
 }
 
 /// A server that can be ended and started again on the same port.
@@ -83,6 +85,9 @@ impl UaServer {
         }
         if let Some(counters) = self.options.counters {
             command.args(["--counters", &counters.to_string()]);
+        }
+        if self.options.structures {
+            command.arg("--structures");
         }
         for node in &self.options.nodes {
             command.args(["--node", node]);

@@ -11,6 +11,7 @@ use opcua::types::{
 use crate::load::{self, Load};
 use crate::machine::{Machine, Readings};
 use crate::samples::samples;
+use crate::structures::{add_data_types, structure_samples};
 
 /// The namespace of the PLC's nodes. It has index 3, as on a real S7-1500.
 pub const NAMESPACE_URI: &str = "http://www.siemens.com/simatic-s7-opcua";
@@ -79,6 +80,11 @@ fn add_samples(space: &mut AddressSpace) {
         let value = DataValue::new_at_status(sample.value, now, sample.status);
         add_variable(space, &block, &id, sample.data_type, WRITABLE, value);
     }
+    add_data_types(space);
+    for sample in structure_samples() {
+        let id = format!("\"Types\".\"{}\"", sample.name);
+        add_variable(space, &block, &id, sample.data_type, READ_ONLY, DataValue::new_at(sample.value, now));
+    }
 }
 
 fn add_load(space: &mut AddressSpace, load: &Load) {
@@ -103,7 +109,7 @@ fn add_variable(
     space: &mut AddressSpace,
     block: &NodeId,
     id: &str,
-    data_type: DataTypeId,
+    data_type: impl Into<NodeId>,
     access: AccessLevel,
     value: DataValue,
 ) {

@@ -1,7 +1,7 @@
 //! A small S7-1500-like PLC and an embedded MQTT broker, for `tagwise demo`, `tagwise simulate` and tests.
 //!
 //! [`Plc`] is a real OPC UA server: namespace index 3, Siemens string ids such as `"Machine"."Vibration"`, a machine whose
-//! bearing fails now and then, one node of every scalar type, and as many load tags as one likes. Unlike the library
+//! bearing fails now and then, one node of every scalar type, structures and an enumeration, and as many load tags as one likes. Unlike the library
 //! below it, it refuses wrongly typed writes, as a real PLC does. [`Broker`] is rumqttd, configured in code.
 //!
 //! ```
@@ -29,6 +29,7 @@ mod node_manager;
 mod plc;
 mod port;
 mod samples;
+mod structures;
 mod ticker;
 mod writes;
 

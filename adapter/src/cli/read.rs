@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{NodeLocator, TagValue},
     opcua::{Reading, status_symbol},
-    pipeline::northbound::value_json::name_of_non_finite,
+    pipeline::northbound::non_finite,
 };
 
 /// Reads and prints; 1 when a node is not there or its value is bad.
@@ -68,7 +68,7 @@ fn shown_value(reading: &Reading) -> String {
     if reading.is_unsupported {
         return "null (a type that has no form here)".to_owned();
     }
-    match name_of_non_finite(&reading.value) {
+    match non_finite::name_of(&reading.value) {
         Some(name) => format!("null ({name})"),
         None => value_json(&reading.value),
     }

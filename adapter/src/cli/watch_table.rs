@@ -7,7 +7,7 @@ use crate::{
     config::effective::Tag,
     domain::{TagId, TagUpdate},
     opcua::status_symbol,
-    pipeline::northbound::value_json::name_of_non_finite,
+    pipeline::northbound::non_finite,
     supervisor::board::Snapshot,
 };
 
@@ -23,9 +23,9 @@ pub(super) fn line(tag: &Tag, update: &TagUpdate) -> String {
 }
 
 fn value(update: &TagUpdate) -> String {
-    match name_of_non_finite(&update.value) {
+    match non_finite::name_of(&update.value) {
         Some(name) => format!("null ({name})"),
-        None if update.flags.is_unsupported => "null (no form)".to_owned(),
+        None if update.flags.is_undecoded => format!("{} (undecoded)", json(&update.value)),
         None => json(&update.value),
     }
 }

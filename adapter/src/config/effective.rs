@@ -11,7 +11,7 @@ use tagwise_model::ModelSpec;
 use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
 pub use super::effective_opcua::{
-    ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag, TagSubscription,
+    ConnectionOptions, EnumerationForm, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag, TagSubscription,
 };
 
 /// A whole mapping file.

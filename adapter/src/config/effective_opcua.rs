@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::domain::{NodeLocator, TagName};
+use crate::domain::{FieldPath, NodeLocator, TagName};
 
 /// `opcua:`
 #[derive(Clone, Debug)]
@@ -91,6 +91,10 @@ pub struct Tag {
     pub name: TagName,
     /// Its node, by `node` or `browse_path`.
     pub node: NodeLocator,
+    /// The member of the node's value that is the tag's value; the whole value when `None`.
+    pub field: Option<FieldPath>,
+    /// How enumerations are sent.
+    pub enumeration: EnumerationForm,
     /// Its engineering unit, for people.
     pub unit: Option<String>,
     /// What it is, for people.
@@ -99,6 +103,16 @@ pub struct Tag {
     pub subscription: TagSubscription,
     /// The line of the mapping file on which it stands, from 1.
     pub line: usize,
+}
+
+/// `enumeration:` of a tag
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnumerationForm {
+    /// The number.
+    #[default]
+    Number,
+    /// The name, and the number where it has none.
+    Name,
 }
 
 /// A tag's `subscription:`
@@ -145,6 +159,8 @@ impl Tag {
         Self {
             name: TagName::new(name),
             node: node.into(),
+            field: None,
+            enumeration: EnumerationForm::default(),
             unit: None,
             description: None,
             subscription: TagSubscription::default(),

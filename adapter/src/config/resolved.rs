@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{
     duration::show_duration,
     effective::{
-        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, NorthboundMapping, OpcUaAuth, OpcUaConfig,
-        OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
+        AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, EnumerationForm, NorthboundMapping, OpcUaAuth,
+        OpcUaConfig, OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
     resolved_model, scalar,
@@ -127,11 +127,17 @@ fn broker(broker: &BrokerConfig) -> Value {
 }
 
 fn tag(tag: &Tag) -> Value {
+    let enumeration = match tag.enumeration {
+        EnumerationForm::Number => "number",
+        EnumerationForm::Name => "name",
+    };
     object([
         ("name", Some(text(tag.name.as_str()))),
         (tag.node.key(), Some(text(&tag.node.to_string()))),
+        ("field", tag.field.as_ref().map(|field| text(&field.to_string()))),
         ("unit", tag.unit.as_deref().map(text)),
         ("description", tag.description.as_deref().map(text)),
+        ("enumeration", Some(json!(enumeration))),
         (
             "subscription",
             Some(

@@ -3,6 +3,7 @@
 pub mod browse_path;
 pub mod command;
 pub mod data_type;
+pub mod field_path;
 pub mod identity;
 pub mod locator;
 pub mod message;
@@ -17,6 +18,7 @@ pub mod value;
 pub use browse_path::{BrowsePath, PathElement};
 pub use command::{Command, Outcome, RejectReason, Verdict};
 pub use data_type::{DataType, NodeDescription};
+pub use field_path::FieldPath;
 pub use identity::{Epoch, Sequence};
 pub use locator::NodeLocator;
 pub use message::{Lane, OutboundMessage, Qos, Route};

@@ -23,13 +23,16 @@ pub struct TagUpdate {
 
 /// What is special about an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag is set or not whatever the others are")]
 pub struct UpdateFlags {
     /// First value after a MonitoredItem was created: a repeat of the current value, not a change.
     pub is_initial: bool,
     /// The server dropped older values of this tag from its queue before this one.
     pub has_overflow: bool,
-    /// The value is of a type that has no JSON form here; `value` is null in its place.
-    pub is_unsupported: bool,
+    /// A structure in the value could not be decoded; its body stands in its place.
+    pub is_undecoded: bool,
+    /// The value has no such member as the tag's `field` names; `value` is null.
+    pub is_missing_field: bool,
 }
 
 /// Which clock a message's `timestamp` was read from.

@@ -15,6 +15,7 @@ use super::{
     connector::PlcConnector,
     endpoint,
     problem::{Problem, Step},
+    structure::type_loaders,
     wire::{Wire, panic_of},
 };
 use crate::config::effective::OpcUaConfig;
@@ -81,6 +82,7 @@ impl SessionFactory {
         let (session, event_loop) = self
             .build(endpoint, connector.clone())
             .map_err(|error| self.failure(&connector, Step::Connect, error.status()))?;
+        *session.encoding_context().write().loaders_mut() = type_loaders();
         let connection = &self.config.connection;
         let failures_allowed = connection.keep_alive_failures_allowed;
         let mut wire = Wire::new(event_loop, connector, connection.request_timeout, failures_allowed);

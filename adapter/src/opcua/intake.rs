@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use opcua::types::{DataChangeNotification, DataValue};
-use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification};
+use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification, Variant};
 use prometheus::{Gauge, IntCounter};
-use tracing::warn;
 
-use super::{status, variant};
+use super::{status, structure::Structures, variant};
 use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
@@ -30,8 +29,7 @@ pub(super) struct Intake {
     counters: Counters,
     /// By tag: no value has come yet in this session.
     awaits_initial: Vec<bool>,
-    /// By tag: it was said that its type has no form here.
-    is_reported: Vec<bool>,
+    structures: Arc<Structures>,
 }
 
 /// Counters looked up once; a look-up by label costs more than a value may.
@@ -66,13 +64,25 @@ impl Intake {
             dropped: metrics.ingress_dropped.with_label_values(&["ingress_full"]),
             clock_skew: metrics.clock_skew_seconds.clone(),
         };
-        let count = tags.len();
-        Self { ingress, tags, counters, awaits_initial: vec![true; count], is_reported: vec![false; count] }
+        let awaits_initial = vec![true; tags.len()];
+        let structures = Structures::new(Arc::clone(&tags), ingress.clone(), counters.dropped.clone());
+        Self { ingress, tags, counters, awaits_initial, structures: Arc::new(structures) }
     }
 
     /// New MonitoredItems repeat the current value first.
     pub(super) fn begin_session(&mut self) {
         self.awaits_initial.fill(true);
+        self.structures.begin_session();
+    }
+
+    /// What waits for its type waits no more.
+    pub(super) fn end_session(&mut self) {
+        self.structures.end_session();
+    }
+
+    /// Where values wait for their type.
+    pub(super) fn structures(&self) -> Arc<Structures> {
+        Arc::clone(&self.structures)
     }
 
     /// Messages of the server are lost, as many as are known; they were sent between these two times.
@@ -112,9 +122,14 @@ impl Intake {
         batch.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
-            let update = self.update(tag, item.value, received_at);
+            let (mut update, variant) = self.update(tag, item.value, received_at);
             tally.count(&update);
-            batch.push(update);
+            if self.structures.may_pass(tag, &variant) {
+                update.value = variant::from_variant(variant).unwrap_or(TagValue::Null);
+                batch.push(update);
+            } else {
+                self.structures.take(update, variant, batch);
+            }
         }
     }
 
@@ -123,38 +138,24 @@ impl Intake {
         handle.checked_sub(FIRST_HANDLE).map(TagId).filter(|tag| tag.index() < self.tags.len())
     }
 
-    fn update(&mut self, tag: TagId, data: DataValue, received_at: Timestamp) -> TagUpdate {
+    /// The update without its value, and the value as it came.
+    fn update(&mut self, tag: TagId, data: DataValue, received_at: Timestamp) -> (TagUpdate, Variant) {
         let status = data.status.map_or(StatusCode::GOOD, status::from_library);
-        let value = data.value.map_or(Some(TagValue::Null), variant::from_variant);
         let flags = UpdateFlags {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),
-            is_unsupported: value.is_none(),
+            ..UpdateFlags::default()
         };
-        if flags.is_unsupported {
-            self.report(tag);
-        }
-        TagUpdate {
+        let update = TagUpdate {
             tag,
-            value: value.unwrap_or(TagValue::Null),
+            value: TagValue::Null,
             status,
             source_timestamp: time(data.source_timestamp),
             server_timestamp: time(data.server_timestamp),
             received_at,
             flags,
-        }
-    }
-
-    fn report(&mut self, tag: TagId) {
-        if !std::mem::replace(&mut self.is_reported[tag.index()], true) {
-            let Tag { name, node, line, .. } = &self.tags[tag.index()];
-            warn!(
-                tag = %name,
-                %node,
-                line,
-                "values of this node's type have no form here and are sent as null; map a node of a simple type"
-            );
-        }
+        };
+        (update, data.value.unwrap_or_default())
     }
 }
 
@@ -189,7 +190,7 @@ fn time(timestamp: Option<DateTime>) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use opcua::types::{StatusCode as Code, Variant};
+    use opcua::types::StatusCode as Code;
 
     use super::*;
     use crate::{
@@ -258,15 +259,6 @@ mod tests {
         assert_eq!(metrics.opcua_overflows.get(), 1);
         let counted = |quality: &str| metrics.opcua_values.with_label_values(&[quality]).get();
         assert_eq!((counted("good"), counted("uncertain"), counted("bad")), (0, 1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_type_without_a_form_is_null_and_says_so() {
-        let (mut intake, mut receiver, _) = intake(1, 10);
-        let object = DataValue::value_only(Variant::ExtensionObject(ExtensionObject::null()));
-        intake.take(vec![notification([(1, object)])]);
-        let batch = receiver.receive().await.unwrap();
-        assert_eq!((&batch[0].value, batch[0].flags.is_unsupported), (&TagValue::Null, true));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The life of one session: subscribed, published from, and taken up again after each loss of its connection for as
 //! long as the server may still have it.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use opcua::client::Session;
 use tokio::time::{self, Instant};
@@ -112,6 +112,8 @@ impl Life<'_> {
         let metrics = Arc::clone(&standing.metrics);
         let gaps = metrics.opcua_sequence_gaps.clone();
         let session = Arc::clone(&open.session);
+        let structures = intake.structures();
+        let mut asking = pin!(structures.run(&**live));
         let mut publisher = Publisher::new(session, subscriptions.all(), config, intake, gaps, lost_since.take());
         let mut subscriber = Subscriber::new(live, tags, subscriptions, call_size, table, request_timeout);
         let since = Instant::now();
@@ -123,6 +125,7 @@ impl Life<'_> {
                 problem = publisher.run() => problem,
                 never = subscriber.run() => match never { Err(problem) => problem },
                 problem = open.wire.lost() => problem,
+                never = &mut asking => match never {},
                 never = link::show_age(&metrics, since) => match never {},
             };
             current.store(None);

@@ -146,6 +146,7 @@ impl OpcUaLink {
                 Life { config, tags, memory, current, intake, table, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
+            self.intake.end_session();
             self.table.reset();
             if !matches!(end, End::Renewed) {
                 break (end, leave);

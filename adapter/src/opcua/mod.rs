@@ -32,6 +32,7 @@ mod revised;
 mod sequence;
 mod standing;
 mod status;
+mod structure;
 mod subscription;
 mod tag_table;
 #[cfg(test)]
@@ -49,4 +50,5 @@ pub use link::OpcUaLink;
 pub use namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use plc::{Plc, PlcError};
 pub use status::status_symbol;
+pub use structure::hostile;
 pub use trial::{GrantedItem, TagReport};

@@ -9,7 +9,8 @@ use opcua::types::{
 use super::status;
 use crate::domain::{DataType, TagValue, Timestamp, value::ArrayValue};
 
-/// The value of a Variant; `None` for a type that has no form here (structures, a DataValue, diagnostics).
+/// The value of a Variant; `None` for one with a structure, a DataValue or diagnostics in it, which
+/// [`super::structure`] takes.
 pub(super) fn from_variant(variant: Variant) -> Option<TagValue> {
     Some(match variant {
         Variant::Empty => TagValue::Null,
@@ -47,7 +48,7 @@ pub(super) fn from_variant(variant: Variant) -> Option<TagValue> {
     })
 }
 
-/// The Variant of a value, of exactly its type; `None` for a text that is no Guid or NodeId.
+/// The Variant of a value, of exactly its type; `None` for a structure, and for a text that is no Guid or NodeId.
 pub(super) fn into_variant(value: TagValue) -> Option<Variant> {
     Some(match value {
         TagValue::Null => Variant::Empty,
@@ -77,7 +78,9 @@ pub(super) fn into_variant(value: TagValue) -> Option<Variant> {
             locale: locale.map(String::from).into(),
             text: text.map(String::from).into(),
         })),
+        TagValue::Enumeration { number, .. } => Variant::Int32(number),
         TagValue::Array(array) => return into_array(*array),
+        TagValue::Structure(_) | TagValue::Opaque(_) => return None,
     })
 }
 
@@ -88,8 +91,8 @@ pub(super) fn from_date_time(value: DateTime) -> Timestamp {
 
 fn from_array(array: Array) -> Option<TagValue> {
     let element = match array.value_type {
-        VariantScalarTypeId::Variant => common_type(&array.values)?,
-        scalar => data_type(scalar)?,
+        VariantScalarTypeId::Variant => common_type(&array.values),
+        scalar => Some(data_type(scalar)?),
     };
     let values = array.values.into_iter().map(from_variant).collect::<Option<Vec<_>>>()?;
     // One dimension says no more than the length does.
@@ -97,7 +100,7 @@ fn from_array(array: Array) -> Option<TagValue> {
     Some(TagValue::Array(Box::new(ArrayValue { element, values, dimensions })))
 }
 
-/// An array of Variants is an array of scalars where all of them have one type; otherwise it has no form here.
+/// An array of Variants is an array of one type where all of them are scalars of it.
 fn common_type(values: &[Variant]) -> Option<DataType> {
     let scalar = |value: &Variant| match value {
         Variant::Variant(inner) => inner.scalar_type_id(),
@@ -109,12 +112,13 @@ fn common_type(values: &[Variant]) -> Option<DataType> {
 }
 
 fn into_array(array: ArrayValue) -> Option<Variant> {
-    let element = scalar_type(array.element);
+    let of = array.element?;
+    let element = scalar_type(of);
     let values = array
         .values
         .into_iter()
         .map(|value| match value {
-            TagValue::Null => Some(null_of(array.element)),
+            TagValue::Null => Some(null_of(of)),
             value => into_variant(value),
         })
         .collect::<Option<Vec<_>>>()?;
@@ -140,7 +144,7 @@ fn text(value: &UAString) -> Option<Box<str>> {
 }
 
 /// `svr=` only where it says something; the rest as in a NodeId.
-fn expanded_node_id_text(id: &ExpandedNodeId) -> String {
+pub(super) fn expanded_node_id_text(id: &ExpandedNodeId) -> String {
     let full = id.to_string();
     full.strip_prefix("svr=0;").map_or(full.clone(), str::to_owned)
 }

@@ -36,7 +36,7 @@ async fn every_type_can_be_written_and_comes_back() {
         (
             "Int16Array",
             TagValue::Array(Box::new(ArrayValue {
-                element: DataType::Int16,
+                element: Some(DataType::Int16),
                 values: vec![TagValue::Int16(1), TagValue::Int16(2)],
                 dimensions: Vec::new(),
             })),

@@ -77,7 +77,7 @@ async fn every_type_arrives_as_what_it_is() {
     let mut found = vec![None; expected.len()];
     while found.iter().any(Option::is_none) {
         for update in rig.batch().await {
-            assert!(!update.flags.is_unsupported, "{}", expected[update.tag.index()].0);
+            assert!(!update.flags.is_undecoded, "{}", expected[update.tag.index()].0);
             found[update.tag.index()] = Some(update.value);
         }
     }
@@ -150,5 +150,5 @@ async fn a_node_that_is_missing_does_not_stop_the_others() {
 }
 
 fn array(element: DataType, values: Vec<TagValue>) -> TagValue {
-    TagValue::Array(Box::new(ArrayValue { element, values, dimensions: Vec::new() }))
+    TagValue::Array(Box::new(ArrayValue { element: Some(element), values, dimensions: Vec::new() }))
 }

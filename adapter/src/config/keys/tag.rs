@@ -3,7 +3,7 @@
 use super::{
     northbound::NORTHBOUND_KEYS,
     opcua::SAMPLING_KEYS,
-    table::{Key, Section, Shape, TEXT, key, planned},
+    table::{Key, Section, Shape, TEXT, choice, key, planned},
 };
 
 pub(super) static TAG: Section = Section { groups: &[TAG_KEYS, SUBSCRIPTION_KEY, NORTHBOUND_KEYS] };
@@ -16,8 +16,19 @@ const TAG_KEYS: &[Key] = &[
         Shape::Texts,
         "The names that lead to the node from the Objects folder, as a text or a list: nsu=<uri>;Name/Name. This or `node`.",
     ),
+    key(
+        "field",
+        TEXT,
+        "The member of the node's structure or array that is the tag's value: pressure.inlet, limits[2].high, [0].",
+    ),
     key("unit", TEXT, "The engineering unit, for people."),
     key("description", TEXT, "What it is, for people."),
+    key(
+        "enumeration",
+        choice(&["number", "name"]),
+        "Whether enumerations are sent as numbers or as their names; models see the number.",
+    )
+    .default("number"),
     planned("topic_filter", "give the tag a `node`"),
 ];
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json_path::JsonPath;
 
-use super::{context::Context, tags::Tags, template};
+use super::{
+    context::Context,
+    tags::{ReadTag, Tags},
+    template,
+};
 use crate::config::{
     effective::{Range, SouthboundMapping},
     span::Span,
@@ -37,7 +41,11 @@ fn read_one<'a>(
     tags: &Tags<'_>,
     context: &mut Context<'_>,
 ) -> Option<PlannedSouthbound<'a>> {
-    let tag = view.text("tag_name").and_then(|text| tags.find(text, context));
+    let tag_text = view.text("tag_name");
+    let tag = tag_text.and_then(|text| tags.find(text, context));
+    if let (Some(text), Some(tag)) = (tag_text, tag) {
+        refuse_member(text, tags.get(tag), context);
+    }
     let tag_name = tag.map_or("tag", |tag| tags.get(tag).name.value);
     let filter = view.text("topic_filter");
     let topic_filter = filter.and_then(|text| template::filter(text, adapter, tag_name, context));
@@ -53,6 +61,20 @@ fn read_one<'a>(
         line: span.line,
     };
     Some(PlannedSouthbound { mapping, filter, span })
+}
+
+/// OPC UA writes a node's whole value; what a command would have to say of the other members, nobody knows.
+fn refuse_member(text: Text<'_>, tag: &ReadTag<'_>, context: &mut Context<'_>) {
+    if tag.view.has_own("field") {
+        let shown = context.show(text);
+        context
+            .report
+            .error(
+                text.span,
+                format!("the tag {shown} is a member of its node's value (`field`), which cannot be written alone"),
+            )
+            .help("map the member's own node where the server has one, or leave this mapping out");
+    }
 }
 
 fn json_path(text: Text<'_>, context: &mut Context<'_>) -> Option<Arc<JsonPath>> {

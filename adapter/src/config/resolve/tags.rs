@@ -10,7 +10,7 @@ use crate::config::{
     suggest::did_you_mean,
     view::{Text, View},
 };
-use crate::domain::{NodeLocator, TagId, TagName};
+use crate::domain::{FieldPath, NodeLocator, TagId, TagName, field_path::FieldPathError};
 
 /// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
 const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
@@ -73,7 +73,8 @@ impl<'a> Tags<'a> {
             {
                 sampling = sampling.map(|section| section.over(below));
             }
-            let config = build(name, span, &view, node.map(|(_, node)| node), sampling, publishing);
+            let field = field(&view, context);
+            let config = build(name, span, &view, node.map(|(_, node)| node), field, sampling, publishing);
             tags.list.push(ReadTag { view, name, span, config });
         }
         if let Some(span) = first_index {
@@ -139,11 +140,21 @@ impl<'a> Tags<'a> {
     }
 }
 
+/// An error is reported already.
+fn field(view: &View<'_>, context: &mut Context<'_>) -> Result<Option<FieldPath>, FieldPathError> {
+    let Some(text) = view.text("field") else { return Ok(None) };
+    text.value.parse().map(Some).inspect_err(|error| {
+        let help = "write the way to the member, such as `pressure.inlet`, `limits[2].high` or `[0]`";
+        context.reject(text, "way to a member", error, help);
+    })
+}
+
 fn build(
     name: Text<'_>,
     span: Span,
     view: &View<'_>,
     node: Option<NodeLocator>,
+    field: Result<Option<FieldPath>, FieldPathError>,
     sampling: Option<View<'_>>,
     publishing: Option<Duration>,
 ) -> Option<effective::Tag> {
@@ -153,6 +164,11 @@ fn build(
     Some(effective::Tag {
         name: TagName::new(name.value),
         node: node?,
+        field: field.ok()?,
+        enumeration: match view.choice("enumeration")? {
+            "name" => effective::EnumerationForm::Name,
+            _ => effective::EnumerationForm::Number,
+        },
         unit: view.text("unit").map(|text| text.value.to_owned()),
         description: view.text("description").map(|text| text.value.to_owned()),
         subscription: effective::TagSubscription { sampling_interval, queue_size },

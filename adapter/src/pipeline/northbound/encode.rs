@@ -3,7 +3,10 @@
 use crate::{
     config::effective::Include,
     domain::{Epoch, Sequence, TagName, TagUpdate, update::TimestampSource},
-    pipeline::northbound::value_json::{name_of_non_finite, write_json, write_status_code, write_value},
+    pipeline::northbound::{
+        non_finite::write_non_finite,
+        value_json::{write_json, write_status_code, write_value},
+    },
     stage::{Assessed, Contribution, Unscored},
 };
 
@@ -73,10 +76,7 @@ fn write_metadata(out: &mut Vec<u8>, update: &TagUpdate) {
         TimestampSource::Server => out.extend_from_slice(b",\"timestampSource\":\"server\""),
         TimestampSource::Receipt => out.extend_from_slice(b",\"timestampSource\":\"receipt\""),
     }
-    if let Some(name) = name_of_non_finite(&update.value) {
-        out.extend_from_slice(b",\"number\":");
-        write_json(out, name);
-    }
+    write_non_finite(out, &update.value);
     write_flags(out, update);
     out.push(b'}');
 }
@@ -85,7 +85,8 @@ fn write_flags(out: &mut Vec<u8>, update: &TagUpdate) {
     let flags = [
         (update.flags.is_initial, "initial"),
         (update.flags.has_overflow, "overflow"),
-        (update.flags.is_unsupported, "unsupported"),
+        (update.flags.is_undecoded, "undecoded"),
+        (update.flags.is_missing_field, "missing_field"),
     ];
     let mut separator: &[u8] = b",\"flags\":[";
     for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {
@@ -231,14 +232,14 @@ mod tests {
         bare.value = TagValue::Float(f32::NAN);
         bare.source_timestamp = None;
         bare.server_timestamp = None;
-        bare.flags = UpdateFlags { has_overflow: true, is_unsupported: true, is_initial: false };
+        bare.flags = UpdateFlags { has_overflow: true, is_undecoded: true, ..UpdateFlags::default() };
         bare.status = StatusCode(0x0480);
         let only_metadata = Include { timestamp: false, tag_name: false, metadata: true, sequence: false };
         assert_eq!(
             encode(only_metadata, &bare, None),
             concat!(
                 r#"{"value":null,"metadata":{"statusCode":{"code":1152,"symbol":"Good"},"timestampSource":"receipt","#,
-                r#""number":"NaN","flags":["overflow","unsupported"]}}"#
+                r#""number":"NaN","flags":["overflow","undecoded"]}}"#
             )
         );
     }

@@ -3,6 +3,7 @@
 pub mod encode;
 pub mod events;
 mod mapping;
+pub mod non_finite;
 pub mod task;
 pub mod value_json;
 

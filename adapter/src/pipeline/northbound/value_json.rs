@@ -1,14 +1,18 @@
 //! The JSON form of a value: HiveMQ Edge's shape per OPC UA type where that is sound.
 //!
 //! Different from Edge on purpose: NaN and infinities are null (the metadata says which), matrices are nested arrays,
-//! NodeIds are their text form.
+//! NodeIds are their text form, an enumeration is the same number wherever it stands, and a structure that could not be
+//! decoded is flagged.
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::{
-    domain::{StatusCode, TagValue, Timestamp, value::ArrayValue},
+    domain::{
+        StatusCode, TagValue, Timestamp,
+        value::{ArrayValue, StructureValue},
+    },
     opcua::status_symbol,
 };
 
@@ -34,9 +38,7 @@ pub fn write_value(out: &mut Vec<u8>, value: &TagValue) {
         | TagValue::NodeId(text)
         | TagValue::ExpandedNodeId(text) => write_json(out, text),
         TagValue::DateTime(time) => write_date_time(out, *time),
-        TagValue::ByteString(bytes) => {
-            write_json(out, &format_args!("{}", Base64Display::new(bytes, &STANDARD)));
-        }
+        TagValue::ByteString(bytes) => write_base64(out, bytes),
         TagValue::StatusCode(status) => write_status_code(out, *status),
         TagValue::QualifiedName { namespace_index, name } => {
             out.extend_from_slice(b"{\"name\":");
@@ -54,8 +56,29 @@ pub fn write_value(out: &mut Vec<u8>, value: &TagValue) {
             write_json(out, text);
             out.push(b'}');
         }
+        TagValue::Enumeration { name, .. } => write_json(out, &**name),
+        TagValue::Structure(structure) => write_structure(out, structure),
+        TagValue::Opaque(opaque) => write_base64(out, &opaque.body),
         TagValue::Array(array) => write_array(out, array),
     }
+}
+
+fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_json(out, &format_args!("{}", Base64Display::new(bytes, &STANDARD)));
+}
+
+/// An object of the members that are there.
+fn write_structure(out: &mut Vec<u8>, structure: &StructureValue) {
+    out.push(b'{');
+    for (index, (name, value)) in structure.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_json(out, name);
+        out.push(b':');
+        write_value(out, value);
+    }
+    out.push(b'}');
 }
 
 /// Appends `{"code":…,"symbol":"…"}`.
@@ -72,21 +95,6 @@ pub fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, value).expect("numbers and text always have a JSON form and a Vec takes all bytes");
 }
 
-/// What a number that JSON cannot say is: `NaN`, `Infinity` or `-Infinity`.
-pub fn name_of_non_finite(value: &TagValue) -> Option<&'static str> {
-    let number = match *value {
-        TagValue::Float(value) => f64::from(value),
-        TagValue::Double(value) => value,
-        _ => return None,
-    };
-    match number {
-        number if number.is_nan() => Some("NaN"),
-        f64::INFINITY => Some("Infinity"),
-        f64::NEG_INFINITY => Some("-Infinity"),
-        _ => None,
-    }
-}
-
 /// ISO 8601 in UTC with as many fractional digits as the value needs (0, 3, 6 or 9).
 fn write_date_time(out: &mut Vec<u8>, time: Timestamp) {
     let micros = time.unix_micros();
@@ -98,15 +106,9 @@ fn write_date_time(out: &mut Vec<u8>, time: Timestamp) {
 }
 
 fn write_array(out: &mut Vec<u8>, array: &ArrayValue) {
-    let dimensions: Vec<usize> = array.dimensions.iter().map(|&length| length as usize).collect();
-    // A server may send any dimensions; those that do not multiply up to the elements are left out.
-    let whole =
-        |dimensions: &[usize]| dimensions.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
-    let is_sound = whole(&dimensions) == Some(array.values.len()) && !array.values.is_empty();
-    if dimensions.len() < 2 || !is_sound {
-        write_list(out, &array.values, write_value);
-    } else {
-        write_dimension(out, &array.values, &dimensions);
+    match array.matrix() {
+        Some(lengths) => write_dimension(out, &array.values, &lengths),
+        None => write_list(out, &array.values, write_value),
     }
 }
 
@@ -132,10 +134,15 @@ fn write_list<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
     use super::*;
-    use crate::domain::DataType;
+    use crate::domain::{
+        DataType,
+        value::{OpaqueValue, StructureShape},
+    };
 
     fn check(value: &TagValue, expected: &str) {
         let mut out = Vec::new();
@@ -144,7 +151,7 @@ mod tests {
     }
 
     fn array(element: DataType, values: Vec<TagValue>, dimensions: Vec<u32>) -> TagValue {
-        TagValue::Array(Box::new(ArrayValue { element, values, dimensions }))
+        TagValue::Array(Box::new(ArrayValue { element: Some(element), values, dimensions }))
     }
 
     #[test]
@@ -158,12 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_null_and_named() {
+    fn what_is_not_finite_is_null() {
         check(&TagValue::Double(f64::NAN), "null");
         check(&TagValue::Float(f32::INFINITY), "null");
-        assert_eq!(name_of_non_finite(&TagValue::Float(f32::NEG_INFINITY)), Some("-Infinity"));
-        assert_eq!(name_of_non_finite(&TagValue::Double(f64::NAN)), Some("NaN"));
-        assert_eq!(name_of_non_finite(&TagValue::Double(1.0)), None);
     }
 
     #[test]
@@ -217,5 +221,42 @@ mod tests {
         check(&array(DataType::Int32, numbers.clone(), vec![2, 2]), "[1,2]");
         check(&array(DataType::Int32, numbers, vec![u32::MAX; 3]), "[1,2]");
         check(&array(DataType::Int32, vec![], vec![0, u32::MAX, u32::MAX, u32::MAX]), "[]");
+    }
+
+    fn structure(members: Vec<(&str, TagValue)>) -> TagValue {
+        let names = members.iter().map(|(name, _)| (*name).into()).collect();
+        let shape = Arc::new(StructureShape { name: "Probe".into(), members: names });
+        let values = members.into_iter().map(|(_, value)| value).collect();
+        TagValue::Structure(Box::new(StructureValue::whole(shape, values)))
+    }
+
+    #[test]
+    fn a_structure_is_an_object_of_its_members() {
+        let inner = structure(vec![("Cnt", TagValue::Int16(7)), ("at \"q\"", TagValue::Double(f64::NAN))]);
+        let list = TagValue::Array(Box::new(ArrayValue::of(vec![inner.clone(), inner.clone()])));
+        check(
+            &structure(vec![("Speed", TagValue::Float(1.5)), ("Inner", inner), ("List", list)]),
+            r#"{"Speed":1.5,"Inner":{"Cnt":7,"at \"q\"":null},"List":[{"Cnt":7,"at \"q\"":null},{"Cnt":7,"at \"q\"":null}]}"#,
+        );
+        check(&structure(Vec::new()), "{}");
+    }
+
+    #[test]
+    fn an_absent_member_is_left_out() {
+        let TagValue::Structure(mut optional) = structure(vec![("a", TagValue::Byte(1)), ("b", TagValue::Byte(2))])
+        else {
+            panic!("no structure")
+        };
+        optional.members.remove(0);
+        check(&TagValue::Structure(optional), r#"{"b":2}"#);
+    }
+
+    #[test]
+    fn names_of_enumerations_mixed_arrays_and_opaque_bodies_have_a_form() {
+        check(&TagValue::Enumeration { number: 2, name: "Running".into() }, "\"Running\"");
+        let mixed = vec![TagValue::Int16(1), TagValue::String("a".into()), TagValue::Null];
+        check(&TagValue::Array(Box::new(ArrayValue::of(mixed))), r#"[1,"a",null]"#);
+        let opaque = OpaqueValue { encoding: "ns=2;i=5".into(), body: Bytes::from_static(&[0, 1, 255]) };
+        check(&TagValue::Opaque(Box::new(opaque)), "\"AAH/\"");
     }
 }

@@ -129,7 +129,7 @@ mod tests {
     fn every_element_of_an_array_must_be_in_range() {
         let array = |values: &[i16]| {
             let values = values.iter().copied().map(TagValue::Int16).collect();
-            TagValue::Array(Box::new(ArrayValue { element: DataType::Int16, values, dimensions: Vec::new() }))
+            TagValue::Array(Box::new(ArrayValue { element: Some(DataType::Int16), values, dimensions: Vec::new() }))
         };
         expect(&array(&[1, 2]), None, Some(2.0), None);
         expect(&array(&[1, 3]), None, Some(2.0), Some(RejectReason::OutOfRange));

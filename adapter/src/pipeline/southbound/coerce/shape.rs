@@ -73,7 +73,7 @@ pub fn coerce(json: &Value, data_type: DataType, value_rank: i32) -> Result<TagV
         if lengths.len() == 1 { Ok(Vec::new()) } else { lengths.iter().map(|&length| u32::try_from(length)).collect() };
     let dimensions = dimensions
         .map_err(|_| CoerceError::WrongShape { found: "an array too long".to_owned(), due: rank.describe() })?;
-    Ok(TagValue::Array(Box::new(ArrayValue { element: data_type, values, dimensions })))
+    Ok(TagValue::Array(Box::new(ArrayValue { element: Some(data_type), values, dimensions })))
 }
 
 /// The lengths of the dimensions, read along the first elements; none of the built-in types is itself an array in JSON.
@@ -123,7 +123,7 @@ mod tests {
 
     fn int16s(values: &[i16], dimensions: &[u32]) -> TagValue {
         TagValue::Array(Box::new(ArrayValue {
-            element: DataType::Int16,
+            element: Some(DataType::Int16),
             values: values.iter().copied().map(TagValue::Int16).collect(),
             dimensions: dimensions.to_vec(),
         }))

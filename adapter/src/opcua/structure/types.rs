@@ -1,0 +1,131 @@
+//! Types that were read from the server, as the decoder needs them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use opcua::types::NodeId;
+
+use crate::domain::value::StructureShape;
+
+/// The types that are known in this session.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    structures: Vec<StructureType>,
+    /// By encoding id, as it stands in front of a body.
+    encodings: HashMap<NodeId, Known>,
+}
+
+/// What is known about an encoding id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Its bodies can be decoded.
+    Structure(StructureIndex),
+    /// They cannot, for this reason.
+    Not(Arc<str>),
+}
+
+/// The place of a structure among the [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StructureIndex(usize);
+
+/// A structure or union.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StructureType {
+    pub(super) shape: Arc<StructureShape>,
+    pub(super) layout: Layout,
+    /// As many as the shape has members.
+    pub(super) members: Vec<Member>,
+}
+
+/// How members follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// All of them.
+    Plain,
+    /// A mask says which optional ones are there.
+    Optional,
+    /// A number says which one is there.
+    Union,
+}
+
+/// A member of a structure.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Member {
+    pub(super) kind: Kind,
+    pub(super) rank: Rank,
+    pub(super) is_optional: bool,
+}
+
+/// How many dimensions a member has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// None.
+    Scalar,
+    /// One.
+    List,
+    /// Several, whose lengths precede the elements.
+    Matrix,
+}
+
+/// How a member, or an element of it, travels.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// As the built-in type of this number (Part 6, table 1): 22 is an `ExtensionObject`, 24 a Variant.
+    BuiltIn(u8),
+    /// As an Int32.
+    Enumeration(Arc<Names>),
+    /// As its members, without its encoding id.
+    Structure(StructureIndex),
+}
+
+/// The names of an enumeration's numbers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names(HashMap<i32, Arc<str>>);
+
+impl Names {
+    /// Takes numbers with their names.
+    pub(super) fn new(names: impl IntoIterator<Item = (i32, Arc<str>)>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
+    /// The name of a number.
+    pub(super) fn get(&self, number: i32) -> Option<&Arc<str>> {
+        self.0.get(&number)
+    }
+
+    /// How many numbers have a name.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no number has a name.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Types {
+    /// What is known about an encoding id; `None` where nobody has asked the server yet.
+    pub(super) fn known(&self, encoding: &NodeId) -> Option<&Known> {
+        self.encodings.get(encoding)
+    }
+
+    /// The structure at a place.
+    pub(super) fn structure(&self, index: StructureIndex) -> Option<&StructureType> {
+        self.structures.get(index.0)
+    }
+
+    /// Where the next structure that is added will be.
+    pub(super) fn next(&self, ahead: usize) -> StructureIndex {
+        StructureIndex(self.structures.len() + ahead)
+    }
+
+    /// Adds structures, in the order in which [`Types::next`] gave their places.
+    pub(super) fn extend(&mut self, structures: impl IntoIterator<Item = StructureType>) {
+        self.structures.extend(structures);
+    }
+
+    /// Notes what was found out about an encoding id.
+    pub(super) fn note(&mut self, encoding: NodeId, known: Known) {
+        self.encodings.insert(encoding, known);
+    }
+}
