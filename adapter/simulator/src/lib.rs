@@ -29,6 +29,7 @@ mod node_manager;
 mod plc;
 mod port;
 mod samples;
+mod security;
 mod ticker;
 mod writes;
 
@@ -41,3 +42,4 @@ pub use load::{LoadStatistics, load_tag_node_id};
 pub use machine::{Machine, MachineOptions, Readings};
 pub use plc::{Plc, PlcOptions};
 pub use port::free_port;
+pub use security::PlcSecurity;

@@ -99,7 +99,7 @@ fn the_schema_refuses_what_the_checks_refuse() {
     for (from, to) in [
         ("version: 1", "version: 2"),
         ("topic: a", "topci: a"),
-        ("policy: NONE", "policy: basic256sha256"),
+        ("policy: NONE", "policy: basic512"),
         ("topic: a", "topic: a, max_qos: 3"),
         ("topic: a", "topic: a, message_expiry_interval: 10"),
         ("node: \"i=1\",", ""),
