@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(warnings[0].0, "certificate");
         assert!(warnings[0].1.contains(&expiring.thumbprint) && warnings[0].1.contains("server"), "{warnings:?}");
         let text = metrics.encode().unwrap();
-        let line = "certificate_expiry_timestamp_seconds{adapter=\"a\",certificate=\"server\"}";
+        let line = "certificate_expiry_timestamp_seconds{certificate=\"server\",adapter=\"a\"}";
         assert!(text.contains(line), "{text}");
         watch.saw(Whose::Server, &lasting);
         shown(0).await;

@@ -112,7 +112,7 @@ async fn an_unknown_server_is_named_and_trusted_while_the_link_runs() {
     let own = OwnCertificate::load(&pki.of_client()).unwrap().unwrap().certificate;
     let metrics = rig.metrics.encode().unwrap();
     for name in ["own", "server"] {
-        let line = format!("tagwise_certificate_expiry_timestamp_seconds{{adapter=\"test\",certificate=\"{name}\"}}");
+        let line = format!("tagwise_certificate_expiry_timestamp_seconds{{certificate=\"{name}\",adapter=\"test\"}}");
         assert!(metrics.contains(&line), "{metrics}");
     }
     assert!(own.application_uri().unwrap().ends_with(":tagwise:test"), "{own:?}");

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
@@ -68,6 +71,9 @@ fn params(common_name: &str) -> CertificateParams {
 
 fn leaf(names: &Names) -> CertificateParams {
     let mut params = params("leaf");
+    // Without a number of its own, two certificates of the same names and key would be one.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    params.serial_number = Some(NEXT.fetch_add(1, Ordering::Relaxed).into());
     let uri = SanType::URI(names.uri.try_into().unwrap());
     let hosts = names.hosts.iter().map(|host| {
         host.parse().map_or_else(|_| SanType::DnsName((*host).try_into().unwrap()), SanType::IpAddress)
