@@ -249,9 +249,7 @@ fn build_server(
     if !options.security.as_ref().is_some_and(|security| security.is_secure_only) {
         builder = builder.add_endpoint("none", ServerEndpoint::new_none("", &[token.to_owned()]));
     }
-    let (server, handle) = builder
-        .build()
-        .map_err(|reason| SimulatorError::Server { reason })?;
+    let (server, handle) = builder.build().map_err(|reason| SimulatorError::Server { reason })?;
     match handle.get_namespace_index(NAMESPACE_URI) {
         Some(NAMESPACE_INDEX) => Ok((server, handle)),
         other => Err(SimulatorError::Server { reason: format!("namespace index {other:?} instead of 3") }),

@@ -107,7 +107,8 @@ fn generate(found: &Found, wish: &Wish<'_>) -> anyhow::Result<String> {
 
 fn list(store: &Store) -> anyhow::Result<String> {
     let folders = [Folder::Trusted, Folder::Issuers, Folder::Rejected];
-    let listings = folders.iter().map(|folder| Ok((*folder, store.list(*folder)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let listings =
+        folders.iter().map(|folder| Ok((*folder, store.list(*folder)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let now = Timestamp::now().unix_millis() / 1_000;
     Ok(certs_text::list(store.directory(), &listings, now))
 }

@@ -13,9 +13,7 @@ use super::{
     pki::{OwnCertificate, PkiError},
     problem::Problem,
 };
-use crate::config::effective::{
-    MessageSecurityMode as Mode, OpcUaAuth, OpcUaConfig, Security, SecurityPolicy as Wish,
-};
+use crate::config::effective::{MessageSecurityMode as Mode, OpcUaAuth, OpcUaConfig, Security, SecurityPolicy as Wish};
 
 /// The endpoint with exactly the security that is wished, with the one user token policy that fits, at the address that
 /// is to be used.
@@ -122,9 +120,9 @@ fn choose_token(
             .find(|token| token.token_type == UserTokenType::Anonymous)
             .map(|token| anonymous(token.policy_id))
             .ok_or(Problem::NoAnonymous { offered }),
-        OpcUaAuth::Basic { .. } => strongest(UserTokenType::UserName, strength)
-            .map(|(_, token)| token)
-            .ok_or(Problem::NoUserName { offered }),
+        OpcUaAuth::Basic { .. } => {
+            strongest(UserTokenType::UserName, strength).map(|(_, token)| token).ok_or(Problem::NoUserName { offered })
+        }
         OpcUaAuth::X509 { .. } => strongest(UserTokenType::Certificate, signing_strength)
             // Written out, since the library takes an empty one for none, where the channel's is meant.
             .map(|(policy, token)| UserTokenPolicy { security_policy_uri: policy.to_uri().into(), ..token })

@@ -161,8 +161,11 @@ impl Board {
     pub fn set_warnings(&self, component: &'static str, warnings: Vec<String>) {
         self.change(|entries| {
             let had_some = !entries.warnings.is_empty();
-            let before =
-                if warnings.is_empty() { entries.warnings.remove(component) } else { entries.warnings.insert(component, warnings.clone()) };
+            let before = if warnings.is_empty() {
+                entries.warnings.remove(component)
+            } else {
+                entries.warnings.insert(component, warnings.clone())
+            };
             if had_some == entries.warnings.is_empty() {
                 entries.since = Timestamp::now();
             }

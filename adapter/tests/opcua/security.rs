@@ -66,8 +66,7 @@ impl Pki {
     }
 }
 
-const BEST: Security =
-    Security { policy: SecurityPolicy::Basic256Sha256, mode: MessageSecurityMode::SignAndEncrypt };
+const BEST: Security = Security { policy: SecurityPolicy::Basic256Sha256, mode: MessageSecurityMode::SignAndEncrypt };
 
 async fn reason(rig: &Rig, words: &[&str]) -> String {
     let says = |reason: &str| words.iter().all(|word| reason.contains(word));

@@ -31,8 +31,12 @@ pub(super) fn security(section: &View<'_>, context: &mut Context<'_>) -> Option<
     if policy.is_deprecated()
         && let Some(entry) = section.entry("policy")
     {
-        let message = format!("the security policy `{}` is deprecated: its algorithms are no longer safe", policy.as_str());
-        context.report.warning(entry.value.span, message).help("use `basic256sha256` or better where the server has it");
+        let message =
+            format!("the security policy `{}` is deprecated: its algorithms are no longer safe", policy.as_str());
+        context
+            .report
+            .warning(entry.value.span, message)
+            .help("use `basic256sha256` or better where the server has it");
     }
     let mode = if mode == Some("sign") { MessageSecurityMode::Sign } else { MessageSecurityMode::SignAndEncrypt };
     Some(Some(Security { policy, mode }))

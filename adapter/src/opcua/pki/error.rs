@@ -100,6 +100,8 @@ pub enum PkiError {
         count: usize,
     },
     /// A text that is no fingerprint.
-    #[error("{0:?} is no fingerprint: at least 6 hexadecimal digits of a SHA-1 or SHA-256 fingerprint are due, and there is no such file")]
+    #[error(
+        "{0:?} is no fingerprint: at least 6 hexadecimal digits of a SHA-1 or SHA-256 fingerprint are due, and there is no such file"
+    )]
     Fingerprint(String),
 }

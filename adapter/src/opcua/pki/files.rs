@@ -9,10 +9,7 @@ use std::{
 use rsa::{RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::DecodePrivateKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
-use super::{
-    certificate::Certificate,
-    error::PkiError,
-};
+use super::{certificate::Certificate, error::PkiError};
 
 /// The largest file that is read, in bytes; a chain of several certificates as PEM fits.
 const MAX_FILE: u64 = 256 * 1024;

@@ -2,7 +2,12 @@
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
-use rsa::{RsaPrivateKey, pkcs1v15::SigningKey, pkcs8::EncodePublicKey, rand_core::{OsRng, RngCore}};
+use rsa::{
+    RsaPrivateKey,
+    pkcs1v15::SigningKey,
+    pkcs8::EncodePublicKey,
+    rand_core::{OsRng, RngCore},
+};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use x509_cert::{

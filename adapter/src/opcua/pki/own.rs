@@ -28,7 +28,8 @@ pub const DAYS: u32 = 3650;
 pub fn identity(application_uri: Option<&str>, adapter_id: &str, now: i64) -> Identity {
     let host = opcua::crypto::hostname().ok().filter(|host| !host.is_empty()).unwrap_or_else(|| "localhost".to_owned());
     // A host name may have characters that no URI has.
-    let plain: String = host.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
+    let plain: String =
+        host.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect();
     Identity {
         common_name: format!("Tagwise {adapter_id}"),
         uri: application_uri.map_or_else(|| format!("urn:{plain}:tagwise:{adapter_id}"), str::to_owned),

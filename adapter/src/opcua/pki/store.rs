@@ -166,7 +166,10 @@ impl Store {
         let is_there = |entry: &&Entry| entry.certificate.is_same(&certificate);
         // What stays behind in the old folder would still count, or come back.
         if let Some(entry) = source.entries.iter().filter(is_there).find(|entry| !entry.is_alone) {
-            return Err(PkiError::File { path: entry.path.clone(), reason: "it holds several certificates; divide it" });
+            return Err(PkiError::File {
+                path: entry.path.clone(),
+                reason: "it holds several certificates; divide it",
+            });
         }
         if is_stranger && from == Folder::Trusted && !source.entries.iter().any(|entry| is_there(&entry)) {
             let fingerprint = certificate.thumbprint.clone();

@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
 use rsa::{
     RsaPrivateKey,
     pkcs8::{EncodePrivateKey, LineEnding},
@@ -75,9 +77,10 @@ fn leaf(names: &Names) -> CertificateParams {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     params.serial_number = Some(NEXT.fetch_add(1, Ordering::Relaxed).into());
     let uri = SanType::URI(names.uri.try_into().unwrap());
-    let hosts = names.hosts.iter().map(|host| {
-        host.parse().map_or_else(|_| SanType::DnsName((*host).try_into().unwrap()), SanType::IpAddress)
-    });
+    let hosts = names
+        .hosts
+        .iter()
+        .map(|host| host.parse().map_or_else(|_| SanType::DnsName((*host).try_into().unwrap()), SanType::IpAddress));
     params.subject_alt_names.extend(hosts);
     let place = if names.is_uri_last { params.subject_alt_names.len() } else { 0 };
     params.subject_alt_names.insert(place, uri);

@@ -147,7 +147,9 @@ pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Resu
             let command = trust_command(&certificate.thumbprint, pki_dir);
             return Err(Distrust::WrongApplication { thumbprint, found, expected, command });
         }
-        oddities.push(format!("the server's certificate is for the application {found}, and the server says it is {expected}"));
+        oddities.push(format!(
+            "the server's certificate is for the application {found}, and the server says it is {expected}"
+        ));
     }
     if !certificate.hosts.iter().any(|host| host.eq_ignore_ascii_case(question.host)) {
         let hosts = if certificate.hosts.is_empty() { "no host".to_owned() } else { certificate.hosts.join(", ") };
@@ -159,9 +161,8 @@ pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Resu
 fn unknown(certificate: &Certificate, trusted: &Trusted, pki_dir: &Path) -> Distrust {
     let (thumbprint, subject) = (certificate.thumbprint.clone(), certificate.subject.clone());
     let command = trust_command(&thumbprint, pki_dir);
-    let is_of_same_application = |one: &&Certificate| {
-        certificate.application_uri().is_some_and(|uri| one.application_uri() == Some(uri))
-    };
+    let is_of_same_application =
+        |one: &&Certificate| certificate.application_uri().is_some_and(|uri| one.application_uri() == Some(uri));
     match trusted.certificates.iter().find(is_of_same_application) {
         Some(before) => Distrust::Replaced { thumbprint, subject, before: before.thumbprint.clone(), command },
         None => Distrust::Unknown { thumbprint, subject, command },
@@ -187,7 +188,10 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn trusted(certificates: &[&Pair]) -> Trusted {
-        Trusted { certificates: certificates.iter().map(|pair| pair.certificate.clone()).collect(), issuers: Vec::new() }
+        Trusted {
+            certificates: certificates.iter().map(|pair| pair.certificate.clone()).collect(),
+            issuers: Vec::new(),
+        }
     }
 
     fn question(pair: &Pair) -> Question<'_> {
