@@ -3,9 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use tagwise_tests::{
-    Adapter, Mapping, Mosquitto, MqttProbe, Output, PATIENCE, Simulator, peer_or_skip, run_to_end,
-};
+use tagwise_tests::{Adapter, Mapping, Mosquitto, MqttProbe, Output, PATIENCE, Simulator, peer_or_skip, run_to_end};
 
 async fn certs(arguments: &[&str], directory: &Path) -> Result<Output> {
     let arguments: Vec<&str> = ["certs"].iter().chain(arguments).copied().collect();
@@ -42,7 +40,8 @@ async fn both_sides_trust_each_other_and_values_flow() -> Result<()> {
 
     // The server is unknown: the adapter says the command, and the command works as it stands.
     let mut adapter = Adapter::spawn(&mapping)?;
-    let says = |word: &'static str| move |reply: &tagwise_tests::Reply| reply.status == 503 && reply.body.contains(word);
+    let says =
+        |word: &'static str| move |reply: &tagwise_tests::Reply| reply.status == 503 && reply.body.contains(word);
     let reply = adapter.readiness("the command is said", says("tagwise certs trust")).await?;
     let message = reply.json()?["reasons"][0]["message"].as_str().context("a sentence")?.to_owned();
     let command = message.split("tagwise ").last().context("a command")?.to_owned();
@@ -63,9 +62,9 @@ async fn both_sides_trust_each_other_and_values_flow() -> Result<()> {
     let probe = MqttProbe::connect(broker.access()).await?;
     probe.wait_for_count("a/b", 3).await?;
     let named = |metrics: &tagwise_tests::Metrics| {
-        ["own", "server"].iter().all(|name| {
-            metrics.sum("tagwise_certificate_expiry_timestamp_seconds", &[("certificate", *name)]) > 1.8e9
-        })
+        ["own", "server"]
+            .iter()
+            .all(|name| metrics.sum("tagwise_certificate_expiry_timestamp_seconds", &[("certificate", *name)]) > 1.8e9)
     };
     adapter.metrics_where("both certificates have an end", named).await?;
     let list = certs(&["list", "--config", "line1.yaml"], directory).await?;

@@ -275,10 +275,6 @@ mod tests {
 
     const PLAIN: Situation = Situation { channel: None, has_certificate: false };
 
-    fn secure(policy: Wish, mode: Mode) -> Option<Security> {
-        Some(Security { policy, mode })
-    }
-
     #[test]
     fn a_secure_wish_is_met_exactly_or_not_at_all() {
         let nobody = || vec![anonymous("0".into())];
@@ -289,7 +285,7 @@ mod tests {
             with(SecurityPolicy::Aes256Sha256RsaPss, MessageSecurityMode::SignAndEncrypt),
         ];
         let choose = |policy, mode| {
-            let config = OpcUaConfig { security: secure(policy, mode), ..config(OpcUaAuth::Anonymous) };
+            let config = OpcUaConfig { security: Some(Security { policy, mode }), ..config(OpcUaAuth::Anonymous) };
             choose(offered.clone(), &config)
         };
         let chosen = choose(Wish::Basic256Sha256, Mode::Sign).unwrap();

@@ -73,13 +73,13 @@ impl ExpiryWatch {
         loop {
             let now = Timestamp::now().unix_millis() / 1_000;
             let warnings = self.warnings(now);
+            self.board.set_warnings("certificate", &warnings);
             if warnings != last.0 || now >= last.1 + REPEAT {
                 for warning in &warnings {
                     warn!("{warning}");
                 }
-                last = (warnings.clone(), now);
+                last = (warnings, now);
             }
-            self.board.set_warnings("certificate", warnings);
             tokio::select! {
                 () = self.changed.notified() => {}
                 () = time::sleep(INTERVAL) => {}

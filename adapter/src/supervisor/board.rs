@@ -158,13 +158,12 @@ impl Board {
     }
 
     /// Says what of a component will need a person before long; nothing takes it back.
-    pub fn set_warnings(&self, component: &'static str, warnings: Vec<String>) {
+    pub fn set_warnings(&self, component: &'static str, warnings: &[String]) {
         self.change(|entries| {
             let had_some = !entries.warnings.is_empty();
-            let before = if warnings.is_empty() {
-                entries.warnings.remove(component)
-            } else {
-                entries.warnings.insert(component, warnings.clone())
+            let before = match warnings {
+                [] => entries.warnings.remove(component),
+                _ => entries.warnings.insert(component, warnings.to_vec()),
             };
             if had_some == entries.warnings.is_empty() {
                 entries.since = Timestamp::now();
@@ -321,14 +320,14 @@ mod tests {
         let board = Board::new(0);
         let before = board.snapshot().since;
         while Timestamp::now() <= before {}
-        board.set_warnings("certificate", vec!["expires".into()]);
+        board.set_warnings("certificate", &["expires".into()]);
         let snapshot = board.snapshot();
         assert_eq!(snapshot.warnings, [("certificate", "expires".to_owned())]);
         assert!(snapshot.since > before);
         let mut watch = board.watch();
-        board.set_warnings("certificate", vec!["expires".into()]);
+        board.set_warnings("certificate", &["expires".into()]);
         assert!(!watch.has_changed().unwrap());
-        board.set_warnings("certificate", Vec::new());
+        board.set_warnings("certificate", &[]);
         assert!(watch.has_changed().unwrap() && board.snapshot().warnings.is_empty());
         watch.mark_unchanged();
     }

@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(status(&board)["status"], "degraded");
         assert_eq!(status(&board)["epoch"], 7);
         board.set_tags([(TagId(0), TagState::Active)]);
-        board.set_warnings("certificate", vec!["expires soon".into()]);
+        board.set_warnings("certificate", &["expires soon".into()]);
         assert_eq!(status(&board)["status"], "degraded");
     }
 

@@ -32,7 +32,7 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
     Some(OpcUaConfig {
         uri: uri?,
         keeps_own_address: section.boolean("override_uri"),
-        security: security?,
+        security: security?.security(),
         work_dir: state_dir.map_or_else(|| pki_dir.join("session"), |state| state.join("opcua")),
         pki_dir,
         application_uri,

@@ -6,8 +6,26 @@ use crate::config::{
     view::{Text, View},
 };
 
-/// `opcua.security:`; the inner `None` is no security at all.
-pub(super) fn security(section: &View<'_>, context: &mut Context<'_>) -> Option<Option<Security>> {
+/// What `opcua.security` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// No security at all.
+    Plain,
+    /// This and no less.
+    Secure(Security),
+}
+
+impl Wish {
+    pub(super) const fn security(self) -> Option<Security> {
+        match self {
+            Self::Plain => None,
+            Self::Secure(security) => Some(security),
+        }
+    }
+}
+
+/// `opcua.security:`
+pub(super) fn security(section: &View<'_>, context: &mut Context<'_>) -> Option<Wish> {
     let section = section.section("security")?;
     let policy = section.choice("policy")?;
     let mode = section.choice("message_security_mode");
@@ -18,7 +36,7 @@ pub(super) fn security(section: &View<'_>, context: &mut Context<'_>) -> Option<
                 .error(entry.value.span, "with `policy: none` nothing can be signed or encrypted")
                 .help("write `policy: basic256sha256`, or remove `message_security_mode`");
         }
-        return Some(None);
+        return Some(Wish::Plain);
     };
     let entry = section.entry("message_security_mode");
     if let (Some(entry), Some("none")) = (entry, mode) {
@@ -39,15 +57,11 @@ pub(super) fn security(section: &View<'_>, context: &mut Context<'_>) -> Option<
             .help("use `basic256sha256` or better where the server has it");
     }
     let mode = if mode == Some("sign") { MessageSecurityMode::Sign } else { MessageSecurityMode::SignAndEncrypt };
-    Some(Some(Security { policy, mode }))
+    Some(Wish::Secure(Security { policy, mode }))
 }
 
 /// `opcua.auth:`
-pub(super) fn auth(
-    section: &View<'_>,
-    security: Option<Option<Security>>,
-    context: &mut Context<'_>,
-) -> Option<OpcUaAuth> {
+pub(super) fn auth(section: &View<'_>, wish: Option<Wish>, context: &mut Context<'_>) -> Option<OpcUaAuth> {
     let auth = section.section("auth")?;
     let (basic, x509) = (auth.entry("basic"), auth.entry("x509"));
     if let (Some(_), Some(second)) = (basic, x509) {
@@ -71,7 +85,7 @@ pub(super) fn auth(
     let Some(entry) = basic else { return Some(OpcUaAuth::Anonymous) };
     let basic = auth.section("basic")?;
     let (username, password) = (basic.text("username")?, basic.text("password")?);
-    if security == Some(None) {
+    if wish == Some(Wish::Plain) {
         context
             .report
             .warning(

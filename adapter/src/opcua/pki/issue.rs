@@ -61,7 +61,7 @@ pub(super) fn new_key() -> Result<RsaPrivateKey, PkiError> {
 pub(super) fn self_signed(identity: &Identity, key: &RsaPrivateKey) -> Result<Certificate, PkiError> {
     let subject = name(&identity.common_name)?;
     let names = alternative_names(identity)?;
-    let der = sign(identity, key, subject, names).map_err(|reason| PkiError::Issue { reason })?;
+    let der = sign(identity, key, subject, &names).map_err(|reason| PkiError::Issue { reason })?;
     Certificate::from_der(&der).map_err(|reason| PkiError::Issue { reason })
 }
 
@@ -94,7 +94,7 @@ fn octets(bytes: &[u8]) -> Result<OctetString, PkiError> {
     OctetString::new(bytes).map_err(|error| PkiError::Issue { reason: error.to_string() })
 }
 
-fn sign(identity: &Identity, key: &RsaPrivateKey, subject: Name, names: SubjectAltName) -> Result<Vec<u8>, String> {
+fn sign(identity: &Identity, key: &RsaPrivateKey, subject: Name, names: &SubjectAltName) -> Result<Vec<u8>, String> {
     let public_key = key.to_public_key().to_public_key_der().map_err(|error| error.to_string())?;
     let build = || -> Result<Vec<u8>, x509_cert::builder::Error> {
         let info = SubjectPublicKeyInfoOwned::from_der(public_key.as_bytes())?;
@@ -121,7 +121,7 @@ fn sign(identity: &Identity, key: &RsaPrivateKey, subject: Name, names: SubjectA
                 | KeyUsages::KeyCertSign,
         ))?;
         builder.add_extension(&ExtendedKeyUsage(vec![CLIENT_AUTH, SERVER_AUTH]))?;
-        builder.add_extension(&names)?;
+        builder.add_extension(names)?;
         Ok(builder.build::<rsa::pkcs1v15::Signature>()?.to_der()?)
     };
     build().map_err(|error| error.to_string())

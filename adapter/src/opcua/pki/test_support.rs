@@ -72,9 +72,9 @@ fn params(common_name: &str) -> CertificateParams {
 }
 
 fn leaf(names: &Names) -> CertificateParams {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut params = params("leaf");
     // Without a number of its own, two certificates of the same names and key would be one.
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     params.serial_number = Some(NEXT.fetch_add(1, Ordering::Relaxed).into());
     let uri = SanType::URI(names.uri.try_into().unwrap());
     let hosts = names
