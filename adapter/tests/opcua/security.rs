@@ -28,7 +28,7 @@ struct Pki {
 
 impl Pki {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().expect("the test sets it up") }
     }
 
     fn of_server(&self) -> Store {
@@ -56,13 +56,13 @@ impl Pki {
     /// Trusts the PLC's certificate before anything was rejected.
     fn trust_server(&self) {
         let file = self.of_server().directory().join("own/cert.der");
-        self.of_client().trust(file.to_str().unwrap()).unwrap();
+        self.of_client().trust(file.to_str().expect("the test sets it up")).expect("the test sets it up");
     }
 
     /// The files of a user's certificate and key.
     fn user(&self, name: &str) -> OwnCertificate {
         let store = Store::new(self.folder.path().join(name));
-        OwnCertificate::generate(&store, &own::identity(None, name, NOW), false).unwrap()
+        OwnCertificate::generate(&store, &own::identity(None, name, NOW), false).expect("the test sets it up")
     }
 }
 
@@ -71,7 +71,7 @@ const BEST: Security = Security { policy: SecurityPolicy::Basic256Sha256, mode: 
 async fn reason(rig: &Rig, words: &[&str]) -> String {
     let says = |reason: &str| words.iter().all(|word| reason.contains(word));
     let shown = rig.wait_for(&format!("{words:?}"), |snapshot| snapshot.opcua.reason().is_some_and(says)).await;
-    shown.opcua.reason().unwrap().to_owned()
+    shown.opcua.reason().expect("the test sets it up").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
