@@ -5,6 +5,7 @@ mod alarm;
 mod bad_quality;
 mod broker_restart;
 mod browse;
+mod certs;
 mod check;
 mod check_online;
 mod commands;

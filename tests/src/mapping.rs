@@ -59,6 +59,13 @@ impl Mapping {
         self
     }
 
+    /// Another security than none: `policy: basic256sha256`.
+    #[must_use]
+    pub fn security(mut self, keys: &str) -> Self {
+        self.opcua = self.opcua.replace("security: { policy: none }", &format!("security: {{ {keys} }}"));
+        self
+    }
+
     /// Other intervals for the subscription; sampling in milliseconds.
     #[must_use]
     pub fn publishing(mut self, publishing: Duration, sampling: u64) -> Self {

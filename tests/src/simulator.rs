@@ -1,6 +1,6 @@
 //! `tagwise simulate` as the OPC UA server, in a process of its own.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -24,6 +24,7 @@ pub struct Simulator {
     directory: TempDir,
     port: u16,
     options: SimulatorOptions,
+    is_secure: bool,
     process: Option<Process>,
 }
 
@@ -40,9 +41,16 @@ impl Simulator {
         Ok(simulator)
     }
 
+    /// A PLC with secure endpoints too, running; see [`Simulator::pki_dir`].
+    pub async fn start_secure() -> Result<Self> {
+        let mut simulator = Self { is_secure: true, ..Self::prepare(SimulatorOptions::default())? };
+        simulator.resume().await?;
+        Ok(simulator)
+    }
+
     /// A PLC as asked, not yet running: its port refuses connections.
     pub fn prepare(options: SimulatorOptions) -> Result<Self> {
-        Ok(Self { directory: tempfile::tempdir()?, port: free_port()?, options, process: None })
+        Ok(Self { directory: tempfile::tempdir()?, port: free_port()?, options, is_secure: false, process: None })
     }
 
     /// The endpoint for a mapping.
@@ -53,6 +61,11 @@ impl Simulator {
     /// The node of a block's member, as a mapping spells it.
     pub fn node(block: &str, member: &str) -> String {
         format!("nsu=http://www.siemens.com/simatic-s7-opcua;s=\"{block}\".\"{member}\"")
+    }
+
+    /// Where a secure one keeps its certificates, and those of its clients.
+    pub fn pki_dir(&self) -> PathBuf {
+        self.directory.path().join("pki")
     }
 
     /// The process id while it runs.
@@ -70,6 +83,9 @@ impl Simulator {
         }
         if let Some((name, password)) = &self.options.user {
             command.args(["--user", &format!("{name}:{password}")]);
+        }
+        if self.is_secure {
+            command.arg("--secure").arg(self.pki_dir());
         }
         let directory = tempfile::tempdir_in(self.directory.path())?.keep();
         let mut process = Process::spawn("simulator", &mut command, &directory)?;

@@ -26,6 +26,7 @@ use crate::load::{Load, LoadStatistics, MAXIMUM_LOAD_TAGS};
 use crate::machine::{Machine, MachineOptions};
 use crate::node_manager::{PlcNodeManager, PlcNodes};
 use crate::port::{listen, reachable};
+use crate::security::{PlcSecurity, secure};
 use crate::ticker::Ticker;
 use crate::{Readings, SimulatorError};
 
@@ -53,6 +54,8 @@ pub struct PlcOptions {
     pub user: Option<(String, String)>,
     /// How much the server takes.
     pub limits: PlcLimits,
+    /// Secure endpoints; none when `None`.
+    pub security: Option<PlcSecurity>,
     /// How the machine fails.
     pub machine: MachineOptions,
 }
@@ -68,6 +71,7 @@ impl Default for PlcOptions {
             seed: 1,
             user: None,
             limits: PlcLimits::default(),
+            security: None,
             machine: MachineOptions::default(),
         }
     }
@@ -239,10 +243,13 @@ fn build_server(
         }
         None => ANONYMOUS_USER_TOKEN_ID,
     };
-    let (server, handle) = builder
-        .add_endpoint("none", ServerEndpoint::new_none("", &[token.to_owned()]))
-        .build()
-        .map_err(|reason| SimulatorError::Server { reason })?;
+    if let Some(security) = &options.security {
+        builder = secure(builder, security, token);
+    }
+    if !options.security.as_ref().is_some_and(|security| security.is_secure_only) {
+        builder = builder.add_endpoint("none", ServerEndpoint::new_none("", &[token.to_owned()]));
+    }
+    let (server, handle) = builder.build().map_err(|reason| SimulatorError::Server { reason })?;
     match handle.get_namespace_index(NAMESPACE_URI) {
         Some(NAMESPACE_INDEX) => Ok((server, handle)),
         other => Err(SimulatorError::Server { reason: format!("namespace index {other:?} instead of 3") }),

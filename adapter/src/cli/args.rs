@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{
+    certs_args::Certs,
     model_args::{Eval, Models, Score, Train},
     online_args::{Browse, Read, Watch, Write},
 };
@@ -89,6 +90,9 @@ pub enum Command {
                       tagwise watch --config line1.yaml --duration 10s"
     )]
     Watch(Watch),
+    /// Make this client's OPC UA certificate, and trust those of servers.
+    #[command(subcommand)]
+    Certs(Certs),
     /// Print the JSON Schema of the mapping language, for editors.
     Schema,
     /// Train a model of a mapping on a CSV file, and keep it as a file.
@@ -143,6 +147,9 @@ pub struct Simulate {
     /// Refuse anonymous sessions and take this user only, as NAME:PASSWORD.
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user_and_password)]
     pub user: Option<(String, String)>,
+    /// Also offer every security policy, with certificates in this directory; a client's goes into its `trusted`.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub secure: Option<PathBuf>,
     /// Seed of noise and faults.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -218,6 +225,9 @@ mod tests {
         for line in [
             "tagwise run a.yaml",
             "tagwise check a.yaml --resolved --format json",
+            "tagwise certs generate --config a.yaml --renew --host box --host 10.0.0.5 --application-uri urn:a",
+            "tagwise certs trust 3f:78:68 --pki-dir pki",
+            "tagwise certs list --pki-dir pki",
             "tagwise schema",
             "tagwise check a.yaml --online --format json",
             "tagwise browse opc.tcp://plc --from i=84 --depth 3 --match T* --type Double --max 9 --format json",

@@ -56,10 +56,18 @@ fn mapping(candidates: &[Candidate<'_>], opcua: &OpcUaConfig) -> Option<String> 
         OpcUaAuth::Basic { username, .. } => {
             format!(", auth: {{ basic: {{ username: {}, password: \"${{env:PLC_PASSWORD}}\" }} }}", quote(username))
         }
+        OpcUaAuth::X509 { certificate, private_key } => {
+            let (certificate, key) = (quote(&certificate.to_string_lossy()), quote(&private_key.to_string_lossy()));
+            format!(", auth: {{ x509: {{ certificate: {certificate}, private_key: {key} }} }}")
+        }
     };
+    let security = opcua.security.map_or_else(
+        || "policy: none".to_owned(),
+        |security| format!("policy: {}, message_security_mode: {}", security.policy.as_str(), security.mode.as_str()),
+    );
     let uri = quote(&opcua.uri);
     let mut text = format!(
-        "version: 1\nopcua: {{ uri: {uri}, security: {{ policy: none }}{auth} }}\nbroker: {{ url: mqtt://127.0.0.1:1883 }}   # put your broker here\n\ntags:\n"
+        "version: 1\nopcua: {{ uri: {uri}, security: {{ {security} }}{auth} }}\nbroker: {{ url: mqtt://127.0.0.1:1883 }}   # put your broker here\n\ntags:\n"
     );
     let mut names = HashSet::new();
     for candidate in candidates {

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use super::{
     args::{Args, Command, Level},
-    browse, check, check_online, evaluate, models, read, run, score, train, watch, write,
+    browse, certs, check, check_online, evaluate, models, read, run, score, train, watch, write,
 };
 use crate::telemetry::logging;
 
@@ -63,6 +63,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Read(arguments) => read::read(&arguments),
         Command::Write(arguments) => write::write(&arguments),
         Command::Watch(arguments) => watch::watch(&arguments),
+        Command::Certs(command) => certs::certs(&command),
         Command::Schema => check::schema(),
         Command::Train(arguments) => train::train(&arguments),
         Command::Score(arguments) => score::score(&arguments),

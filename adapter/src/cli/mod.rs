@@ -3,6 +3,9 @@
 pub mod args;
 mod browse;
 mod browse_tree;
+mod certs;
+pub mod certs_args;
+mod certs_text;
 pub mod check;
 mod check_online;
 mod check_report;

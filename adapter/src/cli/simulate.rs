@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
-use tagwise_simulator::{Plc, PlcOptions};
+use tagwise_simulator::{Plc, PlcOptions, PlcSecurity};
 
 use super::{args::Simulate, entry::DONE, run::block_on, signals::StopSignals};
 
@@ -15,6 +15,10 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<u8> {
         load_rate_hz: arguments.rate,
         seed: arguments.seed,
         user: arguments.user.clone(),
+        security: arguments
+            .secure
+            .as_ref()
+            .map(|directory| PlcSecurity { trusts_every_client: false, ..PlcSecurity::new(directory) }),
         ..PlcOptions::default()
     };
     block_on(async {

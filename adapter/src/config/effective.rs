@@ -11,7 +11,8 @@ use tagwise_model::ModelSpec;
 use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
 pub use super::effective_opcua::{
-    ConnectionOptions, EnumerationForm, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag, TagSubscription,
+    ConnectionOptions, EnumerationForm, MessageSecurityMode, OpcUaAuth, OpcUaConfig, OpcUaLimits, Security,
+    SecurityPolicy, ServerProfile, Tag, TagSubscription,
 };
 
 /// A whole mapping file.

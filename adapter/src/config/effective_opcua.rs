@@ -1,6 +1,6 @@
 //! `opcua:` and `tags:` as the adapter runs them.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
@@ -13,6 +13,14 @@ pub struct OpcUaConfig {
     pub uri: String,
     /// Whether this host and port are kept whatever the server advertises.
     pub keeps_own_address: bool,
+    /// How the connection is secured; `None` only where the mapping says so.
+    pub security: Option<Security>,
+    /// The directory of certificates: `own/ private/ trusted/ issuers/ rejected/`.
+    pub pki_dir: PathBuf,
+    /// Where what the library has to read from files is written.
+    pub work_dir: PathBuf,
+    /// The URI of this application for a new certificate; that of the certificate counts once there is one.
+    pub application_uri: Option<String>,
     /// Who we are to the server.
     pub auth: OpcUaAuth,
     /// How often the server sends what has changed.
@@ -65,6 +73,77 @@ pub enum OpcUaAuth {
         /// The password.
         password: SecretString,
     },
+    /// A user with a certificate.
+    X509 {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The file of its private key.
+        private_key: PathBuf,
+    },
+}
+
+/// `opcua.security:` other than none
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Security {
+    /// The algorithms.
+    pub policy: SecurityPolicy,
+    /// What is done with messages.
+    pub mode: MessageSecurityMode,
+}
+
+/// `opcua.security.policy:` other than none
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecurityPolicy {
+    /// Deprecated since 2017.
+    Basic128Rsa15,
+    /// Deprecated since 2017.
+    Basic256,
+    /// The most widespread.
+    Basic256Sha256,
+    /// Its successor with shorter keys.
+    Aes128Sha256RsaOaep,
+    /// Its successor with longer keys.
+    Aes256Sha256RsaPss,
+}
+
+/// `opcua.security.message_security_mode:` other than none
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageSecurityMode {
+    /// Messages can be read, but not forged.
+    Sign,
+    /// Messages can neither be read nor forged.
+    SignAndEncrypt,
+}
+
+impl SecurityPolicy {
+    /// All of them, as the mapping spells them.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("basic128rsa15", Self::Basic128Rsa15),
+        ("basic256", Self::Basic256),
+        ("basic256sha256", Self::Basic256Sha256),
+        ("aes128_sha256_rsaoaep", Self::Aes128Sha256RsaOaep),
+        ("aes256_sha256_rsapss", Self::Aes256Sha256RsaPss),
+    ];
+
+    /// As the mapping spells it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, policy)| *policy == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether the OPC Foundation has withdrawn it, since its algorithms are broken or nearly so.
+    pub const fn is_deprecated(self) -> bool {
+        matches!(self, Self::Basic128Rsa15 | Self::Basic256)
+    }
+}
+
+impl MessageSecurityMode {
+    /// As the mapping spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::SignAndEncrypt => "sign_and_encrypt",
+        }
+    }
 }
 
 /// `opcua.connection_options:`
@@ -130,6 +209,10 @@ impl OpcUaConfig {
         Self {
             uri: uri.to_owned(),
             keeps_own_address: true,
+            security: None,
+            pki_dir: PathBuf::from("pki"),
+            work_dir: PathBuf::from("pki/session"),
+            application_uri: None,
             auth: OpcUaAuth::Anonymous,
             publishing_interval: Duration::from_millis(500),
             connection: ConnectionOptions::default(),

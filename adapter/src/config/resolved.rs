@@ -67,12 +67,19 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
     let auth = match &opcua.auth {
         OpcUaAuth::Anonymous => None,
         OpcUaAuth::Basic { username, .. } => Some(json!({ "basic": { "username": text(username), "password": MASK } })),
+        OpcUaAuth::X509 { certificate, private_key } => {
+            Some(json!({ "x509": { "certificate": path(certificate), "private_key": path(private_key) } }))
+        }
     };
+    let (policy, mode) =
+        opcua.security.map_or(("none", "none"), |security| (security.policy.as_str(), security.mode.as_str()));
     let connection = &opcua.connection;
     object([
         ("uri", Some(text(&opcua.uri))),
         ("override_uri", Some(json!(opcua.keeps_own_address))),
-        ("security", Some(json!({ "policy": "none", "message_security_mode": "none" }))),
+        ("security", Some(json!({ "policy": policy, "message_security_mode": mode }))),
+        ("pki_dir", Some(path(&opcua.pki_dir))),
+        ("application_uri", opcua.application_uri.as_deref().map(text)),
         ("auth", auth),
         ("subscription", Some(json!({ "publishing_interval": time(opcua.publishing_interval) }))),
         (

@@ -61,7 +61,7 @@ pub(super) async fn healthz(State(state): State<Arc<HttpState>>) -> Response {
     }
 }
 
-/// 503 with reasons while values cannot flow; 200 and `degraded` while some tags cannot.
+/// 503 with reasons while values cannot flow; 200 and `degraded` while some tags cannot or something will need a person soon.
 pub(super) async fn readyz(State(state): State<Arc<HttpState>>) -> Response {
     let snapshot = state.board.snapshot();
     let blocking = blocking_reasons(&snapshot);
@@ -87,7 +87,8 @@ fn blocking_reasons(snapshot: &Snapshot) -> Vec<Reason> {
 }
 
 fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> =
+        snapshot.warnings.iter().map(|(component, warning)| Reason::new(component, warning.as_str())).collect();
     if snapshot.pending_tags > 0 {
         reasons.push(Reason::new("tag", format!("{} tags are not subscribed yet", snapshot.pending_tags)));
     }

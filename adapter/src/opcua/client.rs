@@ -3,8 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use opcua::{
-    client::{Client, ClientBuilder, Session, SessionBuilder},
-    sync::RwLock,
+    client::{Client, ClientBuilder, ClientConfig, IdentityToken, Session, SessionBuilder, SessionEventLoop},
     types::{EndpointDescription, Error, StatusCode},
 };
 use tokio::time;
@@ -14,7 +13,10 @@ use tracing::subscriber::NoSubscriber;
 use super::{
     connector::PlcConnector,
     endpoint,
+    expiry::ExpiryWatch,
+    pki::library::LibraryFiles,
     problem::{Problem, Step},
+    secure::Certificates,
     structure::type_loaders,
     wire::{Wire, panic_of},
 };
@@ -35,10 +37,13 @@ const ONE_ATTEMPT: i32 = 0;
 
 /// Sets up sessions. What it makes is thrown away whole when anything goes wrong with it.
 pub(super) struct SessionFactory {
-    client: Arc<Client>,
+    /// Knows no certificates: it sets up sessions without security.
+    plain: Client,
     /// Asks for endpoints. The library makes attempts of its own there, which for a session are ours to make.
     discovery: Arc<Client>,
     config: OpcUaConfig,
+    adapter_id: String,
+    certificates: Certificates,
 }
 
 /// A session and what drives its connection.
@@ -47,20 +52,42 @@ pub(super) struct OpenSession {
     pub(super) wire: Wire,
 }
 
+/// What a client with security needs.
+struct Secured {
+    /// The application's URI, as in its certificate.
+    uri: String,
+    files: LibraryFiles,
+}
+
 impl SessionFactory {
     /// Settles the client's settings; connects to nothing.
     pub(super) fn new(config: OpcUaConfig, adapter_id: &str) -> Self {
-        let make = |retry_limit| Arc::new(client(&config, adapter_id, retry_limit));
-        let (client, discovery) =
-            tracing::subscriber::with_default(NoSubscriber::default(), || (make(ENDLESS), make(ONE_ATTEMPT)));
-        Self { client, discovery, config }
+        let plain = client(&config, adapter_id, ENDLESS, None);
+        let discovery = Arc::new(client(&config, adapter_id, ONE_ATTEMPT, None));
+        let certificates = Certificates::new(&config, adapter_id);
+        Self { plain, discovery, config, adapter_id: adapter_id.to_owned(), certificates }
     }
 
-    /// Asks for endpoints, chooses one, and sets up a session on it.
+    /// Tells of the certificates in use.
+    pub(super) fn watched_by(self, watch: Arc<ExpiryWatch>) -> Self {
+        Self { certificates: self.certificates.watched_by(watch), ..self }
+    }
+
+    /// Asks for endpoints, chooses one, and sets up a session on it; with security only after both certificates are
+    /// there and the server's is trusted.
     pub(super) async fn open(&self) -> Result<OpenSession, Problem> {
-        let offered = self.discover().await?;
-        let endpoint = endpoint::choose(offered, &self.config)?;
-        self.connect(endpoint).await
+        let Some(security) = self.config.security else {
+            let endpoint = endpoint::choose(self.discover().await?, &self.config)?;
+            return self.connect(&self.plain, endpoint).await;
+        };
+        // Before anything else, so that its thumbprint is known while the server cannot yet be reached.
+        let own = self.certificates.own().await?;
+        let mut endpoint = endpoint::choose(self.discover().await?, &self.config)?;
+        let files = self.certificates.judge(&own, &mut endpoint, security).await?;
+        let secured = Secured { uri: own.certificate.application_uri().unwrap_or_default().to_owned(), files };
+        let client = client(&self.config, &self.adapter_id, ENDLESS, Some(&secured));
+        let connected = self.connect(&client, endpoint).await;
+        connected.map_err(|problem| problem.about_certificate(&own.certificate.thumbprint))
     }
 
     async fn discover(&self) -> Result<Vec<EndpointDescription>, Problem> {
@@ -77,10 +104,10 @@ impl SessionFactory {
         }
     }
 
-    async fn connect(&self, endpoint: EndpointDescription) -> Result<OpenSession, Problem> {
+    async fn connect(&self, client: &Client, endpoint: EndpointDescription) -> Result<OpenSession, Problem> {
         let connector = self.connector(endpoint.endpoint_url.as_ref())?;
-        let (session, event_loop) = self
-            .build(endpoint, connector.clone())
+        let identity = endpoint::identity(&self.config.auth)?;
+        let (session, event_loop) = build(client, endpoint, identity, connector.clone())
             .map_err(|error| self.failure(&connector, Step::Connect, error.status()))?;
         *session.encoding_context().write().loaders_mut() = type_loaders();
         let connection = &self.config.connection;
@@ -88,20 +115,6 @@ impl SessionFactory {
         let mut wire = Wire::new(event_loop, connector, connection.request_timeout, failures_allowed);
         wire.connect().await?;
         Ok(OpenSession { session, wire })
-    }
-
-    fn build(
-        &self,
-        endpoint: EndpointDescription,
-        connector: PlcConnector,
-    ) -> Result<(Arc<Session>, opcua::client::SessionEventLoop<PlcConnector>), Error> {
-        let builder: SessionBuilder<'_> = self.client.session_builder();
-        let store: &Arc<RwLock<_>> = self.client.certificate_store();
-        builder
-            .connect_to_endpoint_directly(endpoint)?
-            .user_identity_token(endpoint::identity(&self.config.auth))
-            .with_connector(connector)
-            .build(Arc::clone(store))
     }
 
     fn connector(&self, url: &str) -> Result<PlcConnector, Problem> {
@@ -121,19 +134,49 @@ impl SessionFactory {
     }
 }
 
-fn client(config: &OpcUaConfig, adapter_id: &str, retry_limit: i32) -> Client {
+fn build(
+    client: &Client,
+    endpoint: EndpointDescription,
+    identity: IdentityToken,
+    connector: PlcConnector,
+) -> Result<(Arc<Session>, SessionEventLoop<PlcConnector>), Error> {
+    let builder: SessionBuilder<'_> = client.session_builder();
+    builder
+        .connect_to_endpoint_directly(endpoint)?
+        .user_identity_token(identity)
+        .with_connector(connector)
+        .build(Arc::clone(client.certificate_store()))
+}
+
+/// The library's client, with certificates or without. It complains about missing ones, where none are needed.
+fn client(config: &OpcUaConfig, adapter_id: &str, retry_limit: i32, secured: Option<&Secured>) -> Client {
+    let settings = settings(config, adapter_id, retry_limit, secured);
+    tracing::subscriber::with_default(NoSubscriber::default(), || Client::new(settings))
+}
+
+fn settings(config: &OpcUaConfig, adapter_id: &str, retry_limit: i32, secured: Option<&Secured>) -> ClientConfig {
     let connection = &config.connection;
     let milliseconds = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
-    // Without security there are no certificates, and the library would make directories for them: below a file it
-    // cannot, and it gets by without.
-    let file = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/dev/null"));
-    let no_directory = file.join("no-pki");
-    let builder = ClientBuilder::new()
+    let builder = ClientBuilder::new();
+    let builder = match secured {
+        None => {
+            // Without security there are no certificates, and the library would make directories for them: below a
+            // file it cannot, and it gets by without.
+            let file = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/dev/null"));
+            builder.application_uri(format!("urn:tagwise:{adapter_id}")).pki_dir(file.join("no-pki"))
+        }
+        // Judged already: its own checks of names refuse what we take.
+        Some(Secured { uri, files }) => builder
+            .application_uri(uri)
+            .pki_dir(&files.directory)
+            .certificate_path(&files.certificate)
+            .private_key_path(&files.key)
+            .verify_server_certs(false),
+    };
+    let builder = builder
         .application_name("Tagwise")
-        .application_uri(format!("urn:tagwise:{adapter_id}"))
         .product_uri("urn:tagwise")
         .session_name(format!("tagwise-{adapter_id}"))
-        .pki_dir(no_directory)
         .create_sample_keypair(false)
         .recreate_subscriptions(false)
         // Every attempt to connect is made when the link says so, and not by the library's clock.
@@ -151,7 +194,7 @@ fn client(config: &OpcUaConfig, adapter_id: &str, retry_limit: i32) -> Client {
         .max_array_length(MAX_ARRAY_LENGTH)
         .max_string_length(MAX_STRING_BYTES)
         .max_byte_string_length(MAX_STRING_BYTES);
-    Client::new(builder.into_config())
+    builder.into_config()
 }
 
 #[cfg(test)]
@@ -162,7 +205,7 @@ mod tests {
     #[test]
     fn the_library_leaves_no_directory_behind() {
         let factory = SessionFactory::new(test_support::config("opc.tcp://plc"), "a");
-        let store = factory.client.certificate_store().read();
+        let store = factory.plain.certificate_store().read();
         assert!(!store.rejected_certs_dir().exists());
         assert!(!std::path::Path::new("pki").exists());
     }

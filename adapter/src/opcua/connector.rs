@@ -147,7 +147,7 @@ impl ConnectionSource for PlcConnector {
 }
 
 /// Host and port of `opc.tcp://host[:port][/path]`; the host of an IPv6 address without its brackets.
-fn host_and_port(url: &str) -> Option<(String, u16)> {
+pub(super) fn host_and_port(url: &str) -> Option<(String, u16)> {
     let authority = url.strip_prefix("opc.tcp://")?.split('/').next()?;
     let (host, rest) = match authority.strip_prefix('[') {
         Some(address) => address.split_once(']')?,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     call_size::CallSize,
     client::{OpenSession, SessionFactory},
+    expiry::ExpiryWatch,
     handle::{CurrentSession, PlcHandle},
     intake::Intake,
     life::{self, End, Life},
@@ -39,6 +40,7 @@ const MAX_ITEMS_PER_CALL: usize = 1_000;
 pub struct OpcUaLink {
     config: OpcUaConfig,
     factory: SessionFactory,
+    expiry: Arc<ExpiryWatch>,
     tags: Arc<[Tag]>,
     board: Arc<Board>,
     current: CurrentSession,
@@ -64,8 +66,10 @@ impl OpcUaLink {
     ) -> (Self, PlcHandle) {
         let current = CurrentSession::default();
         let handle = PlcHandle::new(Arc::clone(&current), Arc::clone(&tags));
+        let expiry = Arc::new(ExpiryWatch::new(Arc::clone(&board), Arc::clone(&metrics)));
         let link = Self {
-            factory: SessionFactory::new(config.clone(), adapter_id),
+            factory: SessionFactory::new(config.clone(), adapter_id).watched_by(Arc::clone(&expiry)),
+            expiry,
             intake: Intake::new(ingress, Arc::clone(&tags), &metrics),
             table: TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)),
             call_size: CallSize::new(MAX_ITEMS_PER_CALL),
@@ -96,11 +100,12 @@ impl OpcUaLink {
     /// Runs until cancelled, whatever happens to the connection; then takes leave of the server in bounded time.
     /// The ingress queue ends with it.
     pub async fn run(mut self, cancel: CancellationToken) {
-        let board = Arc::clone(&self.board);
+        let (board, expiry) = (Arc::clone(&self.board), Arc::clone(&self.expiry));
         board.set_opcua(Connection::Connecting { reason: None });
         tokio::select! {
             () = Box::pin(self.keep_up(&cancel)) => {}
             never = show_progress(&board) => match never {},
+            never = expiry.run() => match never {},
         }
         board.set_opcua(Connection::Disconnected);
     }

@@ -1,7 +1,7 @@
 //! Connect, supervise, subscribe, watch, convert, write: the only room that names async-opcua.
 //!
 //! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. A session passes through `client` (and, below it,
-//! `endpoint`, `connector`, `transport` and `wire`), `live`, `subscription` and `items`, and then `publish` carries values
+//! `endpoint`, `connector`, `transport` and `wire`; with security `secure`), `live`, `subscription` and `items`, and then `publish` carries values
 //! to `intake` until there is a `problem`. `life` is the whole of one session, resumed after each loss of its connection;
 //! `standing` says how things stand.
 
@@ -13,6 +13,7 @@ mod client;
 mod connector;
 mod describe;
 mod endpoint;
+mod expiry;
 mod explorer;
 mod handle;
 mod inspect;
@@ -24,11 +25,14 @@ mod link;
 mod live;
 mod namespaces;
 mod node;
+pub mod pki;
 pub mod plc;
 mod problem;
 mod publish;
+mod refusal;
 mod repair;
 mod revised;
+mod secure;
 mod sequence;
 mod standing;
 mod status;

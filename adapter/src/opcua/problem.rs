@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use thiserror::Error;
 
-use super::status::status_symbol;
+use super::{pki::trust::Distrust, refusal, status::status_symbol};
 use crate::{domain::StatusCode, supervisor::board::Connection};
 
 /// What was being done when something went wrong.
@@ -62,6 +62,26 @@ pub(super) enum Problem {
         "the server takes no user names without security (it takes {offered}); enable them there, or leave `opcua.auth` out"
     )]
     NoUserName { offered: String },
+    #[error(
+        "the server has no endpoint with {wanted} (it has {offered}); enable it on the server, or choose one of those in `opcua.security`; another is never taken instead"
+    )]
+    NoSecureEndpoint { wanted: String, offered: String },
+    #[error(
+        "the server takes no users with certificates here (it takes {offered}); enable them there, or set `opcua.auth.basic`"
+    )]
+    NoCertificateUser { offered: String },
+    #[error(transparent)]
+    Distrust(#[from] Distrust),
+    #[error("the server's endpoint has no usable certificate: {reason}; renew it on the server")]
+    ServerCertificate { reason: String },
+    #[error("{reason}")]
+    Pki { reason: String },
+    #[error("{}", refusal::sentence(*status, thumbprint))]
+    CertificateRefused { status: StatusCode, thumbprint: String },
+    #[error(
+        "the server closed the connection while the secure channel was being set up; it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
+    )]
+    ClosedBeforeSession { thumbprint: String },
     #[error("{}", service_sentence(*step, *status))]
     Service { step: Step, status: StatusCode },
     #[error("the connection was lost ({}); it is being set up anew", status_symbol(*status))]
@@ -81,7 +101,13 @@ impl Problem {
             Self::Address { .. }
             | Self::NoPlainEndpoint { .. }
             | Self::NoAnonymous { .. }
-            | Self::NoUserName { .. } => true,
+            | Self::NoUserName { .. }
+            | Self::NoSecureEndpoint { .. }
+            | Self::NoCertificateUser { .. }
+            | Self::Distrust(_)
+            | Self::ServerCertificate { .. }
+            | Self::Pki { .. }
+            | Self::CertificateRefused { .. } => true,
             Self::Service { status, .. } => is_refusal(*status),
             _ => false,
         }
@@ -122,6 +148,19 @@ impl Problem {
             _ => Self::Service { step, status: super::status::from_library(status) },
         }
     }
+
+    /// The same where our certificate with this thumbprint was shown: whatever is said of certificates is said of it,
+    /// and servers that refuse it often just hang up.
+    pub(super) fn about_certificate(self, thumbprint: &str) -> Self {
+        let thumbprint = thumbprint.to_owned();
+        match self {
+            Self::Service { status, .. } if is_certificate_trouble(status) => {
+                Self::CertificateRefused { status, thumbprint }
+            }
+            Self::Lost { .. } => Self::ClosedBeforeSession { thumbprint },
+            other => other,
+        }
+    }
 }
 
 fn is_refusal(status: StatusCode) -> bool {
@@ -160,7 +199,7 @@ fn service_sentence(step: Step, status: StatusCode) -> String {
 fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
     use opcua::types::StatusCode as Code;
     if is_certificate_trouble(status) {
-        return Some("the server refuses this client's certificate; trust it on the server, or enable the security policy None there".into());
+        return Some("the server refuses this client's certificate; trust it on the server (`tagwise certs show` tells which it is)".into());
     }
     Some(Cow::Borrowed(match Code::from(status.without_info_bits().0) {
         Code::BadIdentityTokenRejected | Code::BadIdentityTokenInvalid | Code::BadUserSignatureInvalid => {
@@ -170,7 +209,7 @@ fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
             "the server refuses the user: wrong user name or password, or no right to connect; set or correct `opcua.auth`, or the user's rights on the server"
         }
         Code::BadSecurityPolicyRejected | Code::BadSecurityModeRejected | Code::BadSecurityModeInsufficient => {
-            "the server refuses connections without security; enable the security policy None on it"
+            "the server refuses this security policy or mode; enable it on the server, or choose another in `opcua.security`"
         }
         Code::BadTcpEndpointUrlInvalid => "the server has no endpoint of this name; correct the path in `opcua.uri`",
         Code::BadTooManySessions | Code::BadMaxConnectionsReached => {
@@ -248,10 +287,16 @@ mod tests {
     fn security_trouble_needs_a_person() {
         check_status(Step::Connect, Code::BadCertificateUntrusted, &["certificate", "trust"], true);
         check_status(Step::Connect, Code::BadSecurityChecksFailed, &["certificate"], true);
-        check_status(Step::Discover, Code::BadSecurityPolicyRejected, &["policy None"], true);
+        check_status(Step::Discover, Code::BadSecurityPolicyRejected, &["security policy", "opcua.security"], true);
         let offered = "Basic256Sha256".to_owned();
         check(&Problem::NoPlainEndpoint { offered: offered.clone() }, &["Basic256Sha256", "policy None"], true);
         check(&Problem::NoAnonymous { offered }, &["opcua.auth.basic"], true);
+        let refused = Problem::service(Step::Connect, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
+        check(&refused, &["ab12", "clock", "BadCertificateTimeInvalid"], true);
+        let closed = Problem::service(Step::Connect, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
+        check(&closed, &["ab12", "closed", "trust"], false);
+        let other = Problem::service(Step::Connect, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
+        check(&other, &["no session left"], false);
     }
 
     #[test]

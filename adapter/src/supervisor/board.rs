@@ -74,12 +74,14 @@ pub struct Snapshot {
     pub opcua: Connection,
     /// The broker connection.
     pub broker: Connection,
-    /// Since when `opcua`, `broker` and whether every tag is subscribed are as they are.
+    /// Since when `opcua`, `broker`, whether every tag is subscribed and whether there are warnings are as they are.
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
     /// Tags not yet subscribed in this session.
     pub pending_tags: usize,
+    /// What will need a person before long, by component.
+    pub warnings: Vec<(&'static str, String)>,
     /// Whether a shutdown has begun.
     pub is_stopping: bool,
 }
@@ -99,6 +101,7 @@ struct Entries {
     since: Timestamp,
     tags: Vec<TagState>,
     is_whole: bool,
+    warnings: BTreeMap<&'static str, Vec<String>>,
     /// By the wall clock for people, and by one that nobody sets for `/healthz`.
     progress: BTreeMap<&'static str, (Timestamp, Instant)>,
 }
@@ -112,6 +115,7 @@ impl Board {
             since: Timestamp::now(),
             tags: vec![TagState::Pending; tag_count],
             is_whole: tag_count == 0,
+            warnings: BTreeMap::new(),
             progress: BTreeMap::new(),
         };
         Self { entries: Mutex::new(entries), is_stopping: AtomicBool::new(false), changes: watch::Sender::new(0) }
@@ -150,6 +154,21 @@ impl Board {
             entries.tags.fill(TagState::Pending);
             entries.follow_tags();
             true
+        });
+    }
+
+    /// Says what of a component will need a person before long; nothing takes it back.
+    pub fn set_warnings(&self, component: &'static str, warnings: &[String]) {
+        self.change(|entries| {
+            let had_some = !entries.warnings.is_empty();
+            let before = match warnings {
+                [] => entries.warnings.remove(component),
+                _ => entries.warnings.insert(component, warnings.to_vec()),
+            };
+            if had_some == entries.warnings.is_empty() {
+                entries.since = Timestamp::now();
+            }
+            before.unwrap_or_default() != warnings
         });
     }
 
@@ -205,6 +224,11 @@ impl Board {
             since: entries.since,
             failed_tags,
             pending_tags,
+            warnings: entries
+                .warnings
+                .iter()
+                .flat_map(|(component, texts)| texts.iter().map(|text| (*component, text.clone())))
+                .collect(),
             is_stopping: self.is_stopping.load(Ordering::Acquire),
         }
     }
@@ -289,6 +313,23 @@ mod tests {
         assert_eq!(board.silence_of_tasks()["opcua"], Duration::from_secs(31));
         board.progress("opcua");
         assert_eq!(board.silence_of_tasks()["opcua"], Duration::ZERO);
+    }
+
+    #[test]
+    fn warnings_stay_until_they_are_taken_back() {
+        let board = Board::new(0);
+        let before = board.snapshot().since;
+        while Timestamp::now() <= before {}
+        board.set_warnings("certificate", &["expires".into()]);
+        let snapshot = board.snapshot();
+        assert_eq!(snapshot.warnings, [("certificate", "expires".to_owned())]);
+        assert!(snapshot.since > before);
+        let mut watch = board.watch();
+        board.set_warnings("certificate", &["expires".into()]);
+        assert!(!watch.has_changed().unwrap());
+        board.set_warnings("certificate", &[]);
+        assert!(watch.has_changed().unwrap() && board.snapshot().warnings.is_empty());
+        watch.mark_unchanged();
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub struct Metrics {
     pub write_seconds: Histogram,
     pub delay_seconds: Histogram,
     pub clock_skew_seconds: Gauge,
+    pub certificate_expiry_timestamp_seconds: GaugeVec,
     pub task_last_progress_timestamp_seconds: GaugeVec,
 }
 
@@ -171,6 +172,11 @@ impl Metrics {
             clock_skew_seconds: new.gauge(
                 "clock_skew_seconds",
                 "Time of receipt minus the newest ServerTimestamp of the last batch: clock difference plus transport.",
+            ),
+            certificate_expiry_timestamp_seconds: new.gauges(
+                "certificate_expiry_timestamp_seconds",
+                "When a certificate of the OPC UA connection expires, in seconds since the Unix epoch.",
+                &["certificate"],
             ),
             task_last_progress_timestamp_seconds: new.gauges(
                 "task_last_progress_timestamp_seconds",

@@ -4,5 +4,6 @@
 mod commands;
 mod proxy;
 mod rig;
+mod security;
 mod survival;
 mod values;

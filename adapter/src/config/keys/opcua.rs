@@ -9,8 +9,9 @@ const OPCUA_KEYS: &[Key] = &[
         .required("write `uri: opc.tcp://plc:4840`"),
     key("override_uri", Shape::Boolean, "Keep this host and port whatever the server advertises.").default("true"),
     key("security", Shape::Section(&SECURITY), "How the connection is secured; must be written.")
-        .required("say how the connection is secured; without encryption that is `security: { policy: none }`"),
-    planned("pki_dir", "remove it; without a security policy no certificates are needed"),
+        .required("say how the connection is secured: `security: { policy: basic256sha256 }`, or without encryption `security: { policy: none }`"),
+    key("pki_dir", TEXT, "The directory of certificates: own, private, trusted, issuers, rejected; default: pki beside this file."),
+    key("application_uri", TEXT, "The URI of this application; default: that of its certificate, else urn:<host name>:tagwise:<adapter id>."),
     key("auth", Shape::Section(&AUTH), "Who we are to the server; anonymous when absent."),
     key("subscription", Shape::Section(&SUBSCRIPTION), "How the server samples and sends."),
     key("connection_options", Shape::Section(&CONNECTION_OPTIONS), "Timeouts and retries."),
@@ -39,25 +40,38 @@ const SECURITY_KEYS: &[Key] = &[
     key(
         "policy",
         Shape::Choice {
-            options: &["none"],
-            planned: &["basic128rsa15", "basic256", "basic256sha256", "aes128_sha256_rsaoaep", "aes256_sha256_rsapss"],
+            options: &[
+                "none",
+                "basic128rsa15",
+                "basic256",
+                "basic256sha256",
+                "aes128_sha256_rsaoaep",
+                "aes256_sha256_rsapss",
+            ],
+            planned: &[],
         },
         "The security policy; `none` must be written to be had.",
     )
-    .required("no encryption must be asked for: write `policy: none`"),
+    .required("write `policy: basic256sha256`; no encryption must be asked for: `policy: none`"),
     key(
         "message_security_mode",
-        Shape::Choice { options: &["none"], planned: &["sign", "sign_and_encrypt"] },
-        "Whether messages are signed and encrypted.",
-    )
-    .default("none"),
+        Shape::Choice { options: &["none", "sign", "sign_and_encrypt"], planned: &[] },
+        "Whether messages are signed and encrypted; default: sign_and_encrypt, and none with policy none.",
+    ),
 ];
 
 static AUTH: Section = Section { groups: &[AUTH_KEYS] };
 
 const AUTH_KEYS: &[Key] = &[
     key("basic", Shape::Section(&BASIC), "A user with a password."),
-    planned("x509", "use `basic: { username: …, password: … }`, or leave `auth` out for anonymous access"),
+    key("x509", Shape::Section(&X509), "A user with a certificate."),
+];
+
+static X509: Section = Section { groups: &[X509_KEYS] };
+
+const X509_KEYS: &[Key] = &[
+    key("certificate", TEXT, "The user's certificate, PEM or DER.").required("write `certificate: user.der`"),
+    key("private_key", TEXT, "Its private key, PEM or DER, unencrypted.").required("write `private_key: user.pem`"),
 ];
 
 static BASIC: Section = Section { groups: &[BASIC_KEYS] };

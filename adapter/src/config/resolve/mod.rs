@@ -11,6 +11,7 @@ mod node;
 mod northbound;
 mod opcua;
 mod process;
+mod security;
 mod southbound;
 mod tags;
 mod template;

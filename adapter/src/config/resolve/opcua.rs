@@ -1,12 +1,15 @@
 //! `opcua:`
 
+use std::path::Path;
+
 use super::{
     broker::NO_PASSWORD_IN_URL,
     context::Context,
+    security,
     url::{ServerUrl, UrlError},
 };
 use crate::config::{
-    effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile},
+    effective::{ConnectionOptions, OpcUaConfig, OpcUaLimits, ServerProfile},
     view::{Text, View},
 };
 
@@ -14,15 +17,25 @@ use crate::config::{
 const DEFAULT_PORT: u16 = 4840;
 
 /// `opcua:`
-pub(super) fn opcua(root: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaConfig> {
+pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Context<'_>) -> Option<OpcUaConfig> {
     let section = root.section("opcua")?;
     let uri = section.text("uri").and_then(|text| endpoint(text, context));
-    let auth = auth(&section, context);
+    let security = security::security(&section, context);
+    let auth = security::auth(&section, security, context);
+    let pki_dir = match section.text("pki_dir") {
+        Some(text) => context.path(text),
+        None => context.directory.join("pki"),
+    };
+    let application_uri = section.text("application_uri").map(|text| security::application_uri(text, context));
     let connection = connection(&section, context);
     let subscription = section.section("subscription")?;
     Some(OpcUaConfig {
         uri: uri?,
         keeps_own_address: section.boolean("override_uri"),
+        security: security?.security(),
+        work_dir: state_dir.map_or_else(|| pki_dir.join("session"), |state| state.join("opcua")),
+        pki_dir,
+        application_uri,
         auth: auth?,
         publishing_interval: subscription.duration("publishing_interval")?,
         connection: connection?,
@@ -74,20 +87,6 @@ fn endpoint(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {
     };
     let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.to_owned() };
     Some(format!("opc.tcp://{host}:{}{}", url.port.unwrap_or(DEFAULT_PORT), url.path))
-}
-
-fn auth(section: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaAuth> {
-    let auth = section.section("auth")?;
-    let Some(entry) = auth.entry("basic") else { return Some(OpcUaAuth::Anonymous) };
-    let basic = auth.section("basic")?;
-    let (username, password) = (basic.text("username")?, basic.text("password")?);
-    // The only policy there is so far is `none`.
-    context
-        .report
-        .warning(entry.key_span, "with `security: { policy: none }` this password crosses the network in clear text")
-        .help("use an account of its own for this, with no more rights than it needs");
-    let (username, password) = (username.value.to_owned(), password.value.to_owned().into());
-    Some(OpcUaAuth::Basic { username, password })
 }
 
 fn connection(section: &View<'_>, context: &mut Context<'_>) -> Option<ConnectionOptions> {

@@ -81,6 +81,11 @@ fn mistakes_between_mappings_are_explained() {
 }
 
 #[test]
+fn mistakes_of_security_are_explained() {
+    check_file("security.txt");
+}
+
+#[test]
 fn what_is_planned_is_refused_as_not_yet() {
     check_file("not_yet.txt");
 }

@@ -81,7 +81,11 @@ fn the_smallest_mapping_has_every_default() {
     let subscription = &config.tags[0].subscription;
     assert_eq!((subscription.sampling_interval, subscription.queue_size), (Duration::from_millis(250), 4));
     // Debug prints every field, so that none is forgotten here.
-    assert_eq!(format!("{:?}", config.opcua), format!("{:?}", OpcUaConfig::new("opc.tcp://plc:4840")));
+    let opcua = &config.opcua;
+    assert!(opcua.pki_dir.ends_with("pki") && opcua.work_dir.ends_with("state/line1/opcua"), "{opcua:?}");
+    let (pki_dir, work_dir) = (opcua.pki_dir.clone(), opcua.work_dir.clone());
+    let expected = OpcUaConfig { pki_dir, work_dir, ..OpcUaConfig::new("opc.tcp://plc:4840") };
+    assert_eq!(format!("{opcua:?}"), format!("{expected:?}"));
     assert_eq!(format!("{subscription:?}"), format!("{:?}", TagSubscription::default()));
     let mapping = &config.northbound_mappings[0];
     assert_eq!(mapping.qos, Qos::AtLeastOnce);
