@@ -10,9 +10,8 @@ use tagwise_model::ModelSpec;
 
 use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
-pub use super::effective_opcua::{
-    ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag, TagSubscription,
-};
+pub use super::effective_opcua::{ConnectionOptions, OpcUaAuth, OpcUaConfig, OpcUaLimits, ServerProfile, Tag};
+pub use super::effective_subscription::{Deadband, Discard, Mode, TagSubscription, Trigger};
 
 /// A whole mapping file.
 #[derive(Debug)]
@@ -189,6 +188,8 @@ pub struct QualityPolicy {
 pub enum QualityAction {
     /// It goes out and says what it is.
     Publish,
+    /// The last good value goes out in its place and says so; while there was none yet, as `Drop`.
+    Hold,
     /// It is counted and goes no further.
     Drop,
 }

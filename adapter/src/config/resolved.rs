@@ -11,7 +11,7 @@ use super::{
         OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
-    resolved_model, scalar,
+    resolved_model, resolved_subscription, scalar,
 };
 use crate::domain::{Qos, TagId};
 
@@ -74,7 +74,6 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
         ("override_uri", Some(json!(opcua.keeps_own_address))),
         ("security", Some(json!({ "policy": "none", "message_security_mode": "none" }))),
         ("auth", auth),
-        ("subscription", Some(json!({ "publishing_interval": time(opcua.publishing_interval) }))),
         (
             "connection_options",
             Some(json!({
@@ -132,12 +131,7 @@ fn tag(tag: &Tag) -> Value {
         ("node", Some(text(&tag.node.to_string()))),
         ("unit", tag.unit.as_deref().map(text)),
         ("description", tag.description.as_deref().map(text)),
-        (
-            "subscription",
-            Some(
-                json!({ "sampling_interval": time(tag.subscription.sampling_interval), "server_queue_size": tag.subscription.queue_size }),
-            ),
-        ),
+        ("subscription", Some(resolved_subscription::subscription(&tag.subscription))),
     ])
 }
 
@@ -149,6 +143,7 @@ fn northbound(mapping: &NorthboundMapping, config: &Config, masked: &[String]) -
         .collect();
     let action = |action| match action {
         QualityAction::Publish => "publish",
+        QualityAction::Hold => "hold",
         QualityAction::Drop => "drop",
     };
     let anomaly_user_properties = match mapping.anomaly_user_properties {
@@ -226,6 +221,6 @@ pub(super) fn path(path: &Path) -> Value {
     text(&path.display().to_string())
 }
 
-fn time(duration: Duration) -> Value {
+pub(super) fn time(duration: Duration) -> Value {
     json!(show_duration(duration))
 }

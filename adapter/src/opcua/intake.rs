@@ -1,13 +1,23 @@
-//! From one Publish response to one batch in the ingress queue.
+//! From one Publish response, or one Read, to one batch in the ingress queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opcua::types::{DataChangeNotification, DataValue};
 use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification};
-use prometheus::{Gauge, IntCounter};
+use prometheus::IntCounter;
+use tokio::time::Instant;
 use tracing::warn;
 
-use super::{node::address_text, status, variant};
+use super::{
+    clocks::{Clocks, Newest},
+    grants::TagGrants,
+    heartbeat::{Admission, Due, LastValues},
+    node::address_text,
+    overflows::OverflowLog,
+    status,
+    tag_table::TagTable,
+    variant,
+};
 use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
@@ -23,15 +33,25 @@ pub(super) fn handle_of(tag: TagId) -> u32 {
     tag.0.saturating_add(FIRST_HANDLE)
 }
 
-/// Converts values, counts them and offers them to the pipeline. It never waits.
+/// Converts values, counts them and offers them to the pipeline. It never waits, but for its own short lock: values come
+/// from Publish, from Read and from time passing.
 pub(super) struct Intake {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
     ingress: IngressSender,
     tags: Arc<[Tag]>,
+    table: Arc<TagTable>,
+    grants: Arc<TagGrants>,
     counters: Counters,
     /// By tag: no value has come yet in this session.
     awaits_initial: Vec<bool>,
     /// By tag: it was said that its type has no form here.
     is_reported: Vec<bool>,
+    last_values: LastValues,
+    clocks: Clocks,
+    overflows: OverflowLog,
 }
 
 /// Counters looked up once; a look-up by label costs more than a value may.
@@ -40,8 +60,8 @@ struct Counters {
     uncertain: IntCounter,
     bad: IntCounter,
     overflows: IntCounter,
+    filtered: IntCounter,
     dropped: IntCounter,
-    clock_skew: Gauge,
 }
 
 /// What one batch adds to the counters.
@@ -51,71 +71,192 @@ struct Tally {
     uncertain: u64,
     bad: u64,
     overflows: u64,
-    newest: Option<Timestamp>,
+    filtered: u64,
+    newest: Newest,
+}
+
+/// One batch on its way from the library's types into the queue.
+struct Batch {
+    updates: Vec<TagUpdate>,
+    tally: Tally,
+    /// Tags that were stale until now.
+    revived: Vec<TagId>,
+    received_at: Timestamp,
+    now: Instant,
 }
 
 impl Intake {
     /// For these tags, into this queue.
-    pub(super) fn new(ingress: IngressSender, tags: Arc<[Tag]>, metrics: &Metrics) -> Self {
+    pub(super) fn new(
+        ingress: IngressSender,
+        tags: Arc<[Tag]>,
+        table: Arc<TagTable>,
+        grants: Arc<TagGrants>,
+        metrics: &Metrics,
+    ) -> Self {
         let values = |severity: Severity| metrics.opcua_values.with_label_values(&[severity.as_str()]);
         let counters = Counters {
             good: values(Severity::Good),
             uncertain: values(Severity::Uncertain),
             bad: values(Severity::Bad),
             overflows: metrics.opcua_overflows.clone(),
+            filtered: metrics.opcua_filtered.clone(),
             dropped: metrics.ingress_dropped.with_label_values(&["ingress_full"]),
-            clock_skew: metrics.clock_skew_seconds.clone(),
         };
-        let count = tags.len();
-        Self { ingress, tags, counters, awaits_initial: vec![true; count], is_reported: vec![false; count] }
+        let inner = Inner {
+            ingress,
+            counters,
+            awaits_initial: vec![true; tags.len()],
+            is_reported: vec![false; tags.len()],
+            last_values: LastValues::new(&tags, Instant::now()),
+            clocks: Clocks::new(&tags, metrics),
+            overflows: OverflowLog::default(),
+            tags,
+            table,
+            grants,
+        };
+        Self { inner: Mutex::new(inner) }
     }
 
     /// New MonitoredItems repeat the current value first.
-    pub(super) fn begin_session(&mut self) {
-        self.awaits_initial.fill(true);
+    pub(super) fn begin_session(&self) {
+        let mut inner = self.lock();
+        inner.awaits_initial.fill(true);
+        inner.last_values.begin_session();
+        inner.clocks.begin_session();
+    }
+
+    /// Without a connection nobody vouches for the last values.
+    pub(super) fn suspend(&self) {
+        self.lock().last_values.set_connected(false);
+    }
+
+    /// The session has a connection again, and what changed meanwhile has come.
+    pub(super) fn resume(&self) {
+        self.lock().last_values.set_connected(true);
+    }
+
+    /// Nobody vouches for the last value of a tag.
+    pub(super) fn doubt(&self, tag: TagId) {
+        self.lock().last_values.doubt(tag);
+    }
+
+    /// Trigger and deadband of a tag are applied here in this session; the deadband in the value's own unit.
+    pub(super) fn filter_here(&self, tag: TagId, deadband: Option<f64>) {
+        self.lock().last_values.filter_here(tag, deadband);
     }
 
     /// Messages of the server are lost, as many as are known; they were sent between these two times.
     pub(super) fn announce_lost(&self, messages: u64, from: Timestamp, to: Timestamp) {
-        self.ingress.note_missing(messages, from, to);
+        self.lock().ingress.note_missing(messages, from, to);
     }
 
     /// Takes what one Publish response carried. Returns the status of the Subscription where the server says that it
     /// has changed, which means that it is gone.
-    pub(super) fn take(&mut self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {
-        let received_at = Timestamp::now();
-        let mut batch = Vec::new();
-        let mut tally = Tally::default();
+    pub(super) fn take(&self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
         let mut ended = None;
         for notification in notifications {
             if notification.inner_is::<DataChangeNotification>() {
                 let data = notification.into_inner_as::<DataChangeNotification>();
-                let items = data.and_then(|data| data.monitored_items).unwrap_or_default();
-                self.convert(items, received_at, &mut batch, &mut tally);
+                inner.convert(data.and_then(|data| data.monitored_items).unwrap_or_default(), &mut batch);
             } else if let Some(change) = notification.inner_as::<StatusChangeNotification>() {
                 ended = Some(status::from_library(change.status));
             }
         }
-        self.counters.add(&tally, received_at);
-        let dropped = self.ingress.offer(batch);
-        self.counters.dropped.inc_by(dropped as u64);
+        inner.offer(batch);
         ended
     }
 
-    fn convert(
-        &mut self,
-        items: Vec<MonitoredItemNotification>,
-        received_at: Timestamp,
-        batch: &mut Vec<TagUpdate>,
-        tally: &mut Tally,
-    ) {
-        batch.reserve_exact(items.len());
+    /// Takes what was read.
+    pub(super) fn take_read(&self, values: Vec<(TagId, DataValue)>) {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
+        batch.updates.reserve_exact(values.len());
+        for (tag, value) in values {
+            inner.accept(tag, value, &mut batch);
+        }
+        inner.offer(batch);
+    }
+
+    /// Sends what time has made due: heartbeats, and the last values of tags that have become stale. Returns when
+    /// something may be due again; `None` when never.
+    pub(super) fn take_due(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let mut due = Due::default();
+        let next = inner.last_values.due(Instant::now(), Timestamp::now(), &mut due);
+        inner.tell_stale(&due.stale);
+        let dropped = inner.ingress.offer(due.updates);
+        inner.counters.dropped.inc_by(dropped as u64);
+        next
+    }
+
+    /// Names the tags whose queues on the server have run over since the last call.
+    pub(super) fn report_overflows(&self) {
+        let mut inner = self.lock();
+        let Inner { overflows, grants, tags, .. } = &mut *inner;
+        overflows.report(grants, tags);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Batch {
+    fn new() -> Self {
+        let (received_at, now) = (Timestamp::now(), Instant::now());
+        Self { updates: Vec::new(), tally: Tally::default(), revived: Vec::new(), received_at, now }
+    }
+}
+
+impl Inner {
+    fn convert(&mut self, items: Vec<MonitoredItemNotification>, batch: &mut Batch) {
+        batch.updates.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
-            let update = self.update(tag, item.value, received_at);
-            tally.count(&update);
-            batch.push(update);
+            self.accept(tag, item.value, batch);
         }
+    }
+
+    fn accept(&mut self, tag: TagId, value: DataValue, batch: &mut Batch) {
+        let update = self.update(tag, value, batch.received_at);
+        batch.tally.count(&update);
+        if update.flags.has_overflow {
+            self.grants.count_overflow(tag);
+        }
+        let Admission { passes, revives } = self.last_values.admit(&update, batch.now);
+        if revives {
+            batch.revived.push(tag);
+        }
+        if passes {
+            batch.tally.newest.look_at(&update);
+            batch.updates.push(update);
+        } else {
+            batch.tally.filtered += 1;
+        }
+    }
+
+    fn offer(&mut self, batch: Batch) {
+        self.counters.add(&batch.tally);
+        self.clocks.observe(batch.tally.newest, batch.received_at);
+        if !batch.revived.is_empty() {
+            self.table.revive(&batch.revived);
+        }
+        let dropped = self.ingress.offer(batch.updates);
+        self.counters.dropped.inc_by(dropped as u64);
+    }
+
+    fn tell_stale(&self, stale: &[TagId]) {
+        if stale.is_empty() {
+            return;
+        }
+        let reason = |tag: &TagId| {
+            let limit = self.tags[tag.index()].subscription.stale_after.unwrap_or_default();
+            (*tag, format!("stale: no value has come for {} s (`stale_after`)", limit.as_secs_f64()))
+        };
+        self.table.set_stale(stale.iter().map(reason).collect());
     }
 
     /// A server that sends a handle of its own invention is not worth a panic.
@@ -130,6 +271,7 @@ impl Intake {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),
             is_unsupported: value.is_none(),
+            ..UpdateFlags::default()
         };
         if flags.is_unsupported {
             self.report(tag);
@@ -166,19 +308,16 @@ impl Tally {
             Severity::Bad => self.bad += 1,
         }
         self.overflows += u64::from(update.flags.has_overflow);
-        self.newest = self.newest.max(update.server_timestamp);
     }
 }
 
 impl Counters {
-    fn add(&self, tally: &Tally, received_at: Timestamp) {
+    fn add(&self, tally: &Tally) {
         self.good.inc_by(tally.good);
         self.uncertain.inc_by(tally.uncertain);
         self.bad.inc_by(tally.bad);
         self.overflows.inc_by(tally.overflows);
-        if let Some(newest) = tally.newest {
-            self.clock_skew.set(received_at.seconds_since(newest));
-        }
+        self.filtered.inc_by(tally.filtered);
     }
 }
 
@@ -188,108 +327,5 @@ fn time(timestamp: Option<DateTime>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use opcua::types::{StatusCode as Code, Variant};
-
-    use super::*;
-    use crate::{
-        opcua::test_support::tag,
-        pipeline::ingress::{IngressReceiver, ingress},
-    };
-
-    fn intake(tag_count: u32, capacity: usize) -> (Intake, IngressReceiver, Arc<Metrics>) {
-        let (sender, receiver) = ingress(capacity);
-        let metrics = Arc::new(Metrics::new("a"));
-        let tags: Arc<[Tag]> = (0..tag_count).map(|number| tag(&format!("t{number}"), 3, "x")).collect();
-        (Intake::new(sender, tags, &metrics), receiver, metrics)
-    }
-
-    fn notification(items: impl IntoIterator<Item = (u32, DataValue)>) -> ExtensionObject {
-        let items = items.into_iter().map(|(client_handle, value)| MonitoredItemNotification { client_handle, value });
-        ExtensionObject::from_message(DataChangeNotification {
-            monitored_items: Some(items.collect()),
-            diagnostic_infos: None,
-        })
-    }
-
-    fn value(number: f64) -> DataValue {
-        DataValue::value_only(number)
-    }
-
-    #[tokio::test]
-    async fn one_response_is_one_batch_with_one_time_of_receipt() {
-        let (mut intake, mut receiver, _) = intake(2, 10);
-        intake.take(vec![notification([(1, value(1.0)), (2, value(2.0))]), notification([(1, value(3.0))])]);
-        let batch = receiver.receive().await.unwrap();
-        let values: Vec<_> = batch.iter().map(|update| (update.tag.0, update.value.as_number().unwrap())).collect();
-        assert_eq!(values, [(0, 1.0), (1, 2.0), (0, 3.0)]);
-        assert!(batch.iter().all(|update| update.received_at == batch[0].received_at));
-    }
-
-    #[tokio::test]
-    async fn only_the_first_value_of_a_session_is_initial() {
-        let (mut intake, mut receiver, _) = intake(2, 10);
-        intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (2, value(3.0))])]);
-        intake.begin_session();
-        intake.take(vec![notification([(1, value(4.0))])]);
-        let mut is_initial = Vec::new();
-        for _ in 0..2 {
-            is_initial.extend(receiver.receive().await.unwrap().iter().map(|update| update.flags.is_initial));
-        }
-        assert_eq!(is_initial, [true, false, true, true]);
-    }
-
-    #[tokio::test]
-    async fn status_times_and_overflow_come_along() {
-        let (mut intake, mut receiver, metrics) = intake(1, 10);
-        let mut data = value(1.0);
-        data.status = Some(Code::from(Code::BadSensorFailure.bits() | 0x480));
-        data.source_timestamp = Some(DateTime::from(134_398_709_210_823_571_i64));
-        data.server_timestamp = Some(DateTime::null());
-        let mut empty = DataValue::null();
-        empty.status = Some(Code::UncertainLastUsableValue);
-        intake.take(vec![notification([(1, data), (1, empty)])]);
-        let batch = receiver.receive().await.unwrap();
-        assert_eq!(batch[0].status, StatusCode(0x808C_0480));
-        assert!(batch[0].flags.has_overflow);
-        assert_eq!(batch[0].source_timestamp, Some(Timestamp::from_opcua_ticks(134_398_709_210_823_571)));
-        assert_eq!(batch[0].server_timestamp, None);
-        assert_eq!(batch[1].value, TagValue::Null);
-        assert_eq!(metrics.opcua_overflows.get(), 1);
-        let counted = |quality: &str| metrics.opcua_values.with_label_values(&[quality]).get();
-        assert_eq!((counted("good"), counted("uncertain"), counted("bad")), (0, 1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_type_without_a_form_is_null_and_says_so() {
-        let (mut intake, mut receiver, _) = intake(1, 10);
-        let object = DataValue::value_only(Variant::ExtensionObject(ExtensionObject::null()));
-        intake.take(vec![notification([(1, object)])]);
-        let batch = receiver.receive().await.unwrap();
-        assert_eq!((&batch[0].value, batch[0].flags.is_unsupported), (&TagValue::Null, true));
-    }
-
-    #[tokio::test]
-    async fn foreign_handles_are_left_out() {
-        let (mut intake, mut receiver, _) = intake(1, 10);
-        intake.take(vec![notification([(0, value(1.0)), (2, value(2.0)), (u32::MAX, value(3.0)), (1, value(4.0))])]);
-        assert_eq!(receiver.receive().await.unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_counted() {
-        let (mut intake, _receiver, metrics) = intake(1, 2);
-        intake.take(vec![notification([(1, value(0.0))])]);
-        intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (1, value(3.0))])]);
-        assert_eq!(metrics.ingress_dropped.with_label_values(&["ingress_full"]).get(), 3);
-    }
-
-    #[test]
-    fn the_end_of_a_subscription_is_told() {
-        let (mut intake, _receiver, _) = intake(1, 2);
-        let change = StatusChangeNotification { status: Code::BadTimeout, ..StatusChangeNotification::default() };
-        let ended = intake.take(vec![ExtensionObject::from_message(change)]);
-        assert_eq!(ended, Some(StatusCode(Code::BadTimeout.bits())));
-        assert_eq!(intake.take(Vec::new()), None);
-    }
-}
+#[path = "intake_tests.rs"]
+mod tests;

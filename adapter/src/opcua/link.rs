@@ -12,10 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     call_size::CallSize,
     client::{OpenSession, SessionFactory},
+    grants::TagGrants,
     handle::{CurrentSession, PlcHandle},
     intake::Intake,
     life::{self, End, Life},
+    poll::PollState,
     problem::Problem,
+    shared::Shared,
     standing::Standing,
     tag_table::TagTable,
 };
@@ -29,6 +32,10 @@ use crate::{
 
 const TASK: &str = "opcua";
 const TICK: Duration = Duration::from_secs(1);
+/// Repeats that fall due within this time go out together.
+const REPEAT_GRAIN: Duration = Duration::from_millis(20);
+/// How often the log names tags whose queues run over.
+const OVERFLOW_REPORTS: Duration = Duration::from_mins(1);
 /// How long taking leave of the server may last, unless it is told otherwise.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Items in one call at first, where the server declares no less.
@@ -38,11 +45,9 @@ const MAX_ITEMS_PER_CALL: usize = 1_000;
 pub struct OpcUaLink {
     config: OpcUaConfig,
     factory: SessionFactory,
-    tags: Arc<[Tag]>,
     board: Arc<Board>,
     current: CurrentSession,
-    intake: Intake,
-    table: TagTable,
+    shared: Arc<Shared>,
     call_size: CallSize,
     standing: Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
@@ -62,20 +67,27 @@ impl OpcUaLink {
     ) -> (Self, PlcHandle) {
         let current = CurrentSession::default();
         let handle = PlcHandle::new(Arc::clone(&current), Arc::clone(&tags));
+        let grants = Arc::new(TagGrants::new(tags.len()));
+        let table = Arc::new(TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)));
+        let intake = Intake::new(ingress, Arc::clone(&tags), Arc::clone(&table), Arc::clone(&grants), &metrics);
+        let polls = PollState::new(MAX_ITEMS_PER_CALL, metrics.opcua_polls_skipped.clone());
         let link = Self {
             factory: SessionFactory::new(config.clone(), adapter_id),
-            intake: Intake::new(ingress, Arc::clone(&tags), &metrics),
-            table: TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)),
+            shared: Arc::new(Shared { tags, intake, table, grants, polls }),
             call_size: CallSize::new(MAX_ITEMS_PER_CALL),
             standing: Standing::new(&config, Arc::clone(&board), metrics),
             lost_since: None,
             close_time: CLOSE_TIME,
             config,
-            tags,
             board,
             current,
         };
         (link, handle)
+    }
+
+    /// What the server grants each tag.
+    pub fn grants(&self) -> Arc<TagGrants> {
+        Arc::clone(&self.shared.grants)
     }
 
     /// Bounds how long taking leave of the server may last; two seconds are more than any server needs.
@@ -87,11 +99,13 @@ impl OpcUaLink {
     /// Runs until cancelled, whatever happens to the connection; then takes leave of the server in bounded time.
     /// The ingress queue ends with it.
     pub async fn run(mut self, cancel: CancellationToken) {
-        let board = Arc::clone(&self.board);
+        let (board, shared) = (Arc::clone(&self.board), Arc::clone(&self.shared));
         board.set_opcua(Connection::Connecting { reason: None });
         tokio::select! {
             () = Box::pin(self.keep_up(&cancel)) => {}
             never = show_progress(&board) => match never {},
+            never = repeat_values(&shared.intake) => match never {},
+            never = report_overflows(&shared.intake) => match never {},
         }
         board.set_opcua(Connection::Disconnected);
     }
@@ -132,11 +146,11 @@ impl OpcUaLink {
     async fn serve(&mut self, mut open: OpenSession, cancel: &CancellationToken) -> Option<Problem> {
         let (end, leave) = loop {
             let mut leave = None;
-            let Self { config, tags, current, intake, table, call_size, standing, lost_since, .. } = self;
-            let mut life = Life { config, tags, current, intake, table, call_size, standing, lost_since, cancel };
+            let Self { config, current, shared, call_size, standing, lost_since, .. } = self;
+            let mut life = Life { config, current, shared, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
-            self.table.reset();
+            self.shared.end_session();
             if !matches!(end, End::Renewed) {
                 break (end, leave);
             }
@@ -157,6 +171,23 @@ async fn show_progress(board: &Board) -> Infallible {
     loop {
         ticks.tick().await;
         board.progress(TASK);
+    }
+}
+
+/// Heartbeats and stale tags go on without a session, too.
+async fn repeat_values(intake: &Intake) -> Infallible {
+    loop {
+        let Some(next) = intake.take_due() else { return std::future::pending().await };
+        time::sleep_until(next.max(Instant::now() + REPEAT_GRAIN)).await;
+    }
+}
+
+async fn report_overflows(intake: &Intake) -> Infallible {
+    let mut ticks = time::interval(OVERFLOW_REPORTS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        intake.report_overflows();
     }
 }
 

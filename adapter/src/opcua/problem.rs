@@ -17,6 +17,7 @@ pub(super) enum Step {
     CreateItems,
     Publish,
     Republish,
+    Poll,
 }
 
 impl Step {
@@ -29,6 +30,7 @@ impl Step {
             Self::CreateItems => "CreateMonitoredItems",
             Self::Publish => "Publish",
             Self::Republish => "Republish",
+            Self::Poll => "Read of polled tags",
         }
     }
 }

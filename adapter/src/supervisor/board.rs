@@ -53,13 +53,18 @@ impl Connection {
     }
 }
 
-/// The state of one tag's MonitoredItem.
+/// The state of one tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagState {
     /// Not yet subscribed in this session.
     Pending,
-    /// Subscribed.
+    /// Subscribed, or polled.
     Active,
+    /// No value has come for longer than its `stale_after`.
+    Stale {
+        /// For how long, in words.
+        reason: String,
+    },
     /// The server refuses it; it is tried again from time to time.
     Failed {
         /// Why, with the StatusCode's symbol and the node.
@@ -78,6 +83,8 @@ pub struct Snapshot {
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
+    /// Tags without a value for longer than their `stale_after`, with the reason.
+    pub stale_tags: BTreeMap<TagId, String>,
     /// Tags not yet subscribed in this session.
     pub pending_tags: usize,
     /// Whether a shutdown has begun.
@@ -144,15 +151,6 @@ impl Board {
         });
     }
 
-    /// Says that every tag has to be subscribed anew.
-    pub fn reset_tags(&self) {
-        self.change(|entries| {
-            entries.tags.fill(TagState::Pending);
-            entries.follow_tags();
-            true
-        });
-    }
-
     /// Says that a shutdown has begun.
     pub fn set_stopping(&self) {
         self.is_stopping.store(true, Ordering::Release);
@@ -189,11 +187,15 @@ impl Board {
     pub fn snapshot(&self) -> Snapshot {
         let entries = self.lock();
         let mut failed_tags = BTreeMap::new();
+        let mut stale_tags = BTreeMap::new();
         let mut pending_tags = 0;
         for (index, state) in (0_u32..).zip(&entries.tags) {
             match state {
                 TagState::Failed { reason } => {
                     failed_tags.insert(TagId(index), reason.clone());
+                }
+                TagState::Stale { reason } => {
+                    stale_tags.insert(TagId(index), reason.clone());
                 }
                 TagState::Pending => pending_tags += 1,
                 TagState::Active => {}
@@ -204,6 +206,7 @@ impl Board {
             broker: entries.broker.clone(),
             since: entries.since,
             failed_tags,
+            stale_tags,
             pending_tags,
             is_stopping: self.is_stopping.load(Ordering::Acquire),
         }

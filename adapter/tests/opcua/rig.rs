@@ -107,6 +107,7 @@ fn tag(identifier: &str, line: usize) -> Tag {
     };
     let mut tag = Tag { line, ..Tag::new(identifier, node) };
     tag.subscription.sampling_interval = Duration::ZERO;
+    tag.subscription.publishing_interval = Duration::from_millis(50);
     tag.subscription.queue_size = 1_000;
     tag
 }
@@ -114,7 +115,6 @@ fn tag(identifier: &str, line: usize) -> Tag {
 /// Quick settings for a server on this machine.
 pub(crate) fn config(uri: &str) -> OpcUaConfig {
     OpcUaConfig {
-        publishing_interval: Duration::from_millis(50),
         connection: ConnectionOptions {
             session_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(5),

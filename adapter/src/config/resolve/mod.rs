@@ -11,6 +11,7 @@ mod northbound;
 mod opcua;
 mod process;
 mod southbound;
+mod subscription;
 mod tags;
 mod template;
 mod url;

@@ -19,12 +19,10 @@ pub(super) fn opcua(root: &View<'_>, context: &mut Context<'_>) -> Option<OpcUaC
     let uri = section.text("uri").and_then(|text| endpoint(text, context));
     let auth = auth(&section, context);
     let connection = connection(&section, context);
-    let subscription = section.section("subscription")?;
     Some(OpcUaConfig {
         uri: uri?,
         keeps_own_address: section.boolean("override_uri"),
         auth: auth?,
-        publishing_interval: subscription.duration("publishing_interval")?,
         connection: connection?,
         profile: profile(&section),
         limits: limits(&section),
