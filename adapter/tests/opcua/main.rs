@@ -2,7 +2,10 @@
 #![cfg(feature = "demo")]
 
 mod commands;
+mod filters;
+mod polling;
 mod proxy;
 mod rig;
+mod repeats;
 mod survival;
 mod values;
