@@ -21,6 +21,7 @@ mod metrics;
 mod missing_node;
 mod opcua_restart;
 mod own_detector;
+mod poll_and_heartbeat;
 mod predict;
 mod retrain;
 mod shutdown;

@@ -5,8 +5,8 @@
 
 use opcua::server::address_space::{AccessLevel, AddressSpace, NodeType, ObjectBuilder, VariableBuilder};
 use opcua::types::{
-    DataTypeId, DataValue, DateTime, ExtensionObject, NodeId, ObjectTypeId, QualifiedName, Range, UAString, VariableTypeId,
-    Variant,
+    DataTypeId, DataValue, DateTime, ExtensionObject, NodeId, ObjectTypeId, QualifiedName, Range, UAString,
+    VariableTypeId, Variant,
 };
 
 use crate::load::{self, Load};
@@ -26,8 +26,11 @@ pub(crate) const SPEED_SETPOINT: &str = "\"Machine\".\"SpeedSetpoint\"";
 pub(crate) const VIBRATION_ALARM: &str = "\"Machine\".\"VibrationAlarm\"";
 
 /// What the machine's sensors can show: ends of their range. The other nodes have none, as most nodes of a real PLC.
-const EU_RANGES: [(&str, f64, f64); 3] =
-    [("\"Machine\".\"Vibration\"", 0.0, 50.0), ("\"Machine\".\"Temperature\"", 0.0, 150.0), ("\"Machine\".\"Speed\"", 0.0, 3000.0)];
+const EU_RANGES: [(&str, f64, f64); 3] = [
+    ("\"Machine\".\"Vibration\"", 0.0, 50.0),
+    ("\"Machine\".\"Temperature\"", 0.0, 150.0),
+    ("\"Machine\".\"Speed\"", 0.0, 3000.0),
+];
 
 /// `ValueRank` of a single value.
 pub(crate) const SCALAR: i32 = -1;

@@ -227,6 +227,13 @@ pub(super) fn read_none_or_duration(
     if scalar.text.eq_ignore_ascii_case("none") {
         return Ok(None);
     }
+    if scalar.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let (min, max) = (show_duration(min), show_duration(max));
+        return Err(Problem::new(
+            "`none` or a time is due here, not {}",
+            format!("write `none`, or a time from {min} to {max}"),
+        ));
+    }
     read_duration(scalar, min, max).map(Some)
 }
 

@@ -5,7 +5,7 @@ mod commands;
 mod filters;
 mod polling;
 mod proxy;
-mod rig;
 mod repeats;
+mod rig;
 mod survival;
 mod values;

@@ -39,7 +39,11 @@ async fn a_value_that_rests_is_repeated_and_without_a_session_it_is_not_vouched_
         assert!(!first.flags.is_heartbeat);
         for _ in 0..2 {
             let repeated = rig.update(TagId(0), is_plain_heartbeat).await;
-            assert_eq!((&repeated.value, repeated.source_timestamp), (&first.value, first.source_timestamp), "{mode:?}");
+            assert_eq!(
+                (&repeated.value, repeated.source_timestamp),
+                (&first.value, first.source_timestamp),
+                "{mode:?}"
+            );
             assert!(repeated.received_at > first.received_at);
         }
         server.stop().await;
@@ -48,7 +52,11 @@ async fn a_value_that_rests_is_repeated_and_without_a_session_it_is_not_vouched_
         rig.update(TagId(0), |update| update.flags.is_initial).await;
         rig.update(TagId(0), is_plain_heartbeat).await;
         if mode == Mode::Subscribe {
-            assert_eq!(rig.metrics.opcua_values.with_label_values(&["good"]).get(), 2, "repeats are no values received");
+            assert_eq!(
+                rig.metrics.opcua_values.with_label_values(&["good"]).get(),
+                2,
+                "repeats are no values received"
+            );
         }
         rig.stop().await;
         server.stop().await;
@@ -60,7 +68,10 @@ async fn a_tag_without_a_value_for_too_long_is_stale_until_the_next_one() {
     let server = plc(PlcOptions::default()).await;
     let address = server.local_addr();
     // A polled tag has a value as long as the server answers, a subscribed one only when it changes.
-    let tags = vec![with_limits(Mode::Poll, None, Some(Duration::from_secs(1))), with_limits(Mode::Subscribe, None, Some(SHORT))];
+    let tags = vec![
+        with_limits(Mode::Poll, None, Some(Duration::from_secs(1))),
+        with_limits(Mode::Subscribe, None, Some(SHORT)),
+    ];
     let mut rig = Rig::start_tags(config(&server.endpoint_url()), tags);
     let snapshot = rig.wait_for("a stale tag", |snapshot| !snapshot.stale_tags.is_empty()).await;
     assert_eq!(snapshot.stale_tags.keys().collect::<Vec<_>>(), [&TagId(1)]);
