@@ -74,7 +74,9 @@ fn add_machine(space: &mut AddressSpace, machine: &Machine) {
     for (id, data_type, value) in machine_values(machine.readings()) {
         add_variable(space, &block, id, data_type, READ_ONLY, DataValue::new_at(value, now));
     }
-    EU_RANGES.iter().for_each(|(id, low, high)| add_eu_range(space, id, Range { low: *low, high: *high }));
+    for (id, low, high) in EU_RANGES {
+        add_eu_range(space, id, Range { low, high });
+    }
     let setpoint = DataValue::new_at(machine.speed_setpoint(), now);
     add_variable(space, &block, SPEED_SETPOINT, DataTypeId::Int16, WRITABLE, setpoint);
     add_variable(space, &block, VIBRATION_ALARM, DataTypeId::Boolean, WRITABLE, DataValue::new_at(false, now));
