@@ -32,6 +32,7 @@ pub(super) struct LastValues {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent answers about one tag")]
 struct Slot {
     tag: TagId,
     heartbeat: Option<Duration>,

@@ -310,7 +310,6 @@ fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
             queue_size: tag.subscription.queue_size,
             filter: if item.has_filter { filter::encoded(&tag.subscription) } else { ExtensionObject::null() },
             discard_oldest: tag.subscription.discard == Discard::Oldest,
-            ..MonitoringParameters::default()
         },
     }
 }

@@ -3,7 +3,8 @@
 //! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. A session passes through `client` (and, below it,
 //! `endpoint`, `connector`, `transport` and `wire`), `live`, `subscription` and `items`, and then `publish` carries values
 //! to `intake` until there is a `problem`. `life` is the whole of one session, resumed after each loss of its connection;
-//! `standing` says how things stand.
+//! `standing` says how things stand. `poll` reads what is not subscribed; `deadband` and `heartbeat` decide, between
+//! `intake` and the queue, what goes on and what is repeated.
 
 mod backoff;
 mod call_size;

@@ -36,7 +36,7 @@ impl OverflowLog {
             (new > 0).then(|| (new, tag.name.clone()))
         };
         let mut worst: Vec<_> = ids.filter_map(since).collect();
-        worst.sort_by(|one, other| other.0.cmp(&one.0));
+        worst.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         let values: u64 = worst.iter().map(|(count, _)| u64::from(*count)).sum();
         let named: Vec<String> = worst.iter().take(NAMED).map(|(count, name)| format!("{name} ({count})")).collect();
         (values > 0).then(|| (values, named.join(", ")))

@@ -37,7 +37,9 @@ impl Plan {
         let mut groups = Vec::new();
         for (publishing_interval, indices) in by_interval {
             for part in indices.chunks(most_items) {
-                part.iter().for_each(|index| places[*index] = Some(groups.len()));
+                for index in part {
+                    places[*index] = Some(groups.len());
+                }
                 groups.push(Group { publishing_interval, size: part.len() });
             }
         }

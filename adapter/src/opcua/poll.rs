@@ -161,7 +161,8 @@ impl<'a> Poller<'a> {
 
     /// Reads in calls that the server takes.
     async fn read_all(&self, items: &mut [Item]) -> Result<(), Problem> {
-        let mut left = vec![0..items.len()];
+        let mut left = Vec::new();
+        left.push(0..items.len());
         while let Some(part) = left.pop() {
             if part.is_empty() {
                 continue;
@@ -224,16 +225,15 @@ impl<'a> Poller<'a> {
         let mut good = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
-            match value.status.filter(|status| is_about_the_node(*status)) {
-                Some(status) => states.extend(self.fail(item, status)),
-                None => {
-                    if item.health != Health::Active {
-                        item.health = Health::Active;
-                        states.push((item.tag, TagState::Active));
-                    }
-                    good.push((item.tag, value));
-                }
+            if let Some(status) = value.status.filter(|status| is_about_the_node(*status)) {
+                states.extend(self.fail(item, status));
+                continue;
             }
+            if item.health != Health::Active {
+                item.health = Health::Active;
+                states.push((item.tag, TagState::Active));
+            }
+            good.push((item.tag, value));
         }
         self.show(states);
         self.intake.take_read(good);
