@@ -107,7 +107,7 @@ async fn a_poll_that_is_never_answered_ends_the_session() {
     let mut config = config(&proxy.url());
     config.connection.request_timeout = Duration::from_millis(500);
     // Nothing else may notice.
-    config.connection.keep_alive_interval = Duration::from_secs(60);
+    config.connection.keep_alive_interval = Duration::from_mins(1);
     let mut rig = Rig::start_tags(config, vec![polled(&load_tag(1), 50)]);
     rig.value(TagId(0)).await;
     proxy.open_hole();
