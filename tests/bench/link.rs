@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let tags = (1..=load.tags).map(|number| tag(number, &load)).collect::<Result<Arc<[Tag]>>>()?;
     let (sender, receiver) = ingress(MAX_WAITING_VALUES);
     let (board, metrics) = (Arc::new(Board::new(tags.len())), Arc::new(Metrics::new("bench")));
-    let config = config(&url, &load);
+    let config = OpcUaConfig::new(&url);
     let (link, _) = OpcUaLink::new(config, "bench", tags, sender, Arc::clone(&board), metrics);
     let counters = Shared::default();
     let cancel = CancellationToken::new();
@@ -74,13 +74,10 @@ async fn drain(mut receiver: IngressReceiver, counters: Shared) {
     }
 }
 
-fn config(url: &str, load: &Load) -> OpcUaConfig {
-    OpcUaConfig { publishing_interval: load.publishing_interval(), ..OpcUaConfig::new(url) }
-}
-
 fn tag(number: usize, load: &Load) -> Result<Tag> {
     let name = format!("T{number:04}");
     let mut tag = Tag::new(&name, Simulator::node("Load", &name).parse::<NodeAddress>()?);
+    tag.subscription.publishing_interval = load.publishing_interval();
     tag.subscription.sampling_interval = Duration::from_millis(load.sampling);
     tag.subscription.queue_size = load.queue_size();
     Ok(tag)

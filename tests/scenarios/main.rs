@@ -25,6 +25,7 @@ mod missing_node;
 mod node_addresses;
 mod opcua_restart;
 mod own_detector;
+mod poll_and_heartbeat;
 mod predict;
 mod read_write;
 mod retrain;

@@ -5,7 +5,8 @@
 
 use opcua::server::address_space::{AccessLevel, AddressSpace, NodeType, ObjectBuilder, VariableBuilder};
 use opcua::types::{
-    DataTypeId, DataValue, DateTime, NodeId, ObjectTypeId, QualifiedName, UAString, VariableTypeId, Variant,
+    DataTypeId, DataValue, DateTime, ExtensionObject, NodeId, ObjectTypeId, QualifiedName, Range, UAString,
+    VariableTypeId, Variant,
 };
 
 use crate::load::{self, Load};
@@ -24,6 +25,13 @@ pub(crate) const FILLER_NAMESPACE_URI: &str = "http://opcfoundation.org/UA/DI/";
 pub(crate) const SPEED_SETPOINT: &str = "\"Machine\".\"SpeedSetpoint\"";
 /// The one writable bit of the machine.
 pub(crate) const VIBRATION_ALARM: &str = "\"Machine\".\"VibrationAlarm\"";
+
+/// What the machine's sensors can show: ends of their range. The other nodes have none, as most nodes of a real PLC.
+const EU_RANGES: [(&str, f64, f64); 3] = [
+    ("\"Machine\".\"Vibration\"", 0.0, 50.0),
+    ("\"Machine\".\"Temperature\"", 0.0, 150.0),
+    ("\"Machine\".\"Speed\"", 0.0, 3000.0),
+];
 
 /// `ValueRank` of a single value.
 pub(crate) const SCALAR: i32 = -1;
@@ -66,6 +74,9 @@ fn add_machine(space: &mut AddressSpace, machine: &Machine) {
     let now = DateTime::now();
     for (id, data_type, value) in machine_values(machine.readings()) {
         add_variable(space, &block, id, data_type, READ_ONLY, DataValue::new_at(value, now));
+    }
+    for (id, low, high) in EU_RANGES {
+        add_eu_range(space, id, Range { low, high });
     }
     let setpoint = DataValue::new_at(machine.speed_setpoint(), now);
     add_variable(space, &block, SPEED_SETPOINT, DataTypeId::Int16, WRITABLE, setpoint);
@@ -129,6 +140,17 @@ fn add_variable(
     if let Some(NodeType::Variable(variable)) = space.find_mut(&node) {
         variable.set_data_value(value);
     }
+}
+
+fn add_eu_range(space: &mut AddressSpace, of: &str, range: Range) {
+    VariableBuilder::new(&node_id(&format!("{of}.EURange")), QualifiedName::new(0, "EURange"), "EURange")
+        .data_type(DataTypeId::Range)
+        .value(ExtensionObject::from_message(range))
+        .access_level(READ_ONLY)
+        .user_access_level(READ_ONLY)
+        .has_type_definition(VariableTypeId::PropertyType)
+        .property_of(node_id(of))
+        .insert(space);
 }
 
 fn name(text: &str) -> QualifiedName {

@@ -27,6 +27,7 @@ pub(crate) struct PlcNodes {
     load: Arc<Load>,
     speed_setpoint: NodeId,
     vibration_alarm: NodeId,
+    takes_filters: bool,
 }
 
 impl PlcNodes {
@@ -34,6 +35,7 @@ impl PlcNodes {
     pub(crate) fn build(
         machine: Arc<Mutex<Machine>>,
         load: Arc<Load>,
+        takes_filters: bool,
         context: &ServerContext,
         space: &mut AddressSpace,
     ) -> Self {
@@ -44,7 +46,13 @@ impl PlcNodes {
         }
         space.add_namespace(NAMESPACE_URI, NAMESPACE_INDEX);
         populate(space, &machine.lock(), &load);
-        Self { machine, load, speed_setpoint: node_id(SPEED_SETPOINT), vibration_alarm: node_id(VIBRATION_ALARM) }
+        Self {
+            machine,
+            load,
+            speed_setpoint: node_id(SPEED_SETPOINT),
+            vibration_alarm: node_id(VIBRATION_ALARM),
+            takes_filters,
+        }
     }
 
     fn read(
@@ -143,6 +151,11 @@ impl InMemoryNodeManagerImpl for PlcNodes {
             // The library would watch a node that does not exist; a PLC refuses.
             if space.find(&node.node_id).is_none() {
                 item.set_status(StatusCode::BadNodeIdUnknown);
+                continue;
+            }
+            // The library does not let its filter's type be named.
+            if !self.takes_filters && format!("{:?}", item.filter()) != "None" {
+                item.set_status(StatusCode::BadMonitoredItemFilterUnsupported);
                 continue;
             }
             let mut value = self.read(context, &space, node, 0.0, TimestampsToReturn::Both);

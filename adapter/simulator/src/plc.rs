@@ -56,6 +56,8 @@ pub struct PlcOptions {
     pub limits: PlcLimits,
     /// Secure endpoints; none when `None`.
     pub security: Option<PlcSecurity>,
+    /// Whether MonitoredItems may have a filter; some servers refuse every trigger and deadband.
+    pub takes_filters: bool,
     /// How the machine fails.
     pub machine: MachineOptions,
 }
@@ -72,6 +74,7 @@ impl Default for PlcOptions {
             user: None,
             limits: PlcLimits::default(),
             security: None,
+            takes_filters: true,
             machine: MachineOptions::default(),
         }
     }
@@ -219,8 +222,10 @@ fn build_server(
     load: &Arc<Load>,
 ) -> Result<(Server, ServerHandle), SimulatorError> {
     let nodes = {
-        let (machine, load) = (Arc::clone(machine), Arc::clone(load));
-        move |context: ServerContext, space: &mut AddressSpace| PlcNodes::build(machine, load, &context, space)
+        let (machine, load, takes_filters) = (Arc::clone(machine), Arc::clone(load), options.takes_filters);
+        move |context: ServerContext, space: &mut AddressSpace| {
+            PlcNodes::build(machine, load, takes_filters, &context, space)
+        }
     };
     let reachable = reachable(addr);
     let host = if reachable.is_ipv6() { format!("[{}]", reachable.ip()) } else { reachable.ip().to_string() };

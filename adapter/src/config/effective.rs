@@ -12,8 +12,9 @@ use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
 pub use super::effective_opcua::{
     ConnectionOptions, EnumerationForm, MessageSecurityMode, OpcUaAuth, OpcUaConfig, OpcUaLimits, Security,
-    SecurityPolicy, ServerProfile, Tag, TagSubscription,
+    SecurityPolicy, ServerProfile, Tag,
 };
+pub use super::effective_subscription::{Deadband, Discard, Mode, TagSubscription, Trigger};
 
 /// A whole mapping file.
 #[derive(Debug)]
@@ -190,6 +191,8 @@ pub struct QualityPolicy {
 pub enum QualityAction {
     /// It goes out and says what it is.
     Publish,
+    /// The last good value goes out in its place and says so; while there was none yet, as `Drop`.
+    Hold,
     /// It is counted and goes no further.
     Drop,
 }

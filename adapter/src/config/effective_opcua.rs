@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
+use super::effective_subscription::TagSubscription;
 use crate::domain::{FieldPath, NodeLocator, TagName};
 
 /// `opcua:`
@@ -23,8 +24,6 @@ pub struct OpcUaConfig {
     pub application_uri: Option<String>,
     /// Who we are to the server.
     pub auth: OpcUaAuth,
-    /// How often the server sends what has changed.
-    pub publishing_interval: Duration,
     /// Timeouts and retries.
     pub connection: ConnectionOptions,
     /// The kind of server; `None` where it is to be recognised by what it calls itself.
@@ -178,7 +177,7 @@ pub struct Tag {
     pub unit: Option<String>,
     /// What it is, for people.
     pub description: Option<String>,
-    /// How the server samples it.
+    /// How its values are got.
     pub subscription: TagSubscription,
     /// The line of the mapping file on which it stands, from 1.
     pub line: usize,
@@ -194,15 +193,6 @@ pub enum EnumerationForm {
     Name,
 }
 
-/// A tag's `subscription:`
-#[derive(Clone, Debug)]
-pub struct TagSubscription {
-    /// How often the server looks at the node; zero asks for the fastest it has.
-    pub sampling_interval: Duration,
-    /// How many values the server queues between two publishes.
-    pub queue_size: u32,
-}
-
 impl OpcUaConfig {
     /// A server with the mapping language's defaults, without security.
     pub fn new(uri: &str) -> Self {
@@ -214,7 +204,6 @@ impl OpcUaConfig {
             work_dir: PathBuf::from("pki/session"),
             application_uri: None,
             auth: OpcUaAuth::Anonymous,
-            publishing_interval: Duration::from_millis(500),
             connection: ConnectionOptions::default(),
             profile: None,
             limits: OpcUaLimits::default(),
@@ -249,12 +238,5 @@ impl Tag {
             subscription: TagSubscription::default(),
             line: 1,
         }
-    }
-}
-
-impl Default for TagSubscription {
-    /// The mapping language's defaults.
-    fn default() -> Self {
-        Self { sampling_interval: Duration::from_millis(250), queue_size: 4 }
     }
 }

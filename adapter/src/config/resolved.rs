@@ -11,7 +11,7 @@ use super::{
         OpcUaConfig, OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
-    resolved_model, scalar,
+    resolved_model, resolved_subscription, scalar,
 };
 use crate::domain::{Qos, TagId};
 
@@ -81,7 +81,6 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
         ("pki_dir", Some(path(&opcua.pki_dir))),
         ("application_uri", opcua.application_uri.as_deref().map(text)),
         ("auth", auth),
-        ("subscription", Some(json!({ "publishing_interval": time(opcua.publishing_interval) }))),
         (
             "connection_options",
             Some(json!({
@@ -145,12 +144,7 @@ fn tag(tag: &Tag) -> Value {
         ("unit", tag.unit.as_deref().map(text)),
         ("description", tag.description.as_deref().map(text)),
         ("enumeration", Some(json!(enumeration))),
-        (
-            "subscription",
-            Some(
-                json!({ "sampling_interval": time(tag.subscription.sampling_interval), "server_queue_size": tag.subscription.queue_size }),
-            ),
-        ),
+        ("subscription", Some(resolved_subscription::subscription(&tag.subscription))),
     ])
 }
 
@@ -162,6 +156,7 @@ fn northbound(mapping: &NorthboundMapping, config: &Config, masked: &[String]) -
         .collect();
     let action = |action| match action {
         QualityAction::Publish => "publish",
+        QualityAction::Hold => "hold",
         QualityAction::Drop => "drop",
     };
     let anomaly_user_properties = match mapping.anomaly_user_properties {
@@ -239,6 +234,6 @@ pub(super) fn path(path: &Path) -> Value {
     text(&path.display().to_string())
 }
 
-fn time(duration: Duration) -> Value {
+pub(super) fn time(duration: Duration) -> Value {
     json!(show_duration(duration))
 }

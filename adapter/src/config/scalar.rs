@@ -218,6 +218,25 @@ pub(super) fn read_none_or_number(scalar: &Scalar, min: f64, max: f64) -> Result
     read_number(scalar, min, max).map(Some)
 }
 
+/// `none`, or a time.
+pub(super) fn read_none_or_duration(
+    scalar: &Scalar,
+    min: Duration,
+    max: Duration,
+) -> Result<Option<Duration>, Problem> {
+    if scalar.text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    if scalar.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let (min, max) = (show_duration(min), show_duration(max));
+        return Err(Problem::new(
+            "`none` or a time is due here, not {}",
+            format!("write `none`, or a time from {min} to {max}"),
+        ));
+    }
+    read_duration(scalar, min, max).map(Some)
+}
+
 /// The number 1.
 pub(super) fn read_version(scalar: &Scalar) -> Result<(), Problem> {
     if scalar.is_plain() && scalar.text == "1" {

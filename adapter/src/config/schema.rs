@@ -83,6 +83,9 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
         Shape::NoneOrNumber { min, max } => {
             json!({ "anyOf": [{ "const": "none" }, { "type": "number", "minimum": min, "maximum": max }, expression()] })
         }
+        Shape::NoneOrDuration { .. } => {
+            json!({ "anyOf": [{ "const": "none" }, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }, expression()] })
+        }
         Shape::Texts => json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::Section(inner) => section(inner, registry),

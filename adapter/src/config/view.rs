@@ -115,6 +115,18 @@ impl<'a> View<'a> {
         })
     }
 
+    /// A time; `None` for `none`, too.
+    pub(super) fn none_or_duration(&self, name: &str) -> Option<Duration> {
+        self.read(name, |scalar, shape| match shape {
+            // As with numbers: `none` must not fall back to the key's default.
+            Shape::NoneOrDuration { min, max } => {
+                scalar::read_none_or_duration(scalar, min, max).ok().map(NoneOrDuration)
+            }
+            _ => None,
+        })
+        .and_then(|read| read.0)
+    }
+
     /// One of the key's words, in its canonical spelling.
     pub(super) fn choice(&self, name: &str) -> Option<&'static str> {
         self.read(name, |scalar, shape| match shape {
@@ -128,6 +140,12 @@ impl<'a> View<'a> {
         let Some(Shape::Section(section)) = self.section.get(name).map(|key| key.shape) else { return None };
         let layers = self.layers.iter().filter_map(|layer| layer.get(name)?.value.as_mapping()).collect();
         Some(Self { layers, section })
+    }
+
+    /// A section within, from the nearest layer that has it and no other: for keys that exclude each other.
+    pub(super) fn nearest_section(&self, name: &str) -> Option<Self> {
+        let Some(Shape::Section(section)) = self.section.get(name).map(|key| key.shape) else { return None };
+        self.entry(name)?.value.as_mapping().map(|mapping| Self::new(mapping, section))
     }
 
     /// Whether some layer has the key.
@@ -190,6 +208,9 @@ pub(super) fn default_scalar(key: &Key) -> Option<Scalar> {
 
 /// What stands where `none` or a number may.
 struct NoneOrNumber(Option<f64>);
+
+/// What stands where `none` or a time may.
+struct NoneOrDuration(Option<Duration>);
 
 fn as_text(node: &Node) -> Option<Text<'_>> {
     match &node.kind {

@@ -23,7 +23,7 @@ pub struct TagUpdate {
 
 /// What is special about an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each flag is set or not whatever the others are")]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, each a word of the payload")]
 pub struct UpdateFlags {
     /// First value after a MonitoredItem was created: a repeat of the current value, not a change.
     pub is_initial: bool,
@@ -33,6 +33,13 @@ pub struct UpdateFlags {
     pub is_undecoded: bool,
     /// The value has no such member as the tag's `field` names; `value` is null.
     pub is_missing_field: bool,
+    /// Nothing came for as long as the tag's `heartbeat`: the last value once more, with its own times.
+    pub is_heartbeat: bool,
+    /// The last value once more, and nobody vouches for it: none has come for longer than the tag's `stale_after`, or the
+    /// session that brought it is gone.
+    pub is_stale: bool,
+    /// The value is the last good one, in place of this one, which is not good.
+    pub is_held: bool,
 }
 
 /// Which clock a message's `timestamp` was read from.
@@ -47,6 +54,11 @@ pub enum TimestampSource {
 }
 
 impl TagUpdate {
+    /// Whether it says nothing new of the machine: the last value once more.
+    pub const fn is_repeat(&self) -> bool {
+        self.flags.is_heartbeat || self.flags.is_stale
+    }
+
     /// The best timestamp there is: source, else server, else receipt.
     pub fn timestamp(&self) -> (Timestamp, TimestampSource) {
         match (self.source_timestamp, self.server_timestamp) {

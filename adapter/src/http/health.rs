@@ -15,7 +15,7 @@ use crate::supervisor::{Connection, board::Snapshot};
 
 /// A task that has shown no progress for so long is stuck; the slowest sign of life is given every 5 s.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
-/// Failed tags listed one by one; the rest is a count.
+/// Failed and stale tags listed one by one, so many of each; the rest is a count.
 const LISTED_TAGS: usize = 100;
 
 #[derive(Debug, Serialize)]
@@ -92,17 +92,19 @@ fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
     if snapshot.pending_tags > 0 {
         reasons.push(Reason::new("tag", format!("{} tags are not subscribed yet", snapshot.pending_tags)));
     }
-    for (tag, reason) in snapshot.failed_tags.iter().take(LISTED_TAGS) {
-        let tag = &state.config.tags[tag.index()];
-        reasons.push(Reason {
-            component: "tag",
-            tag_name: Some(tag.name.to_string()),
-            line: Some(tag.line),
-            message: reason.clone(),
-        });
-    }
-    if let Some(more) = snapshot.failed_tags.len().checked_sub(LISTED_TAGS).filter(|more| *more > 0) {
-        reasons.push(Reason::new("tag", format!("{more} more tags failed")));
+    for (tags, what) in [(&snapshot.failed_tags, "failed"), (&snapshot.stale_tags, "are stale")] {
+        for (tag, reason) in tags.iter().take(LISTED_TAGS) {
+            let tag = &state.config.tags[tag.index()];
+            reasons.push(Reason {
+                component: "tag",
+                tag_name: Some(tag.name.to_string()),
+                line: Some(tag.line),
+                message: reason.clone(),
+            });
+        }
+        if let Some(more) = tags.len().checked_sub(LISTED_TAGS).filter(|more| *more > 0) {
+            reasons.push(Reason::new("tag", format!("{more} more tags {what}")));
+        }
     }
     reasons
 }

@@ -189,6 +189,14 @@ async fn readiness_says_what_is_missing() {
         (answer.code, &answer.json()["status"], &answer.json()["reasons"]),
         (200, &json!("degraded"), &json!([expected]))
     );
+    board.set_tags([(TagId(0), TagState::Stale { reason: "stale: no value has come for 5 s".into() })]);
+    let stale = server.get("/readyz").await;
+    let reason =
+        json!({ "component": "tag", "tagName": "a", "line": 9, "message": "stale: no value has come for 5 s" });
+    assert_eq!(
+        (stale.code, &stale.json()["status"], &stale.json()["reasons"]),
+        (200, &json!("degraded"), &json!([reason]))
+    );
     board.set_tags([(TagId(0), TagState::Active)]);
     assert_eq!(server.get("/readyz").await.json(), json!({ "status": "ready", "reasons": [] }));
     board.set_stopping();

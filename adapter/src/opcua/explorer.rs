@@ -32,7 +32,6 @@ pub struct ExplorerError {
 pub struct Explorer {
     open: OpenSession,
     pub(super) live: LiveSession,
-    pub(super) config: OpcUaConfig,
 }
 
 impl Explorer {
@@ -48,7 +47,7 @@ impl Explorer {
         let factory = SessionFactory::new(config.clone(), adapter_id);
         let open = Box::pin(factory.open()).await?;
         let live = LiveSession::begin(Arc::clone(&open.session), &config, Arc::new(namespaces)).await?;
-        Ok(Self { open, live, config })
+        Ok(Self { open, live })
     }
 
     /// What a node says of itself before it is written.

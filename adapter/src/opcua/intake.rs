@@ -1,12 +1,22 @@
-//! From one Publish response to one batch in the ingress queue.
+//! From one Publish response, or one Read, to one batch in the ingress queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opcua::types::{DataChangeNotification, DataValue};
 use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification, Variant};
-use prometheus::{Gauge, IntCounter};
+use prometheus::IntCounter;
+use tokio::time::Instant;
 
-use super::{status, structure::Structures, variant};
+use super::{
+    clocks::{Clocks, Newest},
+    grants::TagGrants,
+    heartbeat::{Admission, Due, LastValues},
+    overflows::OverflowLog,
+    status,
+    structure::Structures,
+    tag_table::TagTable,
+    variant,
+};
 use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
@@ -22,14 +32,24 @@ pub(super) fn handle_of(tag: TagId) -> u32 {
     tag.0.saturating_add(FIRST_HANDLE)
 }
 
-/// Converts values, counts them and offers them to the pipeline. It never waits.
+/// Converts values, counts them and offers them to the pipeline. It never waits, but for its own short lock: values come
+/// from Publish, from Read and from time passing.
 pub(super) struct Intake {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
     ingress: IngressSender,
     tags: Arc<[Tag]>,
+    table: Arc<TagTable>,
+    grants: Arc<TagGrants>,
     counters: Counters,
     /// By tag: no value has come yet in this session.
     awaits_initial: Vec<bool>,
     structures: Arc<Structures>,
+    last_values: LastValues,
+    clocks: Clocks,
+    overflows: OverflowLog,
 }
 
 /// Counters looked up once; a look-up by label costs more than a value may.
@@ -38,8 +58,8 @@ struct Counters {
     uncertain: IntCounter,
     bad: IntCounter,
     overflows: IntCounter,
+    filtered: IntCounter,
     dropped: IntCounter,
-    clock_skew: Gauge,
 }
 
 /// What one batch adds to the counters.
@@ -49,88 +69,237 @@ struct Tally {
     uncertain: u64,
     bad: u64,
     overflows: u64,
-    newest: Option<Timestamp>,
+    filtered: u64,
+    newest: Newest,
+}
+
+/// One batch on its way from the library's types into the queue.
+struct Batch {
+    updates: Vec<TagUpdate>,
+    tally: Tally,
+    /// Tags that were stale until now.
+    revived: Vec<TagId>,
+    received_at: Timestamp,
+    now: Instant,
 }
 
 impl Intake {
     /// For these tags, into this queue.
-    pub(super) fn new(ingress: IngressSender, tags: Arc<[Tag]>, metrics: &Metrics) -> Self {
+    pub(super) fn new(
+        ingress: IngressSender,
+        tags: Arc<[Tag]>,
+        table: Arc<TagTable>,
+        grants: Arc<TagGrants>,
+        metrics: &Metrics,
+    ) -> Self {
         let values = |severity: Severity| metrics.opcua_values.with_label_values(&[severity.as_str()]);
         let counters = Counters {
             good: values(Severity::Good),
             uncertain: values(Severity::Uncertain),
             bad: values(Severity::Bad),
             overflows: metrics.opcua_overflows.clone(),
+            filtered: metrics.opcua_filtered.clone(),
             dropped: metrics.ingress_dropped.with_label_values(&["ingress_full"]),
-            clock_skew: metrics.clock_skew_seconds.clone(),
         };
-        let awaits_initial = vec![true; tags.len()];
-        let structures = Structures::new(Arc::clone(&tags), ingress.clone(), counters.dropped.clone());
-        Self { ingress, tags, counters, awaits_initial, structures: Arc::new(structures) }
+        let inner = Inner {
+            ingress,
+            counters,
+            awaits_initial: vec![true; tags.len()],
+            structures: Arc::new(Structures::new(Arc::clone(&tags))),
+            last_values: LastValues::new(&tags, Instant::now()),
+            clocks: Clocks::new(&tags, metrics),
+            overflows: OverflowLog::default(),
+            tags,
+            table,
+            grants,
+        };
+        Self { inner: Mutex::new(inner) }
     }
 
     /// New MonitoredItems repeat the current value first.
-    pub(super) fn begin_session(&mut self) {
-        self.awaits_initial.fill(true);
-        self.structures.begin_session();
+    pub(super) fn begin_session(&self) {
+        let mut inner = self.lock();
+        inner.awaits_initial.fill(true);
+        inner.last_values.begin_session();
+        inner.clocks.begin_session();
+        let late = inner.structures.begin_session();
+        inner.take_late(late);
     }
 
     /// What waits for its type waits no more.
-    pub(super) fn end_session(&mut self) {
-        self.structures.end_session();
+    pub(super) fn end_session(&self) {
+        let mut inner = self.lock();
+        let late = inner.structures.end_session();
+        inner.take_late(late);
     }
 
-    /// Where values wait for their type.
+    /// Where values wait for their type. What has waited long enough comes back to `take_late`.
     pub(super) fn structures(&self) -> Arc<Structures> {
-        Arc::clone(&self.structures)
+        Arc::clone(&self.lock().structures)
+    }
+
+    /// Takes values that have waited for their type.
+    pub(super) fn take_late(&self, updates: Vec<TagUpdate>) {
+        self.lock().take_late(updates);
+    }
+
+    /// Without a connection nobody vouches for the last values.
+    pub(super) fn suspend(&self) {
+        self.lock().last_values.set_connected(false);
+    }
+
+    /// The session has a connection again, and what changed meanwhile has come.
+    pub(super) fn resume(&self) {
+        self.lock().last_values.set_connected(true);
+    }
+
+    /// Nobody vouches for the last value of a tag.
+    pub(super) fn doubt(&self, tag: TagId) {
+        self.lock().last_values.doubt(tag);
+    }
+
+    /// Trigger and deadband of a tag are applied here in this session; the deadband in the value's own unit.
+    pub(super) fn filter_here(&self, tag: TagId, deadband: Option<f64>) {
+        self.lock().last_values.filter_here(tag, deadband);
     }
 
     /// Messages of the server are lost, as many as are known; they were sent between these two times.
     pub(super) fn announce_lost(&self, messages: u64, from: Timestamp, to: Timestamp) {
-        self.ingress.note_missing(messages, from, to);
+        self.lock().ingress.note_missing(messages, from, to);
     }
 
     /// Takes what one Publish response carried. Returns the status of the Subscription where the server says that it
     /// has changed, which means that it is gone.
-    pub(super) fn take(&mut self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {
-        let received_at = Timestamp::now();
-        let mut batch = Vec::new();
-        let mut tally = Tally::default();
+    pub(super) fn take(&self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
         let mut ended = None;
         for notification in notifications {
             if notification.inner_is::<DataChangeNotification>() {
                 let data = notification.into_inner_as::<DataChangeNotification>();
-                let items = data.and_then(|data| data.monitored_items).unwrap_or_default();
-                self.convert(items, received_at, &mut batch, &mut tally);
+                inner.convert(data.and_then(|data| data.monitored_items).unwrap_or_default(), &mut batch);
             } else if let Some(change) = notification.inner_as::<StatusChangeNotification>() {
                 ended = Some(status::from_library(change.status));
             }
         }
-        self.counters.add(&tally, received_at);
-        let dropped = self.ingress.offer(batch);
-        self.counters.dropped.inc_by(dropped as u64);
+        inner.offer(batch);
         ended
     }
 
-    fn convert(
-        &mut self,
-        items: Vec<MonitoredItemNotification>,
-        received_at: Timestamp,
-        batch: &mut Vec<TagUpdate>,
-        tally: &mut Tally,
-    ) {
-        batch.reserve_exact(items.len());
+    /// Takes what was read.
+    pub(super) fn take_read(&self, values: Vec<(TagId, DataValue)>) {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
+        batch.updates.reserve_exact(values.len());
+        for (tag, value) in values {
+            inner.accept(tag, value, &mut batch);
+        }
+        inner.offer(batch);
+    }
+
+    /// Sends what time has made due: heartbeats, and the last values of tags that have become stale. Returns when
+    /// something may be due again; `None` when never.
+    pub(super) fn take_due(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let mut due = Due::default();
+        let next = inner.last_values.due(Instant::now(), Timestamp::now(), &mut due);
+        inner.tell_stale(&due.stale);
+        let dropped = inner.ingress.offer(due.updates);
+        inner.counters.dropped.inc_by(dropped as u64);
+        next
+    }
+
+    /// Names the tags whose queues on the server have run over since the last call.
+    pub(super) fn report_overflows(&self) {
+        let mut inner = self.lock();
+        let Inner { overflows, grants, tags, .. } = &mut *inner;
+        overflows.report(grants, tags);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Batch {
+    fn new() -> Self {
+        let (received_at, now) = (Timestamp::now(), Instant::now());
+        Self { updates: Vec::new(), tally: Tally::default(), revived: Vec::new(), received_at, now }
+    }
+}
+
+impl Inner {
+    fn convert(&mut self, items: Vec<MonitoredItemNotification>, batch: &mut Batch) {
+        batch.updates.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
-            let (mut update, variant) = self.update(tag, item.value, received_at);
-            tally.count(&update);
-            if self.structures.may_pass(tag, &variant) {
-                update.value = variant::from_variant(variant).unwrap_or(TagValue::Null);
-                batch.push(update);
-            } else {
-                self.structures.take(update, variant, batch);
+            self.accept(tag, item.value, batch);
+        }
+    }
+
+    fn accept(&mut self, tag: TagId, value: DataValue, batch: &mut Batch) {
+        let (mut update, variant) = self.update(tag, value, batch.received_at);
+        batch.tally.count(&update);
+        if update.flags.has_overflow {
+            self.grants.count_overflow(tag);
+        }
+        if self.structures.may_pass(tag, &variant) {
+            update.value = variant::from_variant(variant).unwrap_or(TagValue::Null);
+            self.admit(update, batch);
+        } else {
+            let mut finished = Vec::new();
+            self.structures.take(update, variant, &mut finished);
+            for update in finished {
+                self.admit(update, batch);
             }
         }
+    }
+
+    fn admit(&mut self, update: TagUpdate, batch: &mut Batch) {
+        let Admission { passes, revives } = self.last_values.admit(&update, batch.now);
+        if revives {
+            batch.revived.push(update.tag);
+        }
+        if passes {
+            batch.tally.newest.look_at(&update);
+            batch.updates.push(update);
+        } else {
+            batch.tally.filtered += 1;
+        }
+    }
+
+    fn take_late(&mut self, updates: Vec<TagUpdate>) {
+        if updates.is_empty() {
+            return;
+        }
+        let mut batch = Batch::new();
+        for update in updates {
+            self.admit(update, &mut batch);
+        }
+        // How old they are says nothing of anybody's clock.
+        batch.tally.newest = Newest::default();
+        self.offer(batch);
+    }
+
+    fn offer(&mut self, batch: Batch) {
+        self.counters.add(&batch.tally);
+        self.clocks.observe(batch.tally.newest, batch.received_at);
+        if !batch.revived.is_empty() {
+            self.table.revive(&batch.revived);
+        }
+        let dropped = self.ingress.offer(batch.updates);
+        self.counters.dropped.inc_by(dropped as u64);
+    }
+
+    fn tell_stale(&self, stale: &[TagId]) {
+        if stale.is_empty() {
+            return;
+        }
+        let reason = |tag: &TagId| {
+            let limit = self.tags[tag.index()].subscription.stale_after.unwrap_or_default();
+            (*tag, format!("stale: no value has come for {} s (`stale_after`)", limit.as_secs_f64()))
+        };
+        self.table.set_stale(stale.iter().map(reason).collect());
     }
 
     /// A server that sends a handle of its own invention is not worth a panic.
@@ -138,7 +307,7 @@ impl Intake {
         handle.checked_sub(FIRST_HANDLE).map(TagId).filter(|tag| tag.index() < self.tags.len())
     }
 
-    /// The update without its value, and the value as it came.
+    /// All but the value, and the value as it came.
     fn update(&mut self, tag: TagId, data: DataValue, received_at: Timestamp) -> (TagUpdate, Variant) {
         let status = data.status.map_or(StatusCode::GOOD, status::from_library);
         let flags = UpdateFlags {
@@ -167,19 +336,16 @@ impl Tally {
             Severity::Bad => self.bad += 1,
         }
         self.overflows += u64::from(update.flags.has_overflow);
-        self.newest = self.newest.max(update.server_timestamp);
     }
 }
 
 impl Counters {
-    fn add(&self, tally: &Tally, received_at: Timestamp) {
+    fn add(&self, tally: &Tally) {
         self.good.inc_by(tally.good);
         self.uncertain.inc_by(tally.uncertain);
         self.bad.inc_by(tally.bad);
         self.overflows.inc_by(tally.overflows);
-        if let Some(newest) = tally.newest {
-            self.clock_skew.set(received_at.seconds_since(newest));
-        }
+        self.filtered.inc_by(tally.filtered);
     }
 }
 
@@ -189,99 +355,5 @@ fn time(timestamp: Option<DateTime>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use opcua::types::StatusCode as Code;
-
-    use super::*;
-    use crate::{
-        opcua::test_support::tag,
-        pipeline::ingress::{IngressReceiver, ingress},
-    };
-
-    fn intake(tag_count: u32, capacity: usize) -> (Intake, IngressReceiver, Arc<Metrics>) {
-        let (sender, receiver) = ingress(capacity);
-        let metrics = Arc::new(Metrics::new("a"));
-        let tags: Arc<[Tag]> = (0..tag_count).map(|number| tag(&format!("t{number}"), 3, "x")).collect();
-        (Intake::new(sender, tags, &metrics), receiver, metrics)
-    }
-
-    fn notification(items: impl IntoIterator<Item = (u32, DataValue)>) -> ExtensionObject {
-        let items = items.into_iter().map(|(client_handle, value)| MonitoredItemNotification { client_handle, value });
-        ExtensionObject::from_message(DataChangeNotification {
-            monitored_items: Some(items.collect()),
-            diagnostic_infos: None,
-        })
-    }
-
-    fn value(number: f64) -> DataValue {
-        DataValue::value_only(number)
-    }
-
-    #[tokio::test]
-    async fn one_response_is_one_batch_with_one_time_of_receipt() {
-        let (mut intake, mut receiver, _) = intake(2, 10);
-        intake.take(vec![notification([(1, value(1.0)), (2, value(2.0))]), notification([(1, value(3.0))])]);
-        let batch = receiver.receive().await.unwrap();
-        let values: Vec<_> = batch.iter().map(|update| (update.tag.0, update.value.as_number().unwrap())).collect();
-        assert_eq!(values, [(0, 1.0), (1, 2.0), (0, 3.0)]);
-        assert!(batch.iter().all(|update| update.received_at == batch[0].received_at));
-    }
-
-    #[tokio::test]
-    async fn only_the_first_value_of_a_session_is_initial() {
-        let (mut intake, mut receiver, _) = intake(2, 10);
-        intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (2, value(3.0))])]);
-        intake.begin_session();
-        intake.take(vec![notification([(1, value(4.0))])]);
-        let mut is_initial = Vec::new();
-        for _ in 0..2 {
-            is_initial.extend(receiver.receive().await.unwrap().iter().map(|update| update.flags.is_initial));
-        }
-        assert_eq!(is_initial, [true, false, true, true]);
-    }
-
-    #[tokio::test]
-    async fn status_times_and_overflow_come_along() {
-        let (mut intake, mut receiver, metrics) = intake(1, 10);
-        let mut data = value(1.0);
-        data.status = Some(Code::from(Code::BadSensorFailure.bits() | 0x480));
-        data.source_timestamp = Some(DateTime::from(134_398_709_210_823_571_i64));
-        data.server_timestamp = Some(DateTime::null());
-        let mut empty = DataValue::null();
-        empty.status = Some(Code::UncertainLastUsableValue);
-        intake.take(vec![notification([(1, data), (1, empty)])]);
-        let batch = receiver.receive().await.unwrap();
-        assert_eq!(batch[0].status, StatusCode(0x808C_0480));
-        assert!(batch[0].flags.has_overflow);
-        assert_eq!(batch[0].source_timestamp, Some(Timestamp::from_opcua_ticks(134_398_709_210_823_571)));
-        assert_eq!(batch[0].server_timestamp, None);
-        assert_eq!(batch[1].value, TagValue::Null);
-        assert_eq!(metrics.opcua_overflows.get(), 1);
-        let counted = |quality: &str| metrics.opcua_values.with_label_values(&[quality]).get();
-        assert_eq!((counted("good"), counted("uncertain"), counted("bad")), (0, 1, 1));
-    }
-
-    #[tokio::test]
-    async fn foreign_handles_are_left_out() {
-        let (mut intake, mut receiver, _) = intake(1, 10);
-        intake.take(vec![notification([(0, value(1.0)), (2, value(2.0)), (u32::MAX, value(3.0)), (1, value(4.0))])]);
-        assert_eq!(receiver.receive().await.unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_counted() {
-        let (mut intake, _receiver, metrics) = intake(1, 2);
-        intake.take(vec![notification([(1, value(0.0))])]);
-        intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (1, value(3.0))])]);
-        assert_eq!(metrics.ingress_dropped.with_label_values(&["ingress_full"]).get(), 3);
-    }
-
-    #[test]
-    fn the_end_of_a_subscription_is_told() {
-        let (mut intake, _receiver, _) = intake(1, 2);
-        let change = StatusChangeNotification { status: Code::BadTimeout, ..StatusChangeNotification::default() };
-        let ended = intake.take(vec![ExtensionObject::from_message(change)]);
-        assert_eq!(ended, Some(StatusCode(Code::BadTimeout.bits())));
-        assert_eq!(intake.take(Vec::new()), None);
-    }
-}
+#[path = "intake_tests.rs"]
+mod tests;

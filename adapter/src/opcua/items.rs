@@ -5,34 +5,34 @@ use std::{convert::Infallible, time::Duration};
 use opcua::{
     client::{UARequest, services::CreateMonitoredItems},
     types::{
-        AttributeId, Error, MonitoredItemCreateRequest, MonitoredItemCreateResult, MonitoringMode,
+        AttributeId, Error, ExtensionObject, MonitoredItemCreateRequest, MonitoredItemCreateResult, MonitoringMode,
         MonitoringParameters, NodeId, ReadValueId, StatusCode, TimestampsToReturn,
     },
 };
 use tokio::time;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     backoff::Backoff,
     call_size::CallSize,
-    intake,
+    failure::Failure,
+    filter,
+    grants::{FilterPlace, TagGrant, TagGrants},
+    intake::{self, Intake},
     live::LiveSession,
+    percent::{self, Percent},
     problem::{Problem, Step},
+    refused_tags::{RETRY_INITIAL, RETRY_MAX, Refusals},
     revised::Revised,
-    status,
-    subscription::Subscriptions,
+    shared::Shared,
+    subscription::{Subscription, Subscriptions},
     tag_table::TagTable,
 };
 use crate::{
-    config::effective::Tag,
+    config::effective::{Deadband, Discard, Tag, Trigger},
     domain::{Namespace, NodeLocator, TagId},
     supervisor::TagState,
 };
-
-const RETRY_INITIAL: Duration = Duration::from_secs(4);
-const RETRY_MAX: Duration = Duration::from_mins(1);
-/// Refused tags that get a log line each; the others are counted.
-const MAX_LOGGED: usize = 20;
 
 /// Gets the tags of one session subscribed.
 pub(super) struct Subscriber<'a> {
@@ -40,7 +40,9 @@ pub(super) struct Subscriber<'a> {
     tags: &'a [Tag],
     subscriptions: &'a Subscriptions,
     call_size: &'a mut CallSize,
-    table: &'a mut TagTable,
+    table: &'a TagTable,
+    grants: &'a TagGrants,
+    intake: &'a Intake,
     request_timeout: Duration,
     /// Tags that the server refuses; `None` until all were asked for once.
     refused: Option<Vec<TagId>>,
@@ -50,19 +52,30 @@ pub(super) struct Subscriber<'a> {
 pub(super) struct Item {
     pub(super) tag: TagId,
     pub(super) node: NodeId,
+    /// Whether the server is asked to filter.
+    pub(super) has_filter: bool,
+}
+
+/// What came of one round.
+struct Outcome {
+    revised: Revised,
+    refusals: Refusals,
+    refused: Vec<TagId>,
+    /// Items whose filter the server refuses.
+    unfiltered: Vec<Item>,
 }
 
 impl<'a> Subscriber<'a> {
     /// For a session of which nothing is subscribed yet.
     pub(super) fn new(
         live: &'a LiveSession,
-        tags: &'a [Tag],
+        shared: &'a Shared,
         subscriptions: &'a Subscriptions,
         call_size: &'a mut CallSize,
-        table: &'a mut TagTable,
         request_timeout: Duration,
     ) -> Self {
-        Self { live, tags, subscriptions, call_size, table, request_timeout, refused: None }
+        let Shared { tags, table, grants, intake, .. } = shared;
+        Self { live, tags, subscriptions, call_size, table, grants, intake, request_timeout, refused: None }
     }
 
     /// Whether every tag was asked for once.
@@ -85,19 +98,21 @@ impl<'a> Subscriber<'a> {
             time::sleep(backoff.pause()).await;
             self.refresh_namespaces(&refused).await?;
             let before = refused.len();
-            refused = self.create(refused, false).await?;
+            refused = self.create(refused, Refusals::silent()).await?;
             self.refused = Some(refused.clone());
             if refused.len() < before {
-                info!(active = self.table.active(), refused = refused.len(), "refused tags are subscribed now");
+                info!(subscribed = before - refused.len(), refused = refused.len(), "refused tags are subscribed now");
                 backoff.reset();
             }
         }
     }
 
     async fn ask_for_all(&mut self) -> Result<Vec<TagId>, Problem> {
-        let all = (0_u32..).map(TagId).take(self.tags.len()).collect();
-        let refused = self.create(all, true).await?;
-        info!(active = self.table.active(), refused = refused.len(), "tags are subscribed");
+        let all = (0_u32..).map(TagId).take(self.tags.len());
+        let all: Vec<TagId> = all.filter(|tag| self.subscriptions.position_of(*tag).is_some()).collect();
+        let asked = all.len();
+        let refused = self.create(all, Refusals::default()).await?;
+        info!(tags = asked, refused = refused.len(), "tags are subscribed");
         self.refused = Some(refused.clone());
         Ok(refused)
     }
@@ -115,21 +130,23 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Returns the tags that were refused.
-    async fn create(&mut self, tags: Vec<TagId>, is_first: bool) -> Result<Vec<TagId>, Problem> {
-        let mut revised = Revised::default();
-        let mut refused = Refused { logged: if is_first { 0 } else { MAX_LOGGED }, tags: Vec::new() };
-        let items = self.resolve(tags, &mut refused).await?;
-        let position = |item: &Item| self.subscriptions.position_of(item.tag.index());
-        for group in items.chunk_by(|one, other| position(one) == position(other)) {
-            let subscription = self.subscriptions.all()[position(&group[0])].id;
-            self.create_group(subscription, group, &mut revised, &mut refused).await?;
+    async fn create(&mut self, tags: Vec<TagId>, refusals: Refusals) -> Result<Vec<TagId>, Problem> {
+        let mut outcome =
+            Outcome { revised: Revised::default(), refusals, refused: Vec::new(), unfiltered: Vec::new() };
+        let mut items = self.resolve(tags, &mut outcome).await?;
+        items.sort_by_key(|item| self.subscriptions.position_of(item.tag));
+        self.create_items(&items, &mut outcome).await?;
+        let mut unfiltered = std::mem::take(&mut outcome.unfiltered);
+        if !unfiltered.is_empty() {
+            unfiltered.sort_by_key(|item| self.subscriptions.position_of(item.tag));
+            self.create_items(&unfiltered, &mut outcome).await?;
+            self.filter_here(unfiltered, &outcome).await;
         }
-        revised.report();
-        refused.report();
-        Ok(refused.tags)
+        outcome.revised.report();
+        Ok(outcome.refused)
     }
 
-    async fn resolve(&mut self, tags: Vec<TagId>, refused: &mut Refused) -> Result<Vec<Item>, Problem> {
+    async fn resolve(&mut self, tags: Vec<TagId>, outcome: &mut Outcome) -> Result<Vec<Item>, Problem> {
         let places: Vec<&NodeLocator> = tags.iter().map(|id| &self.tags[id.index()].node).collect();
         let found = self.live.locate(&places).await;
         let found =
@@ -137,9 +154,16 @@ impl<'a> Subscriber<'a> {
         let mut items = Vec::with_capacity(tags.len());
         let mut states = Vec::new();
         for (id, found) in tags.into_iter().zip(found) {
+            let tag = &self.tags[id.index()];
             match found {
-                Ok(node) => items.push(Item { tag: id, node }),
-                Err(why) => states.push(refused.add(id, &self.tags[id.index()], &why)),
+                Ok(node) => {
+                    let has_filter = filter::filter(&tag.subscription).is_some();
+                    items.push(Item { tag: id, node, has_filter });
+                }
+                Err(why) => {
+                    outcome.refused.push(id);
+                    states.push((id, outcome.refusals.state(tag, &why)));
+                }
             }
         }
         if !states.is_empty() {
@@ -148,14 +172,26 @@ impl<'a> Subscriber<'a> {
         Ok(items)
     }
 
+    /// Creates items, those of one Subscription next to each other.
+    async fn create_items(&mut self, items: &[Item], outcome: &mut Outcome) -> Result<(), Problem> {
+        let position = |item: &Item| self.subscriptions.position_of(item.tag);
+        let groups: Vec<&[Item]> = items.chunk_by(|one, other| position(one) == position(other)).collect();
+        for group in groups {
+            let position = group.first().and_then(|item| self.subscriptions.position_of(item.tag));
+            if let Some(subscription) = position.map(|position| self.subscriptions.all()[position]) {
+                self.create_group(subscription, group, outcome).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Creates items of one Subscription. A call that is refused as a whole is tried again in halves, down to the one
     /// item that is to blame.
     async fn create_group(
         &mut self,
-        subscription: u32,
+        subscription: Subscription,
         items: &[Item],
-        revised: &mut Revised,
-        refused: &mut Refused,
+        outcome: &mut Outcome,
     ) -> Result<(), Problem> {
         let mut left = vec![items];
         while let Some(part) = left.pop() {
@@ -163,8 +199,8 @@ impl<'a> Subscriber<'a> {
             if !rest.is_empty() {
                 left.push(rest);
             }
-            match self.call(subscription, call).await {
-                Ok(results) => self.take_results(call, &results, revised, refused),
+            match self.call(subscription.id, call).await {
+                Ok(results) => self.take_results(subscription, call, &results, outcome),
                 Err(error) => match Failure::of(error.status()) {
                     Failure::Session => {
                         self.call_size.suspected(call.len());
@@ -175,7 +211,11 @@ impl<'a> Subscriber<'a> {
                         let (first, second) = call.split_at(call.len() / 2);
                         left.extend([second, first]);
                     }
-                    _ => self.refuse_all(call, error.status(), refused),
+                    _ => {
+                        let states =
+                            call.iter().filter_map(|item| self.refuse(item, error.status(), outcome)).collect();
+                        self.table.set(states);
+                    }
                 },
             }
         }
@@ -193,113 +233,73 @@ impl<'a> Subscriber<'a> {
 
     fn take_results(
         &mut self,
+        subscription: Subscription,
         call: &[Item],
         results: &[MonitoredItemCreateResult],
-        revised: &mut Revised,
-        refused: &mut Refused,
+        outcome: &mut Outcome,
     ) {
         let mut states = Vec::with_capacity(call.len());
+        let mut grants = Vec::with_capacity(call.len());
         for (item, result) in call.iter().zip(results) {
-            let tag = &self.tags[item.tag.index()];
             if result.status_code.is_bad() {
-                states.push(refused.add(item.tag, tag, &symbol(result.status_code)));
-            } else {
-                revised.look_at(tag, result);
-                states.push((item.tag, TagState::Active));
+                states.extend(self.refuse(item, result.status_code, outcome));
+                continue;
             }
+            outcome.revised.look_at(&self.tags[item.tag.index()], result);
+            states.push((item.tag, TagState::Active));
+            let grant = TagGrant {
+                publishing_interval: subscription.publishing_interval,
+                sampling_interval_ms: result.revised_sampling_interval,
+                queue_size: result.revised_queue_size,
+                filter: FilterPlace::Server,
+            };
+            grants.push((item.tag, grant));
         }
+        // A server that leaves answers out must not leave tags pending for ever.
+        let unanswered = call.get(results.len()..).unwrap_or_default();
+        states.extend(unanswered.iter().filter_map(|item| self.refuse(item, StatusCode::BadUnknownResponse, outcome)));
+        self.grants.set(grants);
         self.table.set(states);
     }
 
-    fn refuse_all(&mut self, call: &[Item], status: StatusCode, refused: &mut Refused) {
-        let reason = symbol(status);
-        let states = call.iter().map(|item| refused.add(item.tag, &self.tags[item.tag.index()], &reason)).collect();
-        self.table.set(states);
-    }
-}
-
-/// What the failure of a whole call is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// The session is of no more use.
-    Session,
-    /// The call was too large.
-    Size,
-    /// Something in the call.
-    Call,
-    /// Every item of the call: there is no room for more.
-    Items,
-}
-
-impl Failure {
-    fn of(status: StatusCode) -> Self {
-        match status {
-            StatusCode::BadTooManyOperations
-            | StatusCode::BadEncodingLimitsExceeded
-            | StatusCode::BadRequestTooLarge
-            | StatusCode::BadResponseTooLarge
-            | StatusCode::BadTcpMessageTooLarge => Self::Size,
-            StatusCode::BadTooManyMonitoredItems | StatusCode::BadOutOfMemory => Self::Items,
-            StatusCode::BadTimeout
-            | StatusCode::BadRequestTimeout
-            | StatusCode::BadConnectionClosed
-            | StatusCode::BadCommunicationError
-            | StatusCode::BadNotConnected
-            | StatusCode::BadSessionClosed
-            | StatusCode::BadSessionIdInvalid
-            | StatusCode::BadSessionNotActivated
-            | StatusCode::BadSubscriptionIdInvalid
-            | StatusCode::BadSecureChannelClosed
-            | StatusCode::BadSecureChannelIdInvalid
-            | StatusCode::BadServerHalted
-            | StatusCode::BadShutdown => Self::Session,
-            _ => Self::Call,
+    /// The state of an item that the server refuses; none yet where it may take it without the filter.
+    fn refuse(&self, item: &Item, status: StatusCode, outcome: &mut Outcome) -> Option<(TagId, TagState)> {
+        if item.has_filter && filter::is_filter_refusal(status) {
+            outcome.unfiltered.push(Item { tag: item.tag, node: item.node.clone(), has_filter: false });
+            return None;
         }
+        outcome.refused.push(item.tag);
+        Some((item.tag, outcome.refusals.state_of(&self.tags[item.tag.index()], status)))
     }
-}
 
-/// Tags that were refused in one round.
-struct Refused {
-    tags: Vec<TagId>,
-    logged: usize,
-}
-
-impl Refused {
-    fn add(&mut self, id: TagId, tag: &Tag, why: &str) -> (TagId, TagState) {
-        let reason = reason(tag, why);
-        if self.logged < MAX_LOGGED {
-            self.logged += 1;
-            warn!(tag = %tag.name, line = tag.line, "{reason}");
+    /// Trigger and deadband of these tags are applied here.
+    async fn filter_here(&self, items: Vec<Item>, outcome: &Outcome) {
+        let count = items.len();
+        let mut percents = Vec::new();
+        for item in items {
+            let subscription = &self.tags[item.tag.index()].subscription;
+            let deadband = match subscription.deadband {
+                Some(Deadband::Percent(share)) if subscription.trigger != Trigger::Status => {
+                    percents.push(Percent { tag: item.tag, node: item.node, share });
+                    continue;
+                }
+                Some(Deadband::Absolute(size)) => Some(size),
+                _ => None,
+            };
+            self.intake.filter_here(item.tag, deadband);
+            self.grants.filter(item.tag, FilterPlace::Here);
         }
-        self.tags.push(id);
-        (id, TagState::Failed { reason })
-    }
-
-    fn report(&self) {
-        if self.logged == MAX_LOGGED && self.tags.len() > MAX_LOGGED {
-            warn!(refused = self.tags.len(), "more tags are refused than are listed; see the failed tags in /readyz");
+        for (tag, deadband) in percent::in_units(self.live, self.tags, percents).await {
+            self.intake.filter_here(tag, deadband);
+            let place = if deadband.is_some() { FilterPlace::Here } else { FilterPlace::Nowhere };
+            self.grants.filter(tag, place);
         }
+        info!(
+            tags = count,
+            refused = outcome.refused.len(),
+            "the server refuses the filter of these tags; it is applied here"
+        );
     }
-}
-
-fn reason(tag: &Tag, why: &str) -> String {
-    let hint = match why {
-        "BadNoMatch" => "nothing has these names on the server; correct `browse_path`",
-        "BadNodeIdUnknown" | "BadNodeIdInvalid" => "the server has no such node; correct `node`",
-        "BadUserAccessDenied" | "BadNotReadable" => "the user may not read it; see to the rights on the server",
-        "BadAttributeIdInvalid" => "the node has no value; map a variable",
-        "BadTooManyMonitoredItems" | "BadOutOfMemory" => "the server has no room for more; map fewer tags",
-        _ if why.starts_with("the path leads") => "name the one that is meant by `node`",
-        _ if why.contains("stood for") => "write the namespace that is meant as `nsu=`",
-        _ if why.contains("namespace") => "correct the namespace after `nsu=`",
-        _ => "the server refuses it",
-    };
-    let node = &tag.node;
-    format!("{why}: {node} (line {} of the mapping); {hint}; it is tried again from time to time", tag.line)
-}
-
-fn symbol(status: StatusCode) -> String {
-    status::status_symbol(status::from_library(status)).into_owned()
 }
 
 /// The MonitoredItem that a tag's settings ask for.
@@ -315,8 +315,8 @@ pub(super) fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
             client_handle: intake::handle_of(item.tag),
             sampling_interval: tag.subscription.sampling_interval.as_secs_f64() * 1000.0,
             queue_size: tag.subscription.queue_size,
-            discard_oldest: true,
-            ..MonitoringParameters::default()
+            filter: if item.has_filter { filter::encoded(&tag.subscription) } else { ExtensionObject::null() },
+            discard_oldest: tag.subscription.discard == Discard::Oldest,
         },
     }
 }
@@ -327,29 +327,11 @@ mod tests {
     use crate::opcua::test_support::tag;
 
     #[test]
-    fn a_refused_tag_is_explained_with_node_and_line() {
-        let mut tag = tag("vibration", 3, "\"Machine\".\"Vibraton\"");
-        tag.line = 12;
-        let reason = reason(&tag, "BadNodeIdUnknown");
-        for word in ["BadNodeIdUnknown", "ns=3;s=\"Machine\".\"Vibraton\"", "line 12 of the mapping", "no such node"] {
-            assert!(reason.contains(word), "{word} in {reason}");
-        }
-    }
-
-    #[test]
-    fn only_the_end_of_the_session_ends_the_session() {
-        assert_eq!(Failure::of(StatusCode::BadTooManyOperations), Failure::Size);
-        assert_eq!(Failure::of(StatusCode::BadInternalError), Failure::Call);
-        assert_eq!(Failure::of(StatusCode::BadTooManyMonitoredItems), Failure::Items);
-        assert_eq!(Failure::of(StatusCode::BadSubscriptionIdInvalid), Failure::Session);
-    }
-
-    #[test]
     fn an_item_is_asked_for_as_the_mapping_says() {
         let mut tag = tag("t", 3, "x");
         tag.subscription.sampling_interval = Duration::from_micros(1500);
         tag.subscription.queue_size = 7;
-        let request = request(&Item { tag: TagId(4), node: NodeId::new(3, "x") }, &tag);
+        let request = request(&Item { tag: TagId(4), node: NodeId::new(3, "x"), has_filter: false }, &tag);
         let asked = request.requested_parameters;
         assert_eq!((asked.client_handle, asked.queue_size, asked.discard_oldest), (5, 7, true));
         assert!((asked.sampling_interval - 1.5).abs() < 1e-12);

@@ -12,22 +12,19 @@ use super::{
     call_size::CallSize,
     client::OpenSession,
     handle::CurrentSession,
-    intake::Intake,
     items::Subscriber,
     link,
     live::LiveSession,
     namespaces::NamespaceMemory,
+    poll::Poller,
     problem::Problem,
     publish::Publisher,
+    shared::Shared,
     standing::Standing,
     subscription::Subscriptions,
-    tag_table::TagTable,
     wire::{Connected, Wire},
 };
-use crate::{
-    config::effective::{OpcUaConfig, Tag},
-    domain::Timestamp,
-};
+use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 
 /// A session that is lost again before anything was heard is not taken up more often than this: what ends the
 /// connection may be the very message that it would begin with.
@@ -36,11 +33,9 @@ const MOST_BARREN_RESUMPTIONS: u32 = 3;
 /// What a session is lived with; all of it outlives the session.
 pub(super) struct Life<'a> {
     pub(super) config: &'a OpcUaConfig,
-    pub(super) tags: &'a [Tag],
     pub(super) memory: &'a Arc<NamespaceMemory>,
     pub(super) current: &'a CurrentSession,
-    pub(super) intake: &'a mut Intake,
-    pub(super) table: &'a mut TagTable,
+    pub(super) shared: &'a Shared,
     pub(super) call_size: &'a mut CallSize,
     pub(super) standing: &'a mut Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
@@ -91,11 +86,11 @@ impl Life<'_> {
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
         let live = Arc::new(LiveSession::begin(Arc::clone(session), self.config, Arc::clone(self.memory)).await?);
-        let subscriptions = Subscriptions::create(&live, self.config, self.tags.len()).await?;
+        let subscriptions = Subscriptions::create(&live, self.config, &self.shared.tags).await?;
         *leave = Some(Leave { live: Arc::clone(&live), subscriptions: subscriptions.clone() });
         self.stand(&live);
         info!(uri = self.config.uri, subscriptions = subscriptions.all().len(), "connected");
-        self.intake.begin_session();
+        self.shared.intake.begin_session();
         self.call_size.declare(live.limits.monitored_items_per_call);
         Ok((live, subscriptions))
     }
@@ -107,31 +102,37 @@ impl Life<'_> {
 
     /// Subscribes and publishes, over as many connections as it takes.
     async fn work(&mut self, open: &mut OpenSession, live: &Arc<LiveSession>, subscriptions: &Subscriptions) -> End {
-        let Self { config, tags, current, intake, table, call_size, standing, lost_since, cancel, .. } = self;
+        let Self { config, current, shared, call_size, standing, lost_since, cancel, .. } = self;
         let request_timeout = config.connection.request_timeout;
         let metrics = Arc::clone(&standing.metrics);
         let gaps = metrics.opcua_sequence_gaps.clone();
         let session = Arc::clone(&open.session);
+        let intake = &shared.intake;
         let structures = intake.structures();
-        let mut asking = pin!(structures.run(&**live));
+        let mut asking = pin!(structures.run(&**live, |updates| intake.take_late(updates)));
         let mut publisher = Publisher::new(session, subscriptions.all(), config, intake, gaps, lost_since.take());
-        let mut subscriber = Subscriber::new(live, tags, subscriptions, call_size, table, request_timeout);
+        let mut subscriber = Subscriber::new(live, shared, subscriptions, call_size, request_timeout);
+        let poller = Poller::new(live, shared, request_timeout);
         let since = Instant::now();
         let mut barren = 0;
         let end = loop {
             let problem = tokio::select! {
                 biased;
                 () = cancel.cancelled() => break End::Cancelled,
-                problem = publisher.run() => problem,
+                // Without a Subscription, polling tells whether the server lives.
+                problem = publisher.run(), if !subscriptions.all().is_empty() => problem,
+                never = poller.run() => match never { Err(problem) => problem },
                 never = subscriber.run() => match never { Err(problem) => problem },
                 problem = open.wire.lost() => problem,
                 never = &mut asking => match never {},
                 never = link::show_age(&metrics, since) => match never {},
             };
             current.store(None);
+            shared.suspend();
             standing.disconnected(Some(&problem));
-            barren = if publisher.has_heard() { 0 } else { barren + 1 };
-            if publisher.has_heard() {
+            let has_heard = poller.take_heard() || publisher.has_heard();
+            barren = if has_heard { 0 } else { barren + 1 };
+            if has_heard {
                 standing.heard();
             }
             // Until every tag was asked for once, there is little to save and much to get wrong.
@@ -142,6 +143,7 @@ impl Life<'_> {
             match resumption.run(problem, &mut publisher).await {
                 Resumption::Resumed => {
                     current.store(Some(Arc::clone(live)));
+                    shared.intake.resume();
                     standing.connected();
                     info!(
                         uri = config.uri,

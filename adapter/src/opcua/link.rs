@@ -13,11 +13,14 @@ use super::{
     call_size::CallSize,
     client::{OpenSession, SessionFactory},
     expiry::ExpiryWatch,
+    grants::TagGrants,
     handle::{CurrentSession, PlcHandle},
     intake::Intake,
     life::{self, End, Life},
     namespaces::NamespaceMemory,
+    poll::PollState,
     problem::Problem,
+    shared::Shared,
     standing::Standing,
     tag_table::TagTable,
 };
@@ -31,6 +34,10 @@ use crate::{
 
 const TASK: &str = "opcua";
 const TICK: Duration = Duration::from_secs(1);
+/// Repeats that fall due within this time go out together.
+const REPEAT_GRAIN: Duration = Duration::from_millis(20);
+/// How often the log names tags whose queues run over.
+const OVERFLOW_REPORTS: Duration = Duration::from_mins(1);
 /// How long taking leave of the server may last, unless it is told otherwise.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Items in one call at first, where the server declares no less.
@@ -41,11 +48,9 @@ pub struct OpcUaLink {
     config: OpcUaConfig,
     factory: SessionFactory,
     expiry: Arc<ExpiryWatch>,
-    tags: Arc<[Tag]>,
     board: Arc<Board>,
     current: CurrentSession,
-    intake: Intake,
-    table: TagTable,
+    shared: Arc<Shared>,
     call_size: CallSize,
     standing: Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
@@ -67,22 +72,30 @@ impl OpcUaLink {
         let current = CurrentSession::default();
         let handle = PlcHandle::new(Arc::clone(&current), Arc::clone(&tags));
         let expiry = Arc::new(ExpiryWatch::new(Arc::clone(&board), Arc::clone(&metrics)));
+        let grants = Arc::new(TagGrants::new(tags.len()));
+        let table = Arc::new(TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)));
+        let intake = Intake::new(ingress, Arc::clone(&tags), Arc::clone(&table), Arc::clone(&grants), &metrics);
+        let polls = PollState::new(MAX_ITEMS_PER_CALL, metrics.opcua_polls_skipped.clone());
+        let memory = Arc::new(NamespaceMemory::new(&config.uri, &tags));
         let link = Self {
             factory: SessionFactory::new(config.clone(), adapter_id).watched_by(Arc::clone(&expiry)),
             expiry,
-            intake: Intake::new(ingress, Arc::clone(&tags), &metrics),
-            table: TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)),
+            shared: Arc::new(Shared { tags, intake, table, grants, polls }),
             call_size: CallSize::new(MAX_ITEMS_PER_CALL),
             standing: Standing::new(&config, Arc::clone(&board), metrics),
             lost_since: None,
             close_time: CLOSE_TIME,
-            memory: Arc::new(NamespaceMemory::new(&config.uri, &tags)),
+            memory,
             config,
-            tags,
             board,
             current,
         };
         (link, handle)
+    }
+
+    /// What the server grants each tag.
+    pub fn grants(&self) -> Arc<TagGrants> {
+        Arc::clone(&self.shared.grants)
     }
 
     /// Bounds how long taking leave of the server may last; two seconds are more than any server needs.
@@ -100,12 +113,14 @@ impl OpcUaLink {
     /// Runs until cancelled, whatever happens to the connection; then takes leave of the server in bounded time.
     /// The ingress queue ends with it.
     pub async fn run(mut self, cancel: CancellationToken) {
-        let (board, expiry) = (Arc::clone(&self.board), Arc::clone(&self.expiry));
+        let (board, expiry, shared) = (Arc::clone(&self.board), Arc::clone(&self.expiry), Arc::clone(&self.shared));
         board.set_opcua(Connection::Connecting { reason: None });
         tokio::select! {
             () = Box::pin(self.keep_up(&cancel)) => {}
             never = show_progress(&board) => match never {},
             never = expiry.run() => match never {},
+            never = repeat_values(&shared.intake) => match never {},
+            never = report_overflows(&shared.intake) => match never {},
         }
         board.set_opcua(Connection::Disconnected);
     }
@@ -146,13 +161,11 @@ impl OpcUaLink {
     async fn serve(&mut self, mut open: OpenSession, cancel: &CancellationToken) -> Option<Problem> {
         let (end, leave) = loop {
             let mut leave = None;
-            let Self { config, tags, current, intake, table, call_size, standing, lost_since, memory, .. } = self;
-            let mut life =
-                Life { config, tags, memory, current, intake, table, call_size, standing, lost_since, cancel };
+            let Self { config, current, shared, call_size, standing, lost_since, memory, .. } = self;
+            let mut life = Life { config, memory, current, shared, call_size, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
-            self.intake.end_session();
-            self.table.reset();
+            self.shared.end_session();
             if !matches!(end, End::Renewed) {
                 break (end, leave);
             }
@@ -173,6 +186,23 @@ async fn show_progress(board: &Board) -> Infallible {
     loop {
         ticks.tick().await;
         board.progress(TASK);
+    }
+}
+
+/// Heartbeats and stale tags go on without a session, too.
+async fn repeat_values(intake: &Intake) -> Infallible {
+    loop {
+        let Some(next) = intake.take_due() else { return std::future::pending().await };
+        time::sleep_until(next.max(Instant::now() + REPEAT_GRAIN)).await;
+    }
+}
+
+async fn report_overflows(intake: &Intake) -> Infallible {
+    let mut ticks = time::interval(OVERFLOW_REPORTS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        intake.report_overflows();
     }
 }
 

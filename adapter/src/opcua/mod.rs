@@ -3,19 +3,27 @@
 //! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. A session passes through `client` (and, below it,
 //! `endpoint`, `connector`, `transport` and `wire`; with security `secure`), `live`, `subscription` and `items`, and then `publish` carries values
 //! to `intake` until there is a `problem`. `life` is the whole of one session, resumed after each loss of its connection;
-//! `standing` says how things stand.
+//! `standing` says how things stand. `poll` reads what is not subscribed; `deadband` and `heartbeat` decide, between
+//! `intake` and the queue, what goes on and what is repeated.
 
 mod addresses;
 mod backoff;
 mod browse;
 mod call_size;
 mod client;
+mod clocks;
 mod connector;
+mod deadband;
 mod describe;
 mod endpoint;
+mod eu_range;
 mod expiry;
 mod explorer;
+mod failure;
+mod filter;
+mod grants;
 mod handle;
+mod heartbeat;
 mod inspect;
 mod intake;
 mod items;
@@ -25,15 +33,22 @@ mod link;
 mod live;
 mod namespaces;
 mod node;
+mod overflows;
+mod percent;
 pub mod pki;
+mod plan;
 pub mod plc;
+mod poll;
+mod poll_round;
 mod problem;
 mod publish;
 mod refusal;
+mod refused_tags;
 mod repair;
 mod revised;
 mod secure;
 mod sequence;
+mod shared;
 mod standing;
 mod status;
 mod structure;
@@ -48,6 +63,7 @@ mod wire;
 
 pub use browse::{BrowseRequest, BrowsedNode, Class, Tree};
 pub use explorer::{Explorer, ExplorerError};
+pub use grants::{FilterPlace, TagGrant, TagGrants};
 pub use handle::PlcHandle;
 pub use inspect::{Details, Reading};
 pub use link::OpcUaLink;

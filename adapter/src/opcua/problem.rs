@@ -18,6 +18,7 @@ pub(super) enum Step {
     CreateItems,
     Publish,
     Republish,
+    Poll,
 }
 
 impl Step {
@@ -31,6 +32,7 @@ impl Step {
             Self::CreateItems => "CreateMonitoredItems",
             Self::Publish => "Publish",
             Self::Republish => "Republish",
+            Self::Poll => "Read of polled tags",
         }
     }
 }

@@ -35,7 +35,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Publishes for one session until something is wrong with it.
 pub(super) struct Publisher<'a> {
     pub(super) session: Arc<Session>,
-    pub(super) intake: &'a mut Intake,
+    pub(super) intake: &'a Intake,
     pub(super) sequence_gaps: IntCounter,
     pub(super) watched: HashMap<u32, Watched>,
     pub(super) request_timeout: Duration,
@@ -71,7 +71,7 @@ impl<'a> Publisher<'a> {
         session: Arc<Session>,
         subscriptions: &[Subscription],
         config: &OpcUaConfig,
-        intake: &'a mut Intake,
+        intake: &'a Intake,
         sequence_gaps: IntCounter,
         lost_since: Option<Timestamp>,
     ) -> Self {

@@ -13,6 +13,7 @@ pub(super) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag {
         NodeAddress { namespace: Namespace::Index(namespace), identifier: Identifier::String(identifier.to_owned()) };
     let mut tag = Tag::new(name, node);
     tag.subscription.sampling_interval = Duration::ZERO;
+    tag.subscription.publishing_interval = Duration::from_millis(50);
     tag.subscription.queue_size = 100;
     tag
 }
@@ -20,7 +21,6 @@ pub(super) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag {
 /// Quick settings for a server on this machine.
 pub(super) fn config(uri: &str) -> OpcUaConfig {
     OpcUaConfig {
-        publishing_interval: Duration::from_millis(50),
         connection: ConnectionOptions {
             session_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(5),

@@ -1,5 +1,7 @@
 //! Tries the tags of a mapping on a server without taking a value: each one's node, and what would become of its item.
 
+use std::time::Duration;
+
 use opcua::{
     client::{
         UARequest,
@@ -15,6 +17,7 @@ use super::{
     addresses::{ends_session, is_about_size, path_from},
     call_size::CallSize,
     explorer::{Explorer, ExplorerError},
+    filter,
     inspect::{Details, Reading},
     items::{self, Item},
     status,
@@ -65,8 +68,11 @@ impl Explorer {
         let places: Vec<&NodeLocator> = tags.iter().map(|tag| &tag.node).collect();
         let found = self.live.locate(&places).await?;
         let mut reports: Vec<TagReport> = found.iter().map(|found| TagReport::missing(found.as_ref().err())).collect();
-        let items: Vec<Item> =
-            (0_u32..).map(TagId).zip(found).filter_map(|(tag, found)| Some(Item { tag, node: found.ok()? })).collect();
+        let item = |(tag, found): (TagId, Result<NodeId, String>)| {
+            let has_filter = filter::filter(&tags[tag.index()].subscription).is_some();
+            Some(Item { tag, node: found.ok()?, has_filter })
+        };
+        let items: Vec<Item> = (0_u32..).map(TagId).zip(found).filter_map(item).collect();
         let mut done = 0;
         for some in items.chunks(MAX_ITEMS_PER_CALL) {
             let ids: Vec<NodeId> = some.iter().map(|item| item.node.clone()).collect();
@@ -94,7 +100,8 @@ impl Explorer {
         }
         let session = &self.live.session;
         let request = CreateSubscription::new(session)
-            .publishing_interval(self.config.publishing_interval)
+            // It never publishes, and a server samples as it was asked whatever it is.
+            .publishing_interval(Duration::from_secs(1))
             .max_keep_alive_count(100)
             .max_lifetime_count(1_000)
             .publishing_enabled(false);

@@ -35,15 +35,18 @@ pub enum Unscored {
     BadQuality,
     /// The value is no number, or none that is finite.
     NotNumeric,
-    /// The value repeats the one before it, as after a reconnect.
+    /// The value repeats the one before it, as after a reconnect or by heartbeat.
     Repeated,
+    /// The value is an old one for which nobody vouches.
+    Stale,
     /// The detector panicked, now or before; a retraining gives it another chance.
     Faulted,
 }
 
 impl Unscored {
     /// All reasons.
-    pub const ALL: [Self; 5] = [Self::WarmingUp, Self::BadQuality, Self::NotNumeric, Self::Repeated, Self::Faulted];
+    pub const ALL: [Self; 6] =
+        [Self::WarmingUp, Self::BadQuality, Self::NotNumeric, Self::Repeated, Self::Stale, Self::Faulted];
 
     /// The reason as payloads and metrics spell it.
     pub const fn as_str(self) -> &'static str {
@@ -52,6 +55,7 @@ impl Unscored {
             Self::BadQuality => "bad_quality",
             Self::NotNumeric => "not_numeric",
             Self::Repeated => "repeated",
+            Self::Stale => "stale",
             Self::Faulted => "faulted",
         }
     }

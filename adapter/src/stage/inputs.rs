@@ -42,6 +42,9 @@ impl Inputs {
 
 /// The value as a number that can be scored, or why it is none.
 pub(super) fn usable_number(update: &TagUpdate) -> Result<f64, Unscored> {
+    if update.flags.is_stale {
+        return Err(Unscored::Stale);
+    }
     if !update.status.is_good() {
         return Err(Unscored::BadQuality);
     }

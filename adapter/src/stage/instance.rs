@@ -240,8 +240,9 @@ impl Instance {
 /// Tells repeats apart from news.
 fn take_in(memory: &mut Memory, value: f64, update: &TagUpdate) -> Result<Time, Unscored> {
     let (time, _) = update.timestamp();
-    let is_repeat = update.flags.is_initial
-        && memory.last.is_some_and(|(last_time, last)| last_time == time && last.to_bits() == value.to_bits());
+    let is_repeat = update.flags.is_heartbeat
+        || update.flags.is_initial
+            && memory.last.is_some_and(|(last_time, last)| last_time == time && last.to_bits() == value.to_bits());
     if is_repeat {
         return Err(Unscored::Repeated);
     }

@@ -109,6 +109,28 @@ fn an_initial_value_is_a_repeat_only_when_it_was_seen_before() {
     assert_eq!(status(&instance.observe(&initial)), None);
 }
 
+#[test]
+fn heartbeats_and_stale_values_are_told_apart_and_move_no_memory() {
+    let instance = trained(300);
+    let seen = instance.recent_rows().count();
+    let mut again = number(9.0, 1_000);
+    again.flags.is_heartbeat = true;
+    assert_eq!(status(&instance.observe(&again)), Some(Unscored::Repeated));
+    again.flags.is_stale = true;
+    assert_eq!(status(&instance.observe(&again)), Some(Unscored::Stale));
+    assert_eq!(instance.recent_rows().count(), seen);
+    let mut initial = number(9.0, 1_000);
+    initial.flags.is_initial = true;
+    assert_eq!(status(&instance.observe(&initial)), None, "neither counts as a value that was seen");
+
+    let warming = self::instance(2);
+    let mut rest = number(2.5, 1);
+    rest.flags.is_heartbeat = true;
+    warming.observe(&number(2.5, 0));
+    assert!(warming.observe(&rest).training_rows.is_none());
+    assert_eq!(warming.missing_samples(), 1);
+}
+
 /// Panics on every score.
 #[derive(Debug)]
 struct Broken;

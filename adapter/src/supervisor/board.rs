@@ -53,13 +53,18 @@ impl Connection {
     }
 }
 
-/// The state of one tag's MonitoredItem.
+/// The state of one tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagState {
     /// Not yet subscribed in this session.
     Pending,
-    /// Subscribed.
+    /// Subscribed, or polled.
     Active,
+    /// No value has come for longer than its `stale_after`.
+    Stale {
+        /// For how long, in words.
+        reason: String,
+    },
     /// The server refuses it; it is tried again from time to time.
     Failed {
         /// Why, with the StatusCode's symbol and the node.
@@ -78,6 +83,8 @@ pub struct Snapshot {
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
+    /// Tags without a value for longer than their `stale_after`, with the reason.
+    pub stale_tags: BTreeMap<TagId, String>,
     /// Tags not yet subscribed in this session.
     pub pending_tags: usize,
     /// What will need a person before long, by component.
@@ -148,15 +155,6 @@ impl Board {
         });
     }
 
-    /// Says that every tag has to be subscribed anew.
-    pub fn reset_tags(&self) {
-        self.change(|entries| {
-            entries.tags.fill(TagState::Pending);
-            entries.follow_tags();
-            true
-        });
-    }
-
     /// Says what of a component will need a person before long; nothing takes it back.
     pub fn set_warnings(&self, component: &'static str, warnings: &[String]) {
         self.change(|entries| {
@@ -208,11 +206,15 @@ impl Board {
     pub fn snapshot(&self) -> Snapshot {
         let entries = self.lock();
         let mut failed_tags = BTreeMap::new();
+        let mut stale_tags = BTreeMap::new();
         let mut pending_tags = 0;
         for (index, state) in (0_u32..).zip(&entries.tags) {
             match state {
                 TagState::Failed { reason } => {
                     failed_tags.insert(TagId(index), reason.clone());
+                }
+                TagState::Stale { reason } => {
+                    stale_tags.insert(TagId(index), reason.clone());
                 }
                 TagState::Pending => pending_tags += 1,
                 TagState::Active => {}
@@ -223,6 +225,7 @@ impl Board {
             broker: entries.broker.clone(),
             since: entries.since,
             failed_tags,
+            stale_tags,
             pending_tags,
             warnings: entries
                 .warnings

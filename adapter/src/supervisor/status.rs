@@ -31,7 +31,10 @@ struct Status<'a> {
 /// The payload that says how things are.
 pub fn status_payload(snapshot: &Snapshot, epoch: Epoch) -> Bytes {
     let is_connected = snapshot.opcua == super::Connection::Connected;
-    let is_whole = snapshot.failed_tags.is_empty() && snapshot.pending_tags == 0 && snapshot.warnings.is_empty();
+    let is_whole = snapshot.failed_tags.is_empty()
+        && snapshot.stale_tags.is_empty()
+        && snapshot.pending_tags == 0
+        && snapshot.warnings.is_empty();
     let is_online = is_connected && is_whole;
     encode(&Status {
         status: if is_online { "online" } else { "degraded" },
@@ -128,6 +131,8 @@ mod tests {
         board.set_tags([(TagId(0), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
         assert_eq!(status(&board)["status"], "degraded");
         assert_eq!(status(&board)["epoch"], 7);
+        board.set_tags([(TagId(0), TagState::Stale { reason: "no value for 5s".into() })]);
+        assert_eq!(status(&board)["status"], "degraded");
         board.set_tags([(TagId(0), TagState::Active)]);
         board.set_warnings("certificate", &["expires soon".into()]);
         assert_eq!(status(&board)["status"], "degraded");

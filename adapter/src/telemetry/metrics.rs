@@ -20,6 +20,8 @@ pub struct Metrics {
     pub tags: IntGaugeVec,
     pub opcua_values: IntCounterVec,
     pub opcua_overflows: IntCounter,
+    pub opcua_filtered: IntCounter,
+    pub opcua_polls_skipped: IntCounter,
     pub opcua_sequence_gaps: IntCounter,
     pub ingress_dropped: IntCounterVec,
     pub model_scored: IntCounterVec,
@@ -40,6 +42,7 @@ pub struct Metrics {
     pub delay_seconds: Histogram,
     pub clock_skew_seconds: Gauge,
     pub certificate_expiry_timestamp_seconds: GaugeVec,
+    pub source_skew_seconds: Gauge,
     pub task_last_progress_timestamp_seconds: GaugeVec,
 }
 
@@ -118,11 +121,19 @@ impl Metrics {
             opcua_reconnects: new.counter("opcua_reconnects_total", "OPC UA sessions set up after the first one."),
             opcua_session_age_seconds: new
                 .gauge("opcua_session_age_seconds", "How long the OPC UA session has been up; 0 without one."),
-            tags: new.whole_gauges("tags", "Tags by state: active, failed or pending.", &["state"]),
+            tags: new.whole_gauges("tags", "Tags by state: active, failed, stale or pending.", &["state"]),
             opcua_values: new.counters("opcua_values_total", "Values received, by severity.", &["quality"]),
             opcua_overflows: new.counter(
                 "opcua_overflows_total",
                 "Values that carried the Overflow bit: the server had dropped older ones.",
+            ),
+            opcua_filtered: new.counter(
+                "opcua_filtered_total",
+                "Values received and not sent on, as trigger or deadband was applied here or a polled value was unchanged.",
+            ),
+            opcua_polls_skipped: new.counter(
+                "opcua_polls_skipped_total",
+                "Rounds of polling left out since the server had not answered the one before.",
             ),
             opcua_sequence_gaps: new.counter(
                 "opcua_sequence_gaps_total",
@@ -171,7 +182,11 @@ impl Metrics {
             delay_seconds: new.histogram("delay_seconds", "Time from a value's timestamp to its PUBACK.", &SECONDS),
             clock_skew_seconds: new.gauge(
                 "clock_skew_seconds",
-                "Time of receipt minus the newest ServerTimestamp of the last batch: clock difference plus transport.",
+                "Time of receipt minus the newest ServerTimestamp of the last batch of changes: clock difference plus transport.",
+            ),
+            source_skew_seconds: new.gauge(
+                "source_skew_seconds",
+                "Time of receipt minus the newest SourceTimestamp of the last batch of changes, as clock_skew_seconds.",
             ),
             certificate_expiry_timestamp_seconds: new.gauges(
                 "certificate_expiry_timestamp_seconds",

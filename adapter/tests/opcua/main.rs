@@ -2,7 +2,10 @@
 #![cfg(feature = "demo")]
 
 mod commands;
+mod filters;
+mod polling;
 mod proxy;
+mod repeats;
 mod rig;
 mod security;
 mod survival;

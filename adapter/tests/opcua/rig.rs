@@ -5,12 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tagwise::{
     config::effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, Tag},
     domain::{Identifier, Namespace, NodeAddress, TagId, TagUpdate, TagValue},
-    opcua::{OpcUaLink, PlcHandle},
+    opcua::{OpcUaLink, PlcHandle, TagGrants},
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
     supervisor::{Board, TagState, board::Snapshot},
     telemetry::Metrics,
 };
-use tagwise_simulator::{NAMESPACE_URI, Plc, PlcOptions};
+use tagwise_simulator::{NAMESPACE_URI, Plc, PlcLimits, PlcOptions};
 use tokio::{task::JoinHandle, time};
 use tokio_util::sync::CancellationToken;
 
@@ -22,19 +22,24 @@ pub(crate) struct Rig {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) plc: PlcHandle,
     pub(crate) values: IngressReceiver,
+    pub(crate) grants: Arc<TagGrants>,
     cancel: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Rig {
     pub(crate) fn start(config: OpcUaConfig, nodes: &[&str]) -> Self {
-        let tags: Arc<[Tag]> = nodes.iter().enumerate().map(|(index, node)| tag(node, index + 10)).collect();
+        Self::start_tags(config, nodes.iter().enumerate().map(|(index, node)| tag(node, index + 10)).collect())
+    }
+
+    pub(crate) fn start_tags(config: OpcUaConfig, tags: Vec<Tag>) -> Self {
+        let tags: Arc<[Tag]> = tags.into();
         let (sender, values) = ingress(MAX_WAITING_VALUES);
         let (board, metrics) = (Arc::new(Board::new(tags.len())), Arc::new(Metrics::new("test")));
         let (link, plc) = OpcUaLink::new(config, "test", tags, sender, Arc::clone(&board), Arc::clone(&metrics));
-        let cancel = CancellationToken::new();
+        let (cancel, grants) = (CancellationToken::new(), link.grants());
         let task = tokio::spawn(link.run(cancel.clone()));
-        Self { board, metrics, plc, values, cancel, task }
+        Self { board, metrics, plc, values, grants, cancel, task }
     }
 
     /// Waits until the board shows what is wanted.
@@ -100,13 +105,14 @@ impl Rig {
 }
 
 /// A tag by the simulated PLC's namespace URI, named as its identifier.
-fn tag(identifier: &str, line: usize) -> Tag {
+pub(crate) fn tag(identifier: &str, line: usize) -> Tag {
     let node = NodeAddress {
         namespace: Namespace::Uri(NAMESPACE_URI.to_owned()),
         identifier: Identifier::String(identifier.to_owned()),
     };
     let mut tag = Tag { line, ..Tag::new(identifier, node) };
     tag.subscription.sampling_interval = Duration::ZERO;
+    tag.subscription.publishing_interval = Duration::from_millis(50);
     tag.subscription.queue_size = 1_000;
     tag
 }
@@ -114,7 +120,6 @@ fn tag(identifier: &str, line: usize) -> Tag {
 /// Quick settings for a server on this machine.
 pub(crate) fn config(uri: &str) -> OpcUaConfig {
     OpcUaConfig {
-        publishing_interval: Duration::from_millis(50),
         connection: ConnectionOptions {
             session_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(5),
@@ -156,4 +161,9 @@ pub(crate) async fn free_address() -> SocketAddr {
 
 pub(crate) fn load_tag(number: usize) -> String {
     format!("\"Load\".\"T{number:04}\"")
+}
+
+/// The limits of a server that grants no more subscriptions than this.
+pub(crate) fn few_subscriptions(count: usize) -> PlcLimits {
+    PlcLimits { subscriptions_per_session: count, ..PlcLimits::default() }
 }

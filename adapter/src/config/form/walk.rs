@@ -131,6 +131,7 @@ impl Form<'_> {
             Shape::Choice { options, planned } => scalar::read_choice(scalar, options, planned).err(),
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(scalar, min, max).err(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).err(),
+            Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(scalar, min, max).err(),
             Shape::Version => scalar::read_version(scalar).err(),
             Shape::Texts
             | Shape::TextMap
@@ -225,7 +226,7 @@ impl Form<'_> {
             Shape::Boolean => "`true` or `false`",
             Shape::Integer { .. } | Shape::AutoOrInteger { .. } | Shape::Version => "a whole number",
             Shape::Number { .. } | Shape::NoneOrNumber { .. } => "a number",
-            Shape::Duration { .. } => "a time",
+            Shape::Duration { .. } | Shape::NoneOrDuration { .. } => "a time",
             _ => "a single word",
         };
         let is_text = matches!(shape, Shape::Text(_) | Shape::Texts);

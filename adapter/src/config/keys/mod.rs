@@ -7,6 +7,7 @@ mod northbound;
 mod opcua;
 mod root;
 mod southbound;
+mod subscription;
 mod table;
 mod tag;
 

@@ -46,11 +46,12 @@ pub(crate) const NORTHBOUND_KEYS: &[Key] = &[
 
 static QUALITY: Section = Section { groups: &[QUALITY_KEYS] };
 
-const ACTION: Shape = Shape::Choice { options: &["publish", "drop"], planned: &["hold"] };
+const ACTION: Shape = choice(&["publish", "hold", "drop"]);
 
 const QUALITY_KEYS: &[Key] = &[
-    key("bad", ACTION, "Values with a Bad status code.").default("publish"),
-    key("uncertain", ACTION, "Values with an Uncertain status code.").default("publish"),
+    key("bad", ACTION, "Values with a Bad status code; hold sends the last good value in their place.")
+        .default("publish"),
+    key("uncertain", ACTION, "Values with an Uncertain status code, in the same way.").default("publish"),
 ];
 
 static ALARM: Section = Section { groups: &[ALARM_KEYS] };

@@ -1,6 +1,9 @@
 //! `opcua:`
 
-use super::table::{DAY, HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds, planned};
+use super::{
+    subscription::SUBSCRIPTION,
+    table::{HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds},
+};
 
 pub(super) static OPCUA: Section = Section { groups: &[OPCUA_KEYS] };
 
@@ -79,25 +82,6 @@ static BASIC: Section = Section { groups: &[BASIC_KEYS] };
 const BASIC_KEYS: &[Key] = &[
     key("username", TEXT, "The user name.").required("write `username: …`"),
     key("password", SECRET, "The password.").required("write `password: \"${env:PLC_PASSWORD}\"`"),
-];
-
-static SUBSCRIPTION: Section = Section { groups: &[SUBSCRIPTION_KEYS, SAMPLING_KEYS] };
-
-const SUBSCRIPTION_KEYS: &[Key] = &[
-    key("publishing_interval", milliseconds(10, HOUR), "How often the server sends what has changed.").default("500ms"),
-    planned("deadband", "remove it; every change is sent"),
-];
-
-/// Shared by `opcua.subscription` and a tag's own `subscription`.
-pub(super) const SAMPLING_KEYS: &[Key] = &[
-    key("sampling_interval", milliseconds(0, DAY), "How often the server looks at the node; 0ms is as fast as it can.")
-        .default("250ms"),
-    key(
-        "server_queue_size",
-        Shape::AutoOrInteger { min: 1, max: 100_000 },
-        "Values the server keeps between two publishes; auto is twice publishing / sampling interval (taken as 10ms when 0ms), at least 2.",
-    )
-    .default("auto"),
 ];
 
 static CONNECTION_OPTIONS: Section = Section { groups: &[CONNECTION_KEYS] };

@@ -96,6 +96,13 @@ pub(crate) enum Shape {
         /// The greatest.
         max: f64,
     },
+    /// `none`, or a time with its unit, both ends included.
+    NoneOrDuration {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
     /// A text, or a list of texts.
     Texts,
     /// Names of one's own choice, each with a text.

@@ -2,7 +2,7 @@
 
 use super::{
     northbound::NORTHBOUND_KEYS,
-    opcua::SAMPLING_KEYS,
+    subscription::SUBSCRIPTION,
     table::{Key, Section, Shape, TEXT, choice, key, planned},
 };
 
@@ -35,11 +35,4 @@ const TAG_KEYS: &[Key] = &[
 pub(super) static DEFAULT_TAG: Section = Section { groups: &[SUBSCRIPTION_KEY] };
 
 const SUBSCRIPTION_KEY: &[Key] =
-    &[key("subscription", Shape::Section(&TAG_SUBSCRIPTION), "As `opcua.subscription`, for this tag alone.")];
-
-static TAG_SUBSCRIPTION: Section = Section { groups: &[SAMPLING_KEYS, TAG_SUBSCRIPTION_KEYS] };
-
-const TAG_SUBSCRIPTION_KEYS: &[Key] = &[
-    planned("publishing_interval", "set it for all tags under `opcua.subscription`"),
-    planned("deadband", "remove it; every change is sent"),
-];
+    &[key("subscription", Shape::Section(&SUBSCRIPTION), "As `opcua.subscription`, for this tag alone.")];

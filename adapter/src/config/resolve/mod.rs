@@ -13,6 +13,7 @@ mod opcua;
 mod process;
 mod security;
 mod southbound;
+mod subscription;
 mod tags;
 mod template;
 mod url;

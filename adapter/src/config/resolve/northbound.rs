@@ -248,5 +248,9 @@ impl<'a> Reader<'_, 'a, '_> {
 }
 
 fn action(quality: &View<'_>, name: &str) -> Option<QualityAction> {
-    Some(if quality.choice(name)? == "drop" { QualityAction::Drop } else { QualityAction::Publish })
+    Some(match quality.choice(name)? {
+        "drop" => QualityAction::Drop,
+        "hold" => QualityAction::Hold,
+        _ => QualityAction::Publish,
+    })
 }

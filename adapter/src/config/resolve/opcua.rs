@@ -28,7 +28,6 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
     };
     let application_uri = section.text("application_uri").map(|text| security::application_uri(text, context));
     let connection = connection(&section, context);
-    let subscription = section.section("subscription")?;
     Some(OpcUaConfig {
         uri: uri?,
         keeps_own_address: section.boolean("override_uri"),
@@ -37,7 +36,6 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
         pki_dir,
         application_uri,
         auth: auth?,
-        publishing_interval: subscription.duration("publishing_interval")?,
         connection: connection?,
         profile: profile(&section),
         limits: limits(&section),

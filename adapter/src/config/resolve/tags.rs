@@ -1,8 +1,8 @@
 //! `tags:`
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use super::{context::Context, node};
+use super::{context::Context, node, subscription::SubscriptionLayers};
 use crate::config::{
     effective,
     keys::NORTHBOUND_KEYS,
@@ -11,11 +11,6 @@ use crate::config::{
     view::{Text, View},
 };
 use crate::domain::{FieldPath, NodeLocator, TagId, TagName, field_path::FieldPathError};
-
-/// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
-const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
-/// The longest queue that `auto` asks for.
-const MAX_AUTO_QUEUE: u128 = 10_000;
 
 /// The tags, also those with mistakes, so that what refers to them is not called unknown.
 pub(super) struct Tags<'a> {
@@ -42,9 +37,7 @@ impl<'a> Tags<'a> {
     /// Reads `tags:`.
     pub(super) fn read(root: &View<'a>, context: &mut Context<'_>) -> Self {
         let mut tags = Self { list: Vec::new(), by_name: HashMap::new() };
-        let subscription = root.section("opcua").and_then(|opcua| opcua.section("subscription"));
-        let publishing = subscription.as_ref().and_then(|section| section.duration("publishing_interval"));
-        let defaults = root.section("defaults").and_then(|defaults| defaults.section("tag"));
+        let mut layers = SubscriptionLayers::read(root, context);
         let mut first_index = None;
         let mut indexed = 0;
         let entries = root.list("tags");
@@ -63,18 +56,9 @@ impl<'a> Tags<'a> {
             if !tags.claim(name, context) {
                 continue;
             }
-            let mut sampling = view.section("subscription");
-            for below in [
-                defaults.as_ref().and_then(|defaults| defaults.section("subscription")).as_ref(),
-                subscription.as_ref(),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                sampling = sampling.map(|section| section.over(below));
-            }
             let field = field(&view, context);
-            let config = build(name, span, &view, node.map(|(_, node)| node), field, sampling, publishing);
+            let subscription = view.section("subscription").and_then(|own| layers.resolve(own, context));
+            let config = build(name, span, &view, node.map(|(_, node)| node), field, subscription);
             tags.list.push(ReadTag { view, name, span, config });
         }
         if let Some(span) = first_index {
@@ -155,12 +139,8 @@ fn build(
     view: &View<'_>,
     node: Option<NodeLocator>,
     field: Result<Option<FieldPath>, FieldPathError>,
-    sampling: Option<View<'_>>,
-    publishing: Option<Duration>,
+    subscription: Option<effective::TagSubscription>,
 ) -> Option<effective::Tag> {
-    let sampling = sampling?;
-    let sampling_interval = sampling.duration("sampling_interval")?;
-    let queue_size = sampling.integer("server_queue_size").unwrap_or_else(|| auto_queue(publishing, sampling_interval));
     Some(effective::Tag {
         name: TagName::new(name.value),
         node: node?,
@@ -171,14 +151,7 @@ fn build(
         },
         unit: view.text("unit").map(|text| text.value.to_owned()),
         description: view.text("description").map(|text| text.value.to_owned()),
-        subscription: effective::TagSubscription { sampling_interval, queue_size },
+        subscription: subscription?,
         line: span.line,
     })
-}
-
-/// Enough for twice the values that are sampled between two publishes.
-fn auto_queue(publishing: Option<Duration>, sampling: Duration) -> u32 {
-    let sampling = if sampling.is_zero() { FASTEST_SAMPLING } else { sampling };
-    let ratio = publishing.unwrap_or_default().as_micros().div_ceil(sampling.as_micros().max(1));
-    u32::try_from((2 * ratio).clamp(2, MAX_AUTO_QUEUE)).unwrap_or(2)
 }

@@ -48,6 +48,7 @@ fn every_default_in_the_tables_is_a_value_of_its_key() {
             Shape::Choice { options, planned } => scalar::read_choice(&default, options, planned).is_ok(),
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(&default, min, max).is_ok(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(&default, min, max).is_ok(),
+            Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(&default, min, max).is_ok(),
             _ => false,
         };
         assert!(is_valid, "{path}: {:?}", key.default);
@@ -71,7 +72,6 @@ fn the_smallest_mapping_has_every_default() {
     assert_eq!(config.opcua.uri, "opc.tcp://plc:4840");
     assert!(config.opcua.keeps_own_address);
     assert!(matches!(config.opcua.auth, OpcUaAuth::Anonymous));
-    assert_eq!(config.opcua.publishing_interval, Duration::from_millis(500));
     assert_eq!(config.opcua.connection.keep_alive_failures_allowed, 2);
     assert_eq!(
         (config.broker.name.as_str(), config.broker.host.as_str(), config.broker.port),

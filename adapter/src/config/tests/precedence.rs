@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::cases::load;
-use crate::config::Config;
+use crate::config::{
+    Config,
+    effective::{Deadband, Discard, Mode, TagSubscription, Trigger},
+};
 
 const MAPPING: &str = r#"
 defaults:
@@ -88,4 +91,44 @@ fn the_topics_of_values_alarms_and_events_are_our_own() {
     let mut topics: Vec<String> = loaded.config.own_topics().iter().map(ToString::to_string).collect();
     topics.sort();
     assert_eq!(topics, ["tagwise/line1/gap", "tagwise/line1/status", "x", "x/alarm"]);
+}
+
+#[test]
+fn each_key_of_a_subscription_comes_from_the_nearest_layer_and_a_deadband_comes_whole() {
+    let yaml = "
+opcua:
+  uri: opc.tcp://plc
+  security: { policy: none }
+  subscription: { publishing_interval: 1s, deadband: { absolute: 2 }, heartbeat: 1m, stale_after: 5m, discard: newest }
+defaults: { tag: { subscription: { sampling_interval: 100ms, heartbeat: 10s } } }
+tags:
+  - { name: a, node: i=1, topic: a }
+  - name: b
+    node: i=2
+    topic: b
+    subscription: { deadband: { percent: 1 }, heartbeat: none, mode: poll, trigger: status_value_timestamp, publishing_interval: 50ms }
+";
+    let tags = load(yaml).unwrap().config.tags;
+    let shared = TagSubscription {
+        mode: Mode::Subscribe,
+        publishing_interval: Duration::from_secs(1),
+        sampling_interval: Duration::from_millis(100),
+        queue_size: 20,
+        discard: Discard::Newest,
+        trigger: Trigger::StatusValue,
+        deadband: Some(Deadband::Absolute(2.0)),
+        heartbeat: Some(Duration::from_secs(10)),
+        stale_after: Some(Duration::from_mins(5)),
+    };
+    assert_eq!(tags[0].subscription, shared);
+    let own = TagSubscription {
+        mode: Mode::Poll,
+        publishing_interval: Duration::from_millis(50),
+        queue_size: 2,
+        trigger: Trigger::StatusValueTimestamp,
+        deadband: Some(Deadband::Percent(1.0)),
+        heartbeat: None,
+        ..shared
+    };
+    assert_eq!(tags[1].subscription, own);
 }

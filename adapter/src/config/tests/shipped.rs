@@ -122,7 +122,8 @@ fn the_reference_has_every_key_of_the_language() {
     let reference = as_json(&fs::read_to_string(directory().join("reference.yaml")).unwrap());
     for (path, key) in all_keys() {
         assert!(words.iter().any(|word| word == key.name), "{path} is not in the reference");
-        let exceptions = ["broker", "file", "time_column", "artefact", "duration", "contamination", "evt", "fixed"];
+        let exceptions =
+            ["broker", "file", "time_column", "artefact", "duration", "contamination", "evt", "fixed", "percent"];
         let is_shared = path.starts_with("defaults.")
             || path.starts_with("opcua.auth.x509")
             || path.starts_with("broker.")

@@ -14,7 +14,6 @@ use std::{
 };
 
 use opcua::types::{NodeId, Variant};
-use prometheus::IntCounter;
 use tokio::{sync::Notify, time};
 use tracing::debug;
 
@@ -30,7 +29,6 @@ use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{TagId, TagUpdate, TagValue},
     opcua::variant::from_variant,
-    pipeline::ingress::IngressSender,
 };
 
 /// How long reading one type may take before its values go out as they are.
@@ -45,8 +43,6 @@ pub(in crate::opcua) struct Structures {
     tags: Arc<[Tag]>,
     /// By tag: even a plain value has to pass here.
     is_special: Vec<bool>,
-    ingress: IngressSender,
-    dropped: IntCounter,
     /// Tags whose values wait.
     waiting_tags: AtomicUsize,
     state: Mutex<State>,
@@ -89,14 +85,12 @@ impl Question {
 }
 
 impl Structures {
-    /// For these tags; what had to wait goes into this queue.
-    pub(in crate::opcua) fn new(tags: Arc<[Tag]>, ingress: IngressSender, dropped: IntCounter) -> Self {
+    /// For these tags.
+    pub(in crate::opcua) fn new(tags: Arc<[Tag]>) -> Self {
         let is_special = |tag: &Tag| tag.field.is_some() || tag.enumeration == EnumerationForm::Name;
         Self {
             is_special: tags.iter().map(is_special).collect(),
             tags,
-            ingress,
-            dropped,
             waiting_tags: AtomicUsize::new(0),
             state: Mutex::default(),
             wanted: Notify::new(),
@@ -129,28 +123,34 @@ impl Structures {
         self.waiting_tags.store(state.held.len(), Ordering::Relaxed);
     }
 
-    /// Forgets the types of the session before: they may have changed with the PLC's program.
-    pub(in crate::opcua) fn begin_session(&self) {
-        self.end_session();
+    /// Forgets the types of the session before: they may have changed with the PLC's program. Returns what still waited.
+    pub(in crate::opcua) fn begin_session(&self) -> Vec<TagUpdate> {
+        let left = self.end_session();
         let mut state = self.lock();
         state.types = Types::default();
         state.names.clear();
         state.put.clear();
+        left
     }
 
-    /// Sends what waits as it is.
-    pub(in crate::opcua) fn end_session(&self) {
+    /// Returns what waits as it is.
+    pub(in crate::opcua) fn end_session(&self) -> Vec<TagUpdate> {
         let mut state = self.lock();
         state.questions.clear();
         let mut batch = Vec::new();
         for (_, waiting) in state.held.take_all() {
             self.force(&mut state, waiting, &mut batch);
         }
-        self.offer(&state, batch);
+        self.waiting_tags.store(state.held.len(), Ordering::Relaxed);
+        batch
     }
 
-    /// Asks the server about types for as long as the session lasts.
-    pub(in crate::opcua) async fn run<S: TypeServer>(&self, server: &S) -> Infallible {
+    /// Asks the server about types for as long as the session lasts, and hands on what need not wait any more.
+    pub(in crate::opcua) async fn run<S: TypeServer>(
+        &self,
+        server: &S,
+        hand_on: impl Fn(Vec<TagUpdate>) + Send + Sync,
+    ) -> Infallible {
         let mut catalogue = Catalogue::default();
         let mut unanswered = Vec::new();
         loop {
@@ -170,7 +170,7 @@ impl Structures {
             if answered.is_err() {
                 unanswered.push(question);
             }
-            self.release();
+            hand_on(self.release());
         }
     }
 
@@ -226,8 +226,8 @@ impl Structures {
         server.node_of(self.tags.get(tag.index())?).await
     }
 
-    /// Sends on what waits no more.
-    fn release(&self) {
+    /// What waits no more.
+    fn release(&self) -> Vec<TagUpdate> {
         let mut state = self.lock();
         let mut batch = Vec::new();
         for (_, waiting) in state.held.take_all() {
@@ -246,13 +246,8 @@ impl Structures {
                 }
             }
         }
-        self.offer(&state, batch);
-    }
-
-    fn offer(&self, state: &State, batch: Vec<TagUpdate>) {
         self.waiting_tags.store(state.held.len(), Ordering::Relaxed);
-        let dropped = self.ingress.offer(batch);
-        self.dropped.inc_by(dropped as u64);
+        batch
     }
 
     /// Lets values go without the types that they lack.

@@ -7,13 +7,12 @@ use opcua::types::{
     EnumField, Error, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
     StatusCode as Code, StructureDefinition, StructureField, type_loader::ByteStringBody,
 };
-use prometheus::IntCounter;
 
 use super::*;
 use crate::{
     domain::{StatusCode, TagValue, Timestamp, UpdateFlags},
     opcua::test_support::tag,
-    pipeline::ingress::{IngressReceiver, ingress},
+    pipeline::ingress::{IngressReceiver, IngressSender, ingress},
 };
 
 const MOTOR: u32 = 10;
@@ -95,10 +94,38 @@ impl TypeServer for Table {
     }
 }
 
-fn desk(tags: Vec<Tag>) -> (Arc<Structures>, IngressReceiver) {
+/// A desk that hands on into a queue.
+struct Desk {
+    structures: Structures,
+    sender: IngressSender,
+}
+
+impl Desk {
+    async fn run<S: TypeServer>(&self, server: &S) -> Infallible {
+        let hand_on = |updates| assert_eq!(self.sender.offer(updates), 0);
+        self.structures.run(server, hand_on).await
+    }
+
+    fn end_session(&self) {
+        self.sender.offer(self.structures.end_session());
+    }
+
+    fn begin_session(&self) {
+        self.sender.offer(self.structures.begin_session());
+    }
+}
+
+impl std::ops::Deref for Desk {
+    type Target = Structures;
+
+    fn deref(&self) -> &Structures {
+        &self.structures
+    }
+}
+
+fn desk(tags: Vec<Tag>) -> (Desk, IngressReceiver) {
     let (sender, receiver) = ingress(100_000);
-    let dropped = IntCounter::new("dropped", "dropped").unwrap();
-    (Arc::new(Structures::new(tags.into(), sender, dropped)), receiver)
+    (Desk { structures: Structures::new(tags.into()), sender }, receiver)
 }
 
 fn update(tag: u32) -> TagUpdate {
@@ -135,7 +162,7 @@ fn take(desk: &Structures, tag: u32, variant: Variant) -> Vec<TagUpdate> {
 }
 
 /// Lets the desk ask until what waited has come.
-async fn next(desk: &Structures, server: &Table, receiver: &mut IngressReceiver) -> Vec<TagUpdate> {
+async fn next(desk: &Desk, server: &Table, receiver: &mut IngressReceiver) -> Vec<TagUpdate> {
     tokio::select! {
         never = desk.run(server) => match never {},
         batch = receiver.receive() => batch.unwrap(),

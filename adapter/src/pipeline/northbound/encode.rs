@@ -50,7 +50,7 @@ impl Encoder {
             out.extend_from_slice(&self.identity);
             write_json(out, &sequence.0);
         }
-        if self.include.metadata {
+        if self.include.metadata || !can_be_trusted(update) {
             write_metadata(out, update);
         }
         if let Some(assessed) = assessed {
@@ -58,6 +58,11 @@ impl Encoder {
         }
         out.push(b'}');
     }
+}
+
+/// A value that nobody should take for good says so, whatever the mapping includes.
+fn can_be_trusted(update: &TagUpdate) -> bool {
+    update.status.is_good() && !update.flags.is_stale
 }
 
 fn write_metadata(out: &mut Vec<u8>, update: &TagUpdate) {
@@ -87,6 +92,9 @@ fn write_flags(out: &mut Vec<u8>, update: &TagUpdate) {
         (update.flags.has_overflow, "overflow"),
         (update.flags.is_undecoded, "undecoded"),
         (update.flags.is_missing_field, "missing_field"),
+        (update.flags.is_heartbeat, "heartbeat"),
+        (update.flags.is_stale, "stale"),
+        (update.flags.is_held, "held"),
     ];
     let mut separator: &[u8] = b",\"flags\":[";
     for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {
@@ -242,5 +250,26 @@ mod tests {
                 r#""number":"NaN","flags":["overflow","undecoded"]}}"#
             )
         );
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_says_so_even_without_include_metadata() {
+        let none = Include { timestamp: false, tag_name: false, metadata: false, sequence: false };
+        let mut held = update();
+        held.status = StatusCode(0x808C_0000);
+        (held.source_timestamp, held.server_timestamp) = (None, None);
+        held.flags = UpdateFlags { is_held: true, ..UpdateFlags::default() };
+        assert_eq!(
+            encode(none, &held, None),
+            concat!(
+                r#"{"value":23.5,"metadata":{"statusCode":{"code":2156658688,"symbol":"BadSensorFailure"},"#,
+                r#""timestampSource":"receipt","flags":["held"]}}"#
+            )
+        );
+        let mut stale = update();
+        stale.flags = UpdateFlags { is_heartbeat: true, is_stale: true, ..UpdateFlags::default() };
+        assert!(encode(none, &stale, None).ends_with(r#""flags":["heartbeat","stale"]}}"#));
+        stale.flags.is_stale = false;
+        assert_eq!(encode(none, &stale, None), r#"{"value":23.5}"#, "a heartbeat is as good as the value it repeats");
     }
 }

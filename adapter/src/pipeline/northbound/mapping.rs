@@ -1,6 +1,6 @@
 //! One northbound mapping at work: its route, its encoder, its count and its alarm.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tagwise_model::Label;
 
@@ -11,7 +11,9 @@ use crate::{
         Config,
         effective::{AnomalyUserProperties, QualityAction, QualityPolicy},
     },
-    domain::{Epoch, OutboundMessage, Qos, Route, Sequence, Severity, StatusCode, TagId, TagUpdate, Timestamp},
+    domain::{
+        Epoch, OutboundMessage, Qos, Route, Sequence, Severity, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags,
+    },
     pipeline::southbound::AlarmWrite,
     stage::Assessed,
     telemetry::Metrics,
@@ -24,6 +26,8 @@ pub(super) struct MappingState {
     encoder: Encoder,
     last_sequence: u64,
     quality: QualityPolicy,
+    /// The last good value, null while there was none; `None` where nothing is ever held.
+    last_good: Option<TagValue>,
     anomaly_user_properties: AnomalyUserProperties,
     alarm: Option<Alarm>,
     write_tag: Option<TagId>,
@@ -51,6 +55,7 @@ impl MappingState {
             encoder: Encoder::new(mapping.include, &tag.name, epoch),
             last_sequence: 0,
             quality: mapping.quality,
+            last_good: holds(mapping.quality).then_some(TagValue::Null),
             anomaly_user_properties: mapping.anomaly_user_properties,
             alarm,
             write_tag: mapping.alarm.as_ref().and_then(|alarm| alarm.write_tag),
@@ -62,14 +67,30 @@ impl MappingState {
         self.route.qos == Qos::AtMostOnce
     }
 
-    /// Whether the mapping wants a value of this quality on the wire.
-    pub(super) fn wants(&self, status: StatusCode) -> bool {
-        let action = match status.severity() {
-            Severity::Good => return true,
+    /// What the mapping sends for a value of this quality; `None` for nothing.
+    ///
+    /// Of a value that is held, status and times are those of the one that is not good, so that it can be seen what is
+    /// wrong and since when.
+    pub(super) fn treat<'update>(&mut self, update: &'update TagUpdate) -> Option<Cow<'update, TagUpdate>> {
+        let action = match update.status.severity() {
+            Severity::Good => {
+                if let Some(last_good) = &mut self.last_good {
+                    last_good.clone_from(&update.value);
+                }
+                return Some(Cow::Borrowed(update));
+            }
             Severity::Uncertain => self.quality.uncertain,
             Severity::Bad => self.quality.bad,
         };
-        action == QualityAction::Publish
+        match action {
+            QualityAction::Publish => Some(Cow::Borrowed(update)),
+            QualityAction::Drop => None,
+            QualityAction::Hold => {
+                let value = self.last_good.clone().filter(|value| *value != TagValue::Null)?;
+                let flags = UpdateFlags { is_held: true, ..update.flags };
+                Some(Cow::Owned(TagUpdate { value, flags, ..*update }))
+            }
+        }
     }
 
     /// Appends the payload to `out`, under the next number of this mapping.
@@ -122,4 +143,8 @@ impl MappingState {
         let write = self.write_tag.map(|tag| AlarmWrite { tag, mapping: self.index, is_active });
         Some((alarm.message(&change, now), write))
     }
+}
+
+fn holds(quality: QualityPolicy) -> bool {
+    [quality.bad, quality.uncertain].contains(&QualityAction::Hold)
 }

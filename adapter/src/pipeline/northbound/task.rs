@@ -111,15 +111,15 @@ impl NorthboundTask {
             self.stage.note(update);
             for &mapping in mappings {
                 let state = &mut self.mappings[mapping];
-                if !state.wants(update.status) {
+                let Some(update) = state.treat(update) else {
                     self.metrics.ingress_dropped.with_label_values(&["quality"]).inc();
                     continue;
-                }
-                let assessed = self.stage.assess(mapping, update);
-                let sequence = state.encode(&mut payloads, update, assessed.as_ref());
+                };
+                let assessed = self.stage.assess(mapping, &update);
+                let sequence = state.encode(&mut payloads, &update, assessed.as_ref());
                 let user_properties = state.anomaly_properties(assessed.as_ref());
                 drafts.push(Draft { mapping, update: index, end: payloads.len(), sequence, user_properties });
-                if let Some((message, write)) = state.observe_alarm(update, assessed.as_ref(), now) {
+                if let Some((message, write)) = state.observe_alarm(&update, assessed.as_ref(), now) {
                     alarms.push(message);
                     if let Some(write) = write {
                         self.alarm_levels.set(write);

@@ -137,6 +137,28 @@ async fn what_quality_keeps_back_takes_no_number_and_is_counted() {
 }
 
 #[tokio::test]
+async fn a_held_value_stands_in_for_what_is_not_good_once_there_is_one() {
+    let scene = Scene::of(
+        "
+tags: [ { name: a, node: 'ns=3;s=a', topic: a, quality: { bad: hold }, include_metadata: true } ]
+northbound_mappings: [ { tag_name: a, topic: b, quality: { uncertain: hold, bad: drop } } ]
+",
+    );
+    let mut empty = update(0, 0.0, BAD);
+    empty.value = TagValue::Null;
+    scene.offer([(0, 9.0, BAD), (0, 1.0, StatusCode::GOOD)]);
+    scene.ingress.offer(vec![empty]);
+    scene.offer([(0, 5.0, UNCERTAIN), (0, 8.0, BAD), (0, 2.0, StatusCode::GOOD)]);
+    let outcome = scene.run().await;
+    assert_eq!(to("a", &outcome.values), [(1.0, 1), (1.0, 2), (5.0, 3), (1.0, 4), (2.0, 5)]);
+    assert_eq!(to("b", &outcome.values), [(1.0, 1), (1.0, 2), (2.0, 3)]);
+    let of_a = outcome.values.iter().filter(|message| message.route.topic.as_str() == "a").nth(1).unwrap();
+    let metadata = &json_of(of_a)["metadata"];
+    assert_eq!((&metadata["statusCode"]["symbol"], &metadata["flags"]), (&json!("BadSensorFailure"), &json!(["held"])));
+    assert_eq!(outcome.metrics.ingress_dropped.with_label_values(&["quality"]).get(), 4);
+}
+
+#[tokio::test]
 async fn qos_0_goes_apart_and_is_announced_when_nobody_is_there_to_take_it() {
     let scene = Scene::of(TWO_TAGS);
     scene.spool.broker_arrived();
