@@ -46,6 +46,8 @@ pub(super) struct Subscriber<'a> {
     request_timeout: Duration,
     /// Tags that the server refuses; `None` until all were asked for once.
     refused: Option<Vec<TagId>>,
+    /// Items in the call that waits for its answer.
+    under_way: usize,
 }
 
 /// A tag whose node id is known in this session.
@@ -75,7 +77,26 @@ impl<'a> Subscriber<'a> {
         request_timeout: Duration,
     ) -> Self {
         let Shared { tags, table, grants, intake, .. } = shared;
-        Self { live, tags, subscriptions, call_size, table, grants, intake, request_timeout, refused: None }
+        Self {
+            live,
+            tags,
+            subscriptions,
+            call_size,
+            table,
+            grants,
+            intake,
+            request_timeout,
+            refused: None,
+            under_way: 0,
+        }
+    }
+
+    /// The connection was lost. A call that was under way may have been too much for the server.
+    pub(super) fn note_loss(&mut self) {
+        match std::mem::take(&mut self.under_way) {
+            0 => {}
+            size => self.call_size.suspected(size),
+        }
     }
 
     /// Whether every tag was asked for once.
@@ -199,11 +220,14 @@ impl<'a> Subscriber<'a> {
             if !rest.is_empty() {
                 left.push(rest);
             }
-            match self.call(subscription.id, call).await {
+            self.under_way = call.len();
+            let called = self.call(subscription.id, call).await;
+            self.under_way = 0;
+            match called {
                 Ok(results) => self.take_results(subscription, call, &results, outcome),
                 Err(error) => match Failure::of(error.status()) {
                     Failure::Session => {
-                        self.call_size.suspected(call.len());
+                        self.under_way = call.len();
                         return Err(Problem::service(Step::CreateItems, error.status(), self.request_timeout));
                     }
                     Failure::Size if self.call_size.refused(call.len()) => left.push(call),

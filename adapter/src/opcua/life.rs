@@ -30,6 +30,10 @@ use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 /// connection may be the very message that it would begin with.
 const MOST_BARREN_RESUMPTIONS: u32 = 3;
 
+/// A server with security that hangs up on attempts may have got another certificate, which only a look at its
+/// endpoints tells.
+const MOST_HANG_UPS: u32 = 1;
+
 /// What a session is lived with; all of it outlives the session.
 pub(super) struct Life<'a> {
     pub(super) config: &'a OpcUaConfig,
@@ -130,6 +134,7 @@ impl Life<'_> {
             current.store(None);
             shared.suspend();
             standing.disconnected(Some(&problem));
+            subscriber.note_loss();
             let has_heard = poller.take_heard() || publisher.has_heard();
             barren = if has_heard { 0 } else { barren + 1 };
             if has_heard {
@@ -168,36 +173,42 @@ struct Resume<'a> {
 
 impl Resume<'_> {
     /// Tries until the server must have forgotten the session.
-    async fn run(self, problem: Problem, publisher: &mut Publisher<'_>) -> Resumption {
+    async fn run(mut self, problem: Problem, publisher: &mut Publisher<'_>) -> Resumption {
         let deadline = Instant::now() + self.config.connection.session_timeout;
         self.wire.cut().await;
         let mut problem = problem;
+        let mut hang_ups = 0;
         loop {
             let pause = self.standing.trouble(problem.clone());
-            let attempt = async {
-                time::sleep(pause).await;
-                self.wire.connect().await
-            };
             let attempted = tokio::select! {
                 () = self.cancel.cancelled() => return Resumption::Ended(End::Cancelled),
-                attempted = attempt => attempted,
+                attempted = self.attempt(pause, publisher) => attempted,
             };
             problem = match attempted {
-                Ok(Connected::NewSession) if !publisher.take_over().await => {
-                    return Resumption::Ended(End::Renewed);
-                }
-                Ok(Connected::NewSession | Connected::SameSession) => {
-                    publisher.restart();
-                    match publisher.catch_up().await {
-                        None => return Resumption::Resumed,
-                        Some(problem) => problem,
-                    }
-                }
+                Ok(resumption) => return resumption,
                 Err(problem) => problem,
             };
-            if self.wire.is_finished() || !problem.may_be_of_the_connection() || Instant::now() > deadline {
+            hang_ups += u32::from(matches!(problem, Problem::Lost { .. }));
+            let has_another_certificate = self.config.security.is_some() && hang_ups > MOST_HANG_UPS;
+            if self.wire.is_finished()
+                || !problem.may_be_of_the_connection()
+                || has_another_certificate
+                || Instant::now() > deadline
+            {
                 return Resumption::Ended(End::Problem(problem));
             }
+        }
+    }
+
+    async fn attempt(&mut self, pause: Duration, publisher: &mut Publisher<'_>) -> Result<Resumption, Problem> {
+        time::sleep(pause).await;
+        if self.wire.connect().await? == Connected::NewSession && !publisher.take_over().await {
+            return Ok(Resumption::Ended(End::Renewed));
+        }
+        publisher.restart();
+        match publisher.catch_up().await {
+            None => Ok(Resumption::Resumed),
+            Some(problem) => Err(problem),
         }
     }
 }

@@ -37,6 +37,8 @@ struct Rules {
     delay_in_ms: AtomicU64,
     /// Whether no message can be had again.
     has_no_past: AtomicBool,
+    /// Longer messages to the server end the connection; 0 for any.
+    longest: AtomicUsize,
 }
 
 /// Which way messages go.
@@ -67,7 +69,9 @@ impl Proxy {
                     tokio::spawn(async move {
                         tokio::select! {
                             _ = reset.changed() => {}
-                            () = async { tokio::join!(north, south); } => {}
+                            // Either direction ends the connection.
+                            () = north => {}
+                            () = south => {}
                         }
                     });
                 }
@@ -111,6 +115,11 @@ impl Proxy {
         self.rules.has_no_past.store(true, Ordering::SeqCst);
     }
 
+    /// Ends the connection at every message to the server that is longer, as a server does that cannot take it.
+    pub(crate) fn end_at_longer_than(&self, bytes: usize) {
+        self.rules.longest.store(bytes, Ordering::SeqCst);
+    }
+
     /// Messages that are still to be swallowed.
     pub(crate) fn to_be_stolen(&self) -> usize {
         self.rules.wanted.load(Ordering::SeqCst)
@@ -131,7 +140,12 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, is_hole: watch
         }
         is_lost = is_lost || *is_hole.borrow();
         match &way {
-            Way::North(rules) => rules.spoil_republish(&mut message),
+            Way::North(rules) => {
+                if (1..length).contains(&rules.longest.load(Ordering::SeqCst)) {
+                    break;
+                }
+                rules.spoil_republish(&mut message);
+            }
             Way::South(rules) => {
                 if rules.swallow(length) {
                     stolen += 1;

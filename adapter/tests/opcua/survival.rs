@@ -203,6 +203,19 @@ async fn a_stop_in_the_middle_of_the_setup_leaves_no_session_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_up_on_large_calls_gets_smaller_ones() {
+    let server = plc(PlcOptions { load_tags: 400, ..load() }).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    // Some 80 items.
+    proxy.end_at_longer_than(8_000);
+    let tags: Vec<String> = (1..=400).map(load_tag).collect();
+    let rig = Rig::start(config(&proxy.url()), &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    rig.wait_for_all_active().await;
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_small_limits_gets_small_calls_and_many_subscriptions() {
     let limits = PlcLimits { monitored_items_per_call: 40, nodes_per_read: 10, ..PlcLimits::default() };
     let server = plc(PlcOptions { load_tags: 350, limits, ..load() }).await;
