@@ -38,6 +38,7 @@ mod soak_faults;
 mod soak_restarts;
 mod stack_types;
 mod stacks;
+mod stacks_secure;
 mod state;
 mod structures;
 mod support;

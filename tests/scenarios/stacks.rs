@@ -88,6 +88,7 @@ macro_rules! for_each_stack {
         }
     )* };
 }
+pub(crate) use for_each_stack;
 
 for_each_stack! {
     every_type_becomes_the_right_json_from => every_type_becomes_the_right_json;
