@@ -89,7 +89,7 @@ fn others(stack: Stack) -> String {
     let mut tags = String::new();
     for number in 2..=COUNTERS {
         let node = stack.node(&format!("Counter{number}"));
-        tags.extend([format!("  - {{ name: other{number}, node: '{node}', topic: other }}\n")]);
+        tags.extend([format!("  - {{ name: other{number}, node: '{node}', topic: other{number} }}\n")]);
     }
     tags
 }
