@@ -7,23 +7,33 @@ line on stdin is a command and gets one line of answer:
     read NAME                what a client of the server would see              -> `value <json>`
     write NAME JSON          a new value of the node's own type                 -> `done`
     status NAME SYMBOL       the node's StatusCode, such as BadSensorFailure    -> `done`
+    sessions                 how many sessions of clients the server has        -> `value <number>`
     stop                     close all sessions and end                         -> `done`
+
+JSON has a ByteString in base64, a DateTime in ISO 8601, a matrix as nested lists; a NaN is null.
 
 The end of stdin ends the server, so it cannot outlive the test that started it.
 """
 
 import argparse
 import asyncio
+import base64
 import json
 import logging
+import math
 import sys
+import uuid
 from datetime import datetime, timezone
+from pathlib import Path
 
 from asyncua import Server, ua
 from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import User, UserRole
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 NAMESPACE = "urn:tagwise:test"
+APPLICATION_URI = "urn:tagwise:test:server"
 
 TYPES = ua.VariantType
 TYPED = [
@@ -41,12 +51,48 @@ TYPED = [
     ("Boolean", TYPES.Boolean, True),
     ("DateTime", TYPES.DateTime, datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=timezone.utc)),
     ("ByteString", TYPES.ByteString, b"\x00\x01\x07"),
+    ("Guid", TYPES.Guid, uuid.UUID("72962b91-fa75-4ae6-8d28-b404dc7daf63")),
+    ("LocalizedText", TYPES.LocalizedText, ua.LocalizedText("Schwingung", "de")),
+    ("QualifiedName", TYPES.QualifiedName, ua.QualifiedName("Vibration", 0)),
     ("NaN", TYPES.Double, float("nan")),
     ("Int32Array", TYPES.Int32, [1, 2, 3]),
     ("DoubleArray", TYPES.Double, [1.5, -2.0]),
     ("BooleanArray", TYPES.Boolean, [True, False]),
     ("StringArray", TYPES.String, ["a", "ü"]),
+    ("Int32Matrix", TYPES.Int32, [[1, 2, 3], [4, 5, 6]]),
 ]
+
+
+def as_json(value):
+    """A value as the line protocol prints it."""
+    match value:
+        case list():
+            return [as_json(element) for element in value]
+        case float() if not math.isfinite(value):
+            return None
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return value.replace(tzinfo=timezone.utc).isoformat().replace("+00:00", "Z")
+        case uuid.UUID():
+            return str(value)
+        case ua.LocalizedText():
+            return {"locale": value.Locale, "text": value.Text}
+        case ua.QualifiedName():
+            return {"name": value.Name, "namespaceIndex": value.NamespaceIndex}
+    return value
+
+
+def of_json(kind, value):
+    """The reverse, for a node of this type."""
+    match kind:
+        case TYPES.ByteString:
+            return base64.b64decode(value)
+        case TYPES.DateTime:
+            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        case TYPES.Guid:
+            return uuid.UUID(value)
+    return value
 
 
 class OneUser:
@@ -80,7 +126,7 @@ class TestServer:
             self.server.set_identity_tokens([ua.UserNameIdentityToken])
         self.server.set_endpoint(f"opc.tcp://127.0.0.1:{self.arguments.port}/")
         self.server.set_server_name("Tagwise test server")
-        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        await self.set_security()
         for uri in self.arguments.before:
             await self.add_twin(uri)
         self.index = await self.server.register_namespace(NAMESPACE)
@@ -112,6 +158,21 @@ class TestServer:
         """A namespace with a node that has the identifier of a counter and always the value -1."""
         index = await self.server.register_namespace(uri)
         await self.server.nodes.objects.add_variable(ua.NodeId("Counter1", index), f"{index}:Twin", -1.0)
+
+    async def set_security(self):
+        """No security; and, where there is a folder for a certificate, encryption for any client."""
+        policies = [ua.SecurityPolicyType.NoSecurity]
+        if self.arguments.secure:
+            folder = self.arguments.secure
+            folder.mkdir(parents=True, exist_ok=True)
+            await self.server.set_application_uri(APPLICATION_URI)
+            key, certificate = folder / "server.pem", folder / "server.der"
+            use = [ExtendedKeyUsageOID.SERVER_AUTH]
+            await setup_self_signed_certificate(key, certificate, APPLICATION_URI, "localhost", use, {})
+            await self.server.load_certificate(certificate)
+            await self.server.load_private_key(key)
+            policies.append(ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt)
+        self.server.set_security_policy(policies)
 
     async def add(self, name, kind, value, writable):
         node_id = ua.NodeId(name, self.index)
@@ -145,13 +206,15 @@ class TestServer:
             await self.add_counter(rest)
             return "done"
         if verb == "read":
-            value = await self.nodes[rest][0].read_value()
-            return "value " + json.dumps(value, default=str)
+            return "value " + json.dumps(as_json(await self.nodes[rest][0].read_value()))
         if verb == "write":
             name, _, text = rest.partition(" ")
             node, kind = self.nodes[name]
-            await node.write_value(json.loads(text), kind)
+            await node.write_value(of_json(kind, json.loads(text)), kind)
             return "done"
+        if verb == "sessions":
+            # Including those whose connection is gone: it is the duplicates that are looked for.
+            return f"value {len(self.server.iserver._external_sessions)}"
         if verb == "status":
             name, _, symbol = rest.partition(" ")
             node, kind = self.nodes[name]
@@ -226,6 +289,7 @@ async def main():
     parser.add_argument("--after", action="append", default=[], help="a namespace that is registered after ours")
     parser.add_argument("--structures", action="store_true", help="nodes of structured types")
     parser.add_argument("--user", help="NAME:PASSWORD; refuses anonymous clients")
+    parser.add_argument("--secure", type=Path, help="folder of server.der and server.pem; offers encryption too")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
 

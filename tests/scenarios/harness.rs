@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use tagwise_tests::{
-    Mosquitto, MosquittoOptions, MqttProbe, PATIENCE, UaServer, UaServerOptions, peer_or_skip, wait_until,
+    Mosquitto, MosquittoOptions, MqttProbe, PATIENCE, Stack, UaServer, UaServerOptions, peer_or_skip, wait_until,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,17 +40,23 @@ async fn the_broker_lets_in_whoever_knows_the_password_and_the_authority() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn asyncua_obeys_its_control_channel() -> Result<()> {
-    let options = UaServerOptions { counters: Some(2), ..UaServerOptions::default() };
-    let mut server = UaServer::start_with(peer_or_skip!(Asyncua), options).await?;
-    assert_eq!(server.read("Types.Int64").await?, json!(-9_007_199_254_740_993_i64));
-    server.write("Types.String", &json!("hallo")).await?;
-    assert_eq!(server.read("Types.String").await?, json!("hallo"));
-    server.add_node("Late").await?;
-    server.set_status("Counter2", "BadSensorFailure").await?;
-    assert!(server.read("NoSuchNode").await.is_err());
-    server.stop().await?;
-    server.resume().await?;
-    assert_eq!(server.read("Types.String").await?, json!("grün \"q\" \n"), "a restart forgets");
+async fn every_foreign_server_obeys_its_control_channel() -> Result<()> {
+    for stack in Stack::ALL.into_iter().filter(|stack| stack.peer().is_some()) {
+        let Some(program) = stack.program_or_announce("every_foreign_server_obeys_its_control_channel")? else {
+            continue;
+        };
+        let options = UaServerOptions { counters: Some(2), ..UaServerOptions::default() };
+        let mut server = UaServer::start_of(stack, program, options).await?;
+        assert_eq!(server.read("Types.Int64").await?, json!(-9_007_199_254_740_993_i64), "{stack}");
+        server.write("Types.String", &json!("hallo")).await?;
+        assert_eq!(server.read("Types.String").await?, json!("hallo"), "{stack}");
+        server.add_node("Late").await?;
+        server.set_status("Counter2", "BadSensorFailure").await?;
+        assert!(server.read("NoSuchNode").await.is_err(), "{stack}");
+        assert_eq!(server.session_count().await?, 0, "{stack}");
+        server.stop().await?;
+        server.resume().await?;
+        assert_eq!(server.read("Types.String").await?, json!("grün \"q\" \n"), "a restart of {stack} forgets");
+    }
     Ok(())
 }

@@ -21,7 +21,7 @@ const GROWTH_BYTES: u64 = 20_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes half an hour; run by `cargo xtask soak`"]
-async fn soak_with_restarts_keeps_order_and_memory() -> Result<()> {
+async fn soak_under_load_keeps_order_and_memory() -> Result<()> {
     let seconds = env::var("TAGWISE_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1800);
     let mut broker = Mosquitto::start(peer_or_skip!(Mosquitto)).await?;
     let options = SimulatorOptions { tags: TAGS, rate: Some(10.0), user: None };

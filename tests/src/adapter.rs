@@ -16,13 +16,14 @@ use crate::{Http, Mapping, PATIENCE, Process, Reply, Signal, tagwise_binary, wai
 /// A running adapter that can be ended and started again with the same state.
 #[derive(Debug)]
 pub struct Adapter {
+    // Before the folder, so that it is ended before its log is removed.
+    process: Option<Process>,
     directory: TempDir,
     mapping: PathBuf,
     environment: Vec<(String, String)>,
     http: Http,
     /// Stands in for `tagwise run`; takes the mapping as its only argument.
     program: Option<PathBuf>,
-    process: Option<Process>,
 }
 
 impl Adapter {

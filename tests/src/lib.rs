@@ -4,6 +4,7 @@
 
 mod adapter;
 mod binary;
+mod fault_proxy;
 mod http;
 mod mapping;
 mod message;
@@ -15,13 +16,16 @@ mod probe;
 mod process;
 mod sequence;
 mod simulator;
+mod stack;
 mod tls;
+mod ua_client;
 mod ua_server;
 mod usage;
 mod wait;
 
 pub use adapter::{Adapter, Output, run_to_end};
 pub use binary::{example_binary, tagwise_binary, workspace_root};
+pub use fault_proxy::{FaultProxy, Service};
 pub use http::{Http, Reply};
 pub use mapping::Mapping;
 pub use message::Message;
@@ -33,7 +37,9 @@ pub use probe::MqttProbe;
 pub use process::{Process, Signal};
 pub use sequence::{Fault, SequenceCheck};
 pub use simulator::{Simulator, SimulatorOptions};
+pub use stack::Stack;
 pub use tls::{Authority, ServerCertificate};
+pub use ua_client::UaClient;
 pub use ua_server::{UaServer, UaServerOptions};
 pub use usage::Usage;
 pub use wait::{PATIENCE, pause, wait_until};

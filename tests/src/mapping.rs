@@ -12,6 +12,8 @@ pub struct Mapping {
     adapter: String,
     drain_timeout: String,
     opcua: String,
+    security: String,
+    connection: String,
     subscription: String,
     broker: String,
     http: String,
@@ -26,10 +28,9 @@ impl Mapping {
         Ok(Self {
             adapter: "id: line1".to_owned(),
             drain_timeout: "5s".to_owned(),
-            opcua: format!(
-                "uri: \"{opcua}\", security: {{ policy: none }}, \
-                 connection_options: {{ retry: {{ initial: 250ms, max: 1s }} }}"
-            ),
+            opcua: format!("uri: \"{opcua}\""),
+            security: "policy: none".to_owned(),
+            connection: "retry: { initial: 250ms, max: 1s }".to_owned(),
             subscription: "publishing_interval: 100ms, sampling_interval: 50ms".to_owned(),
             broker: format!("url: \"{broker}\""),
             http: format!("listen: \"127.0.0.1:{http_port}\""),
@@ -59,10 +60,17 @@ impl Mapping {
         self
     }
 
-    /// Another security than none: `policy: basic256sha256`.
+    /// Other keys for `security`, in flow style.
     #[must_use]
     pub fn security(mut self, keys: &str) -> Self {
-        self.opcua = self.opcua.replace("security: { policy: none }", &format!("security: {{ {keys} }}"));
+        keys.clone_into(&mut self.security);
+        self
+    }
+
+    /// More keys for `connection_options`, in flow style.
+    #[must_use]
+    pub fn connection(mut self, keys: &str) -> Self {
+        self.connection = format!("{}, {keys}", self.connection);
         self
     }
 
@@ -71,6 +79,13 @@ impl Mapping {
     pub fn publishing(mut self, publishing: Duration, sampling: u64) -> Self {
         let publishing = publishing.as_millis();
         self.subscription = format!("publishing_interval: {publishing}ms, sampling_interval: {sampling}ms");
+        self
+    }
+
+    /// Other keys for the subscription, in flow style.
+    #[must_use]
+    pub fn subscription(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.subscription);
         self
     }
 
@@ -100,9 +115,11 @@ impl Mapping {
 
     /// The file's text.
     pub fn text(&self) -> String {
-        let Self { adapter, drain_timeout, opcua, subscription, broker, http, rest, http_port: _ } = self;
+        let Self { adapter, drain_timeout, opcua, security, connection, subscription, broker, http, rest, .. } = self;
         format!(
-            "version: 1\nadapter: {{ {adapter}, drain_timeout: {drain_timeout} }}\nopcua: {{ {opcua}, subscription: {{ {subscription} }} }}\n\
+            "version: 1\nadapter: {{ {adapter}, drain_timeout: {drain_timeout} }}\n\
+             opcua: {{ {opcua}, security: {{ {security} }}, connection_options: {{ {connection} }}, \
+             subscription: {{ {subscription} }} }}\n\
              broker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
         )
     }

@@ -44,10 +44,11 @@ pub struct MosquittoOptions {
 /// A broker that can be ended and started again on the same port.
 #[derive(Debug)]
 pub struct Mosquitto {
+    // Before the folder, so that it is ended before its log is removed.
+    process: Option<Process>,
     program: PathBuf,
     directory: TempDir,
     access: BrokerAccess,
-    process: Option<Process>,
 }
 
 impl Mosquitto {

@@ -16,6 +16,10 @@ pub enum Peer {
     Mosquitto,
     /// `PyPI`'s asyncua, an OPC UA server, in the virtual environment `tests/.peers/venv`.
     Asyncua,
+    /// npm's node-opcua, an OPC UA server, in `tests/.peers/node-opcua`; its program is Node.js.
+    NodeOpcua,
+    /// Eclipse Milo, an OPC UA server, in `tests/.peers/milo`; its program is Java.
+    Milo,
     /// `PyPI`'s paho-mqtt, an MQTT client, in the same place.
     Paho,
     /// `PyPI`'s `PyOD` with scikit-learn, in the virtual environment `tests/.peers/pyod`.
@@ -30,6 +34,8 @@ impl Peer {
         match self {
             Self::Mosquitto => "mosquitto",
             Self::Asyncua => "asyncua",
+            Self::NodeOpcua => "node-opcua",
+            Self::Milo => "milo",
             Self::Paho => "paho",
             Self::Pyod => "pyod",
             Self::Promtool => "promtool",
@@ -42,6 +48,8 @@ impl Peer {
             _ if self.is_to_be_skipped() => None,
             Self::Mosquitto => find_program("mosquitto"),
             Self::Asyncua => python_with("venv", "asyncua"),
+            Self::NodeOpcua => program_with("node", "node-opcua/node_modules/node-opcua-server/package.json"),
+            Self::Milo => program_with("java", "milo/classes/tagwise/TestServer.class"),
             Self::Paho => python_with("venv", "paho.mqtt"),
             Self::Pyod => python_with("pyod", "pyod"),
             Self::Promtool => find_program("promtool"),
@@ -93,6 +101,12 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let servers = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
     env::split_paths(&path).chain(servers).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// A program that runs what is installed in `tests/.peers`, if both are there.
+fn program_with(name: &str, installed: &str) -> Option<PathBuf> {
+    let is_installed = workspace_root().join("tests/.peers").join(installed).is_file();
+    find_program(name).filter(|_| is_installed)
 }
 
 /// The Python of an environment in `tests/.peers`, if it has the module.

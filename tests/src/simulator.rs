@@ -21,11 +21,12 @@ pub struct SimulatorOptions {
 /// A simulated PLC that can be ended and started again on the same port.
 #[derive(Debug)]
 pub struct Simulator {
+    // Before the folder, so that it is ended before its log is removed.
+    process: Option<Process>,
     directory: TempDir,
     port: u16,
     options: SimulatorOptions,
     is_secure: bool,
-    process: Option<Process>,
 }
 
 impl Simulator {

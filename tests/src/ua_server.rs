@@ -1,12 +1,12 @@
-//! asyncua as the OPC UA server: it has typed nodes and refuses wrongly typed writes.
+//! An OPC UA server of any of the stacks, in a process of its own: typed nodes, counters, and a control channel.
 
-use std::{io::Write, path::PathBuf, process::ChildStdin, process::Command};
+use std::{io::Write, path::PathBuf, process::ChildStdin};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{PATIENCE, Process, free_port, wait_until, workspace_root};
+use crate::{PATIENCE, Process, Signal, Stack, UaClient, free_port, wait_until};
 
 /// How the server is set up.
 #[derive(Clone, Debug, Default)]
@@ -17,20 +17,26 @@ pub struct UaServerOptions {
     pub counters: Option<usize>,
     /// More ticking nodes by name.
     pub nodes: Vec<String>,
-    /// Namespaces registered before ours and after it, each with a node `Counter1` that is always -1.
+    /// Of asyncua: namespaces registered before ours and after it, each with a node `Counter1` that is always -1.
     pub other_namespaces: (Vec<String>, Vec<String>),
-    /// Whether there are nodes of structured types, `Structures.*`.
+    /// Of asyncua: whether there are nodes of structured types, `Structures.*`.
     pub structures: bool,
+    /// Ticks per second; 10 when absent.
+    pub rate: Option<f64>,
+    /// The folder of the server's certificate; with it the server offers `Basic256Sha256` with encryption, too.
+    pub secure: Option<PathBuf>,
 }
 
 /// A server that can be ended and started again on the same port.
 #[derive(Debug)]
 pub struct UaServer {
-    python: PathBuf,
+    // Before the folder, so that it is ended before its log is removed.
+    running: Option<Running>,
+    stack: Stack,
+    program: PathBuf,
     directory: TempDir,
     port: u16,
     options: UaServerOptions,
-    running: Option<Running>,
 }
 
 #[derive(Debug)]
@@ -42,21 +48,36 @@ struct Running {
 }
 
 impl UaServer {
-    /// A server with one counter, running.
+    /// asyncua with one counter, running.
     pub async fn start(python: PathBuf) -> Result<Self> {
         Self::start_with(python, UaServerOptions::default()).await
     }
 
-    /// A server as asked, running.
+    /// asyncua as asked, running.
     pub async fn start_with(python: PathBuf, options: UaServerOptions) -> Result<Self> {
-        let mut server = Self::prepare(python, options)?;
+        Self::start_of(Stack::Asyncua, python, options).await
+    }
+
+    /// A server of this stack as asked, running.
+    pub async fn start_of(stack: Stack, program: PathBuf, options: UaServerOptions) -> Result<Self> {
+        let mut server = Self::prepare_of(stack, program, options)?;
         server.resume().await?;
         Ok(server)
     }
 
-    /// A server as asked, not yet running: its port refuses connections.
+    /// asyncua as asked, not yet running: its port refuses connections.
     pub fn prepare(python: PathBuf, options: UaServerOptions) -> Result<Self> {
-        Ok(Self { python, directory: tempfile::tempdir()?, port: free_port()?, options, running: None })
+        Self::prepare_of(Stack::Asyncua, python, options)
+    }
+
+    /// A server of this stack as asked, not yet running.
+    pub fn prepare_of(stack: Stack, program: PathBuf, options: UaServerOptions) -> Result<Self> {
+        Ok(Self { stack, program, directory: tempfile::tempdir()?, port: free_port()?, options, running: None })
+    }
+
+    /// Its stack.
+    pub fn stack(&self) -> Stack {
+        self.stack
     }
 
     /// The endpoint for a mapping.
@@ -64,9 +85,19 @@ impl UaServer {
         format!("opc.tcp://127.0.0.1:{}", self.port)
     }
 
-    /// The node of this name, as a mapping spells it.
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The node of this name in a foreign server, as a mapping spells it.
     pub fn node(name: &str) -> String {
-        format!("nsu=urn:tagwise:test;s={name}")
+        Stack::Asyncua.node(name)
+    }
+
+    /// The process id while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.process.id())
     }
 
     /// At its next start it has its namespaces in this order.
@@ -77,29 +108,11 @@ impl UaServer {
 
     /// Starts it (again) on its port.
     pub async fn resume(&mut self) -> Result<()> {
-        let mut command = Command::new(&self.python);
-        command.arg(workspace_root().join("tests/peers/asyncua_server.py"));
-        command.args(["--port", &self.port.to_string()]);
-        if let Some((name, password)) = &self.options.user {
-            command.args(["--user", &format!("{name}:{password}")]);
-        }
-        if let Some(counters) = self.options.counters {
-            command.args(["--counters", &counters.to_string()]);
-        }
-        if self.options.structures {
-            command.arg("--structures");
-        }
-        for node in &self.options.nodes {
-            command.args(["--node", node]);
-        }
-        let (before, after) = &self.options.other_namespaces;
-        for (option, uris) in [("--before", before), ("--after", after)] {
-            command.args(uris.iter().flat_map(|uri| [option, uri]));
-        }
+        let mut command = self.stack.command(&self.program, self.port, &self.options)?;
         // Each start has its own stdout, so that the answers of the last one are not taken for this one's.
         let directory = tempfile::tempdir_in(self.directory.path())?.keep();
-        let mut process = Process::spawn("asyncua", &mut command, &directory)?;
-        process.stdout_line("ready ", PATIENCE).await?;
+        let mut process = Process::spawn(self.stack.name(), &mut command, &directory)?;
+        process.stdout_line(self.stack.ready_line(), PATIENCE).await?;
         let stdin = process.take_stdin()?;
         self.running = Some(Running { process, stdin, lines_read: 1 });
         Ok(())
@@ -114,10 +127,18 @@ impl UaServer {
 
     /// Ends it in order: sessions are closed.
     pub async fn stop(&mut self) -> Result<()> {
-        writeln!(self.running()?.stdin, "stop")?;
+        match self.stack {
+            Stack::Simulator => self.signal(Signal::Terminate)?,
+            _ => writeln!(self.running()?.stdin, "stop")?,
+        }
         self.running()?.process.exit_within(PATIENCE).await?;
         self.running = None;
         Ok(())
+    }
+
+    /// Sends a signal: to freeze it, or to let it go on.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.running.as_ref().with_context(|| format!("the {} server does not run", self.stack))?.process.signal(signal)
     }
 
     /// Adds a node that counts ticks.
@@ -125,11 +146,28 @@ impl UaServer {
         self.ask(&format!("add-node {name}")).await.map(drop)
     }
 
-    /// The value of a node as the server itself sees it.
+    /// The value of a node as the server itself sees it. Of the simulator, which has no control channel, as any client
+    /// sees it.
     pub async fn read(&mut self, name: &str) -> Result<Value> {
-        let answer = self.ask(&format!("read {name}")).await?;
-        let json = answer.strip_prefix("value ").with_context(|| format!("asyncua answered {answer:?}"))?;
-        Ok(serde_json::from_str(json)?)
+        if self.stack == Stack::Simulator {
+            let mut client = self.client().await?;
+            let value = client.read_json(&self.stack.node(name)).await;
+            client.close().await;
+            return value;
+        }
+        self.ask_for_value(&format!("read {name}")).await
+    }
+
+    /// How many sessions the server has, those included whose connection is gone.
+    pub async fn session_count(&mut self) -> Result<u64> {
+        if self.stack == Stack::Simulator {
+            let mut client = self.client().await?;
+            let count = client.session_count().await;
+            client.close().await;
+            return count;
+        }
+        let count = self.ask_for_value("sessions").await?;
+        count.as_u64().with_context(|| format!("{} counts {count} sessions", self.stack))
     }
 
     /// Gives a node a value of its own type.
@@ -142,24 +180,38 @@ impl UaServer {
         self.ask(&format!("status {name} {symbol}")).await.map(drop)
     }
 
+    async fn client(&self) -> Result<UaClient> {
+        UaClient::connect(&self.url(), self.options.user.as_ref()).await
+    }
+
+    async fn ask_for_value(&mut self, line: &str) -> Result<Value> {
+        let answer = self.ask(line).await?;
+        let json =
+            answer.strip_prefix("value ").with_context(|| format!("{} answered {answer:?} to {line:?}", self.stack))?;
+        Ok(serde_json::from_str(json)?)
+    }
+
     async fn ask(&mut self, line: &str) -> Result<String> {
+        let stack = self.stack;
+        ensure!(stack != Stack::Simulator, "the simulator has no control channel for {line:?}");
         let running = self.running()?;
         writeln!(running.stdin, "{line}")?;
         let number = running.lines_read;
         running.lines_read += 1;
-        let answer = wait_until(&format!("asyncua has answered {line:?}"), PATIENCE, async || {
+        let answer = wait_until(&format!("{stack} has answered {line:?}"), PATIENCE, async || {
             let text = running.process.stdout()?;
             let mut whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
             Ok(whole.nth(number).map(|line| line.trim().to_owned()))
         })
         .await?;
         if answer.starts_with("error") {
-            bail!("asyncua on {line:?}: {answer}");
+            bail!("{stack} on {line:?}: {answer}");
         }
         Ok(answer)
     }
 
     fn running(&mut self) -> Result<&mut Running> {
-        self.running.as_mut().context("the asyncua server does not run")
+        let stack = self.stack;
+        self.running.as_mut().with_context(|| format!("the {stack} server does not run"))
     }
 }

@@ -11,6 +11,8 @@ pub struct Usage {
     pub cpu_seconds: f64,
     /// The most memory it has had resident at once, in bytes.
     pub peak_resident_bytes: u64,
+    /// The memory it has resident now, in bytes.
+    pub resident_bytes: u64,
 }
 
 impl Usage {
@@ -20,7 +22,8 @@ impl Usage {
         let status = read(id, "status")?;
         Ok(Self {
             cpu_seconds: ticks(&stat).with_context(|| format!("cannot read {stat:?}"))? / ticks_per_second()?,
-            peak_resident_bytes: peak(&status).context("the status of the process has no VmHWM")?,
+            peak_resident_bytes: bytes(&status, "VmHWM:").context("the status of the process has no VmHWM")?,
+            resident_bytes: bytes(&status, "VmRSS:").context("the status of the process has no VmRSS")?,
         })
     }
 }
@@ -38,8 +41,8 @@ fn ticks(stat: &str) -> Option<f64> {
     Some(user + system)
 }
 
-fn peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn bytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -58,11 +61,12 @@ mod tests {
     fn the_name_of_a_program_may_hold_brackets() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 1 1 18446744073709551615";
         assert_eq!(ticks(stat).map(|ticks| ticks.to_string()).as_deref(), Some("300"));
-        assert_eq!(peak("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n"), Some(12 * 1024));
+        assert_eq!(bytes("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n", "VmHWM:"), Some(12 * 1024));
     }
 
     #[test]
     fn this_process_uses_something() {
-        assert!(Usage::of(std::process::id()).unwrap().peak_resident_bytes > 0);
+        let usage = Usage::of(std::process::id()).unwrap();
+        assert!(usage.resident_bytes > 0 && usage.resident_bytes <= usage.peak_resident_bytes, "{usage:?}");
     }
 }

@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod machine;
 mod node_manager;
+mod permissions;
 mod plc;
 mod port;
 mod samples;

@@ -25,6 +25,7 @@ use crate::limits::{PlcLimits, SUBSCRIPTION_POLL_INTERVAL_MS, limits};
 use crate::load::{Load, LoadStatistics, MAXIMUM_LOAD_TAGS};
 use crate::machine::{Machine, MachineOptions};
 use crate::node_manager::{PlcNodeManager, PlcNodes};
+use crate::permissions::Permissions;
 use crate::port::{listen, reachable};
 use crate::security::{PlcSecurity, secure};
 use crate::ticker::Ticker;
@@ -254,6 +255,8 @@ fn build_server(
     if !options.security.as_ref().is_some_and(|security| security.is_secure_only) {
         builder = builder.add_endpoint("none", ServerEndpoint::new_none("", &[token.to_owned()]));
     }
+    let permissions = Permissions::new(builder.config().user_tokens.clone());
+    let builder = builder.with_authenticator(Arc::new(permissions));
     let (server, handle) = builder.build().map_err(|reason| SimulatorError::Server { reason })?;
     match handle.get_namespace_index(NAMESPACE_URI) {
         Some(NAMESPACE_INDEX) => Ok((server, handle)),

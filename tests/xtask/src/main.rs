@@ -6,6 +6,7 @@ mod peers;
 mod python;
 mod quality;
 mod runner;
+mod servers;
 mod shell;
 mod suite;
 mod tools;
@@ -29,11 +30,14 @@ enum Chore {
         #[arg(long)]
         fast: bool,
     },
-    /// Runs the load with faults for a long time; not part of `test`.
+    /// Runs what takes long and prints what it measures: load, faults and restarts; not part of `test`.
     Soak {
-        /// For how long, in seconds.
+        /// For how long the load runs, in seconds.
         #[arg(long, default_value_t = 1800)]
         seconds: u32,
+        /// Only this part.
+        #[arg(long)]
+        only: Option<measure::SoakPart>,
     },
     /// Measures the release build under load, next to bare clients.
     Bench {
@@ -56,7 +60,7 @@ enum Chore {
 fn main() -> ExitCode {
     let is_done = match Arguments::parse().chore {
         Chore::Test { fast } => suite::run(fast),
-        Chore::Soak { seconds } => measure::soak(seconds),
+        Chore::Soak { seconds, only } => measure::soak(seconds, only),
         Chore::Bench { arguments } => measure::bench(&arguments),
         Chore::Quality(options) => quality::measure(&options),
         Chore::Fuzz { seconds } => measure::fuzz(seconds),

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::{
     peers,
@@ -14,10 +15,34 @@ use crate::{
 /// find more than a few large ones.
 const BOUNDS: [&str; 2] = ["-timeout=10", "-max_len=4096"];
 
-/// The load with faults, for a long time.
-pub(crate) fn soak(seconds: u32) -> bool {
+/// A part of the soak, which can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SoakPart {
+    /// The load while PLC and broker are restarted by turns, for `--seconds`.
+    Load,
+    /// Each fault of network and server against each stack, for some ten minutes.
+    Faults,
+    /// Fifty restarts of a server in a row, for some three minutes.
+    Restarts,
+}
+
+impl SoakPart {
+    /// What the names of its tests begin with.
+    const fn filter(self) -> &'static str {
+        match self {
+            Self::Load => "soak::",
+            Self::Faults => "soak_faults::",
+            Self::Restarts => "soak_restarts::",
+        }
+    }
+}
+
+/// All that takes long: the load, the faults and the restarts, or one of them, one after another.
+pub(crate) fn soak(seconds: u32, part: Option<SoakPart>) -> bool {
     report(&install_peers().and_then(|()| {
-        let mut test = cargo(&["test", "--workspace", "--test", "scenarios", "--", "--ignored", "--nocapture", "soak"]);
+        let mut test = cargo(&["test", "--workspace", "--test", "scenarios", "--"]);
+        // Side by side they would disturb what is measured.
+        test.args(["--ignored", "--nocapture", "--test-threads=1", part.map_or("soak", SoakPart::filter)]);
         run(test.env("TAGWISE_SOAK_SECONDS", seconds.to_string()))
     }))
 }

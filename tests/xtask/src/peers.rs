@@ -1,4 +1,4 @@
-//! The foreign peers: Debian's packages by `apt-get`, Python's in a virtual environment.
+//! The foreign peers: Debian's packages by `apt-get`, Python's in virtual environments, npm's and Maven's in folders.
 
 use std::process::Command;
 
@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::{
     python::{Environment, attempt, can_make_environments},
     runner::Done,
+    servers::Server,
     shell::{find_program, is_ci, program, run, say, succeeds},
 };
 
@@ -16,11 +17,15 @@ struct Package {
     package: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 8] = [
     Package { program: "mosquitto", package: "mosquitto" },
     Package { program: "mosquitto_passwd", package: "mosquitto" },
     Package { program: "promtool", package: "prometheus" },
     Package { program: "systemd-analyze", package: "systemd" },
+    Package { program: "node", package: "nodejs" },
+    Package { program: "npm", package: "npm" },
+    Package { program: "javac", package: "default-jdk-headless" },
+    Package { program: "mvn", package: "maven" },
 ];
 
 const PYTHON: Environment = Environment {
@@ -56,6 +61,7 @@ pub(crate) fn install_and_report() -> bool {
 pub(crate) fn install() -> Result<Done> {
     install_packages(&PACKAGES.map(|peer| (peer.package, find_program(peer.program).is_some())));
     ENVIRONMENTS.into_iter().for_each(install_environment);
+    Server::ALL.into_iter().for_each(Server::install);
     let missing = missing();
     if missing.is_empty() {
         return Ok(Done::Passed);
@@ -75,7 +81,8 @@ fn missing() -> Vec<String> {
         environment.missing().map(move |module| format!("{module} (Python package, {})", environment.requirements))
     });
     let programs = programs.map(|peer| format!("{} (Debian package {})", peer.program, peer.package));
-    programs.chain(modules).collect()
+    let servers = Server::ALL.into_iter().filter(|server| !server.is_complete());
+    programs.chain(modules).chain(servers.map(|server| server.description().to_owned())).collect()
 }
 
 /// Installs what a virtual environment lacks, and first what it takes to make one.
