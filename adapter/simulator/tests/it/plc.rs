@@ -31,7 +31,7 @@ async fn the_machine_is_found_by_browsing() {
     let blocks = children(&client, node("DataBlocksGlobal")).await;
     assert_eq!(blocks, ["\"Load\"", "\"Machine\"", "\"Types\""].map(node));
     assert_eq!(children(&client, node("\"Machine\"")).await.len(), 8);
-    assert_eq!(children(&client, node("\"Types\"")).await.len(), 27);
+    assert_eq!(children(&client, node("\"Types\"")).await.len(), 31);
     let load = children(&client, node("\"Load\"")).await;
     assert_eq!(load, ["\"Load\".\"T0001\"", "\"Load\".\"T0002\"", "\"Load\".\"T0003\""].map(node));
     plc.stop().await;
