@@ -78,7 +78,13 @@ impl SessionFactory {
     pub(super) async fn open(&self) -> Result<OpenSession, Problem> {
         let Some(security) = self.config.security else {
             let endpoint = endpoint::choose(self.discover().await?, &self.config)?;
-            return self.connect(&self.plain, endpoint).await;
+            let wants_encryption = endpoint::encrypts_password(&endpoint);
+            return self.connect(&self.plain, endpoint).await.map_err(|problem| match problem {
+                // A server may promise a certificate in its endpoints and give none to the session; the library then
+                // has nothing to encrypt with, and does not expect that.
+                Problem::Panic { .. } if wants_encryption => Problem::NoKeyForPassword,
+                problem => problem,
+            });
         };
         // Before anything else, so that its thumbprint is known while the server cannot yet be reached.
         let own = self.certificates.own().await?;

@@ -145,6 +145,15 @@ fn policy_of(token: &UserTokenPolicy, situation: Situation) -> Option<SecurityPo
     (policy != SecurityPolicy::Unknown).then_some(policy)
 }
 
+/// Whether the token policy that was chosen for this endpoint encrypts a password.
+pub(super) fn encrypts_password(endpoint: &EndpointDescription) -> bool {
+    let tokens = endpoint.user_identity_tokens.as_deref().unwrap_or_default();
+    tokens.iter().any(|token| {
+        let uri = token.security_policy_uri.as_ref();
+        token.token_type == UserTokenType::UserName && !uri.is_empty() && uri != SecurityPolicy::None.to_uri()
+    })
+}
+
 /// How well a password is kept with this policy; `None` where it cannot be sent. It is encrypted for the server's
 /// certificate, so without one it goes in the clear or not at all; and never in the clear where it was to be secured
 /// and messages are only signed.
@@ -245,6 +254,17 @@ mod tests {
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "Basic256Sha256".into() });
         let problem = choose(Vec::new(), &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "none".into() });
+    }
+
+    #[test]
+    fn whether_the_password_needs_a_key_is_told_by_the_chosen_token() {
+        let check = |policy: SecurityPolicy, expected: bool| {
+            let token = token("name", UserTokenType::UserName, policy);
+            assert_eq!(encrypts_password(&endpoint(SecurityPolicy::None, vec![token])), expected, "{policy:?}");
+        };
+        check(SecurityPolicy::Basic256Sha256, true);
+        check(SecurityPolicy::None, false);
+        assert!(!encrypts_password(&endpoint(SecurityPolicy::None, vec![anonymous("0".into())])));
     }
 
     #[test]

@@ -84,6 +84,11 @@ pub(super) enum Problem {
         "the server closed the connection while the secure channel was being set up; it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
     )]
     ClosedBeforeSession { thumbprint: String },
+    #[error(
+        "the server wants the password encrypted and gives no certificate to do so on a connection without security; \
+         write `security: {{ policy: basic256sha256 }}`, or let it take passwords in clear text there"
+    )]
+    NoKeyForPassword,
     #[error("{}", service_sentence(*step, *status))]
     Service { step: Step, status: StatusCode },
     #[error("the connection was lost ({}); it is being set up anew", status_symbol(*status))]
@@ -104,6 +109,7 @@ impl Problem {
             | Self::NoPlainEndpoint { .. }
             | Self::NoAnonymous { .. }
             | Self::NoUserName { .. }
+            | Self::NoKeyForPassword
             | Self::NoSecureEndpoint { .. }
             | Self::NoCertificateUser { .. }
             | Self::Distrust(_)
@@ -299,6 +305,11 @@ mod tests {
         check(&closed, &["ab12", "closed", "trust"], false);
         let other = Problem::service(Step::Connect, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
         check(&other, &["no session left"], false);
+    }
+
+    #[test]
+    fn a_password_without_a_key_needs_a_person() {
+        check(&Problem::NoKeyForPassword, &["password", "policy: basic256sha256", "clear text"], true);
     }
 
     #[test]
