@@ -15,7 +15,7 @@ pub enum Certs {
         /// Which directory.
         #[command(flatten)]
         place: Place,
-        /// The application's URI; default: that of the old certificate, else the mapping's, else urn:<host name>:tagwise:<adapter id>.
+        /// The application's URI; default: that of the old certificate, else the mapping's, else `urn:HOST:tagwise:ADAPTER`.
         #[arg(long, value_name = "URI")]
         application_uri: Option<String>,
         /// A further host name or address of this machine; may be repeated.
