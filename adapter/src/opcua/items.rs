@@ -24,6 +24,7 @@ use super::{
     problem::{Problem, Step},
     refused_tags::{RETRY_INITIAL, RETRY_MAX, Refusals},
     revised::Revised,
+    room::Room,
     shared::Shared,
     subscription::{Subscription, Subscriptions},
     tag_table::TagTable,
@@ -40,6 +41,7 @@ pub(super) struct Subscriber<'a> {
     tags: &'a [Tag],
     subscriptions: &'a Subscriptions,
     call_size: &'a mut CallSize,
+    room: &'a mut Room,
     table: &'a TagTable,
     grants: &'a TagGrants,
     intake: &'a Intake,
@@ -74,6 +76,7 @@ impl<'a> Subscriber<'a> {
         shared: &'a Shared,
         subscriptions: &'a Subscriptions,
         call_size: &'a mut CallSize,
+        room: &'a mut Room,
         request_timeout: Duration,
     ) -> Self {
         let Shared { tags, table, grants, intake, .. } = shared;
@@ -82,6 +85,7 @@ impl<'a> Subscriber<'a> {
             tags,
             subscriptions,
             call_size,
+            room,
             table,
             grants,
             intake,
@@ -215,6 +219,7 @@ impl<'a> Subscriber<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), Problem> {
         let mut left = vec![items];
+        let mut held = 0;
         while let Some(part) = left.pop() {
             let (call, rest) = self.call_size.split(part);
             if !rest.is_empty() {
@@ -224,7 +229,12 @@ impl<'a> Subscriber<'a> {
             let called = self.call(subscription.id, call).await;
             self.under_way = 0;
             match called {
-                Ok(results) => self.take_results(subscription, call, &results, outcome),
+                Ok(results) => {
+                    held += results.iter().filter(|result| result.status_code.is_good()).count();
+                    let is_full = |result: &MonitoredItemCreateResult| is_full(result.status_code);
+                    self.look_for_room(results.iter().any(is_full), held)?;
+                    self.take_results(subscription, call, &results, outcome);
+                }
                 Err(error) => match Failure::of(error.status()) {
                     Failure::Session => {
                         self.under_way = call.len();
@@ -236,12 +246,21 @@ impl<'a> Subscriber<'a> {
                         left.extend([second, first]);
                     }
                     _ => {
+                        self.look_for_room(is_full(error.status()), held)?;
                         let states =
                             call.iter().filter_map(|item| self.refuse(item, error.status(), outcome)).collect();
                         self.table.set(states);
                     }
                 },
             }
+        }
+        Ok(())
+    }
+
+    /// A Subscription that is full before the server's limit is reached is a reason to begin again with more of them.
+    fn look_for_room(&mut self, is_full: bool, held: usize) -> Result<(), Problem> {
+        if is_full && !self.has_asked() && self.room.learn(held) {
+            return Err(Problem::FullSubscription { items: held });
         }
         Ok(())
     }
@@ -324,6 +343,10 @@ impl<'a> Subscriber<'a> {
             "the server refuses the filter of these tags; it is applied here"
         );
     }
+}
+
+fn is_full(status: StatusCode) -> bool {
+    status == StatusCode::BadTooManyMonitoredItems
 }
 
 /// The MonitoredItem that a tag's settings ask for.

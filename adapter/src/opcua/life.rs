@@ -19,6 +19,7 @@ use super::{
     poll::Poller,
     problem::Problem,
     publish::Publisher,
+    room::Room,
     shared::Shared,
     standing::Standing,
     subscription::Subscriptions,
@@ -41,6 +42,7 @@ pub(super) struct Life<'a> {
     pub(super) current: &'a CurrentSession,
     pub(super) shared: &'a Shared,
     pub(super) call_size: &'a mut CallSize,
+    pub(super) room: &'a mut Room,
     pub(super) standing: &'a mut Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
     pub(super) lost_since: &'a mut Option<Timestamp>,
@@ -89,7 +91,10 @@ impl Life<'_> {
         session: &Arc<Session>,
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
-        let live = Arc::new(LiveSession::begin(Arc::clone(session), self.config, Arc::clone(self.memory)).await?);
+        let mut live = LiveSession::begin(Arc::clone(session), self.config, Arc::clone(self.memory)).await?;
+        let items_each = &mut live.limits.monitored_items_per_subscription;
+        *items_each = self.room.items_each(*items_each);
+        let live = Arc::new(live);
         let subscriptions = Subscriptions::create(&live, self.config, &self.shared.tags).await?;
         *leave = Some(Leave { live: Arc::clone(&live), subscriptions: subscriptions.clone() });
         self.stand(&live);
@@ -106,7 +111,7 @@ impl Life<'_> {
 
     /// Subscribes and publishes, over as many connections as it takes.
     async fn work(&mut self, open: &mut OpenSession, live: &Arc<LiveSession>, subscriptions: &Subscriptions) -> End {
-        let Self { config, current, shared, call_size, standing, lost_since, cancel, .. } = self;
+        let Self { config, current, shared, call_size, room, standing, lost_since, cancel, .. } = self;
         let request_timeout = config.connection.request_timeout;
         let metrics = Arc::clone(&standing.metrics);
         let gaps = metrics.opcua_sequence_gaps.clone();
@@ -115,7 +120,7 @@ impl Life<'_> {
         let structures = intake.structures();
         let mut asking = pin!(structures.run(&**live, |updates| intake.take_late(updates)));
         let mut publisher = Publisher::new(session, subscriptions.all(), config, intake, gaps, lost_since.take());
-        let mut subscriber = Subscriber::new(live, shared, subscriptions, call_size, request_timeout);
+        let mut subscriber = Subscriber::new(live, shared, subscriptions, call_size, room, request_timeout);
         let poller = Poller::new(live, shared, request_timeout);
         let since = Instant::now();
         let mut barren = 0;

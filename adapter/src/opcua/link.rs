@@ -20,6 +20,7 @@ use super::{
     namespaces::NamespaceMemory,
     poll::PollState,
     problem::Problem,
+    room::Room,
     shared::Shared,
     standing::Standing,
     tag_table::TagTable,
@@ -52,6 +53,7 @@ pub struct OpcUaLink {
     current: CurrentSession,
     shared: Arc<Shared>,
     call_size: CallSize,
+    room: Room,
     standing: Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
     lost_since: Option<Timestamp>,
@@ -82,6 +84,7 @@ impl OpcUaLink {
             expiry,
             shared: Arc::new(Shared { tags, intake, table, grants, polls }),
             call_size: CallSize::new(MAX_ITEMS_PER_CALL),
+            room: Room::default(),
             standing: Standing::new(&config, Arc::clone(&board), metrics),
             lost_since: None,
             close_time: CLOSE_TIME,
@@ -161,8 +164,8 @@ impl OpcUaLink {
     async fn serve(&mut self, mut open: OpenSession, cancel: &CancellationToken) -> Option<Problem> {
         let (end, leave) = loop {
             let mut leave = None;
-            let Self { config, current, shared, call_size, standing, lost_since, memory, .. } = self;
-            let mut life = Life { config, memory, current, shared, call_size, standing, lost_since, cancel };
+            let Self { config, current, shared, call_size, room, standing, lost_since, memory, .. } = self;
+            let mut life = Life { config, memory, current, shared, call_size, room, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
             self.shared.end_session();

@@ -46,6 +46,7 @@ mod refusal;
 mod refused_tags;
 mod repair;
 mod revised;
+mod room;
 mod secure;
 mod sequence;
 mod shared;

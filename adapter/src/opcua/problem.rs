@@ -97,6 +97,11 @@ pub(super) enum Problem {
     Silent { subscription: u32, silence: Duration },
     #[error("the server ended subscription {subscription} ({}); the session is being set up anew", status_symbol(*status))]
     SubscriptionEnded { subscription: u32, status: StatusCode },
+    #[error(
+        "the server takes no more than {items} items in a subscription; the session is being set up anew with more \
+         subscriptions"
+    )]
+    FullSubscription { items: usize },
     #[error("the OPC UA library failed ({reason}); the session is being set up anew, please report this")]
     Panic { reason: String },
 }

@@ -216,6 +216,21 @@ async fn a_server_that_hangs_up_on_large_calls_gets_smaller_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_full_before_it_said_gets_more_subscriptions() {
+    // It refuses more than 100 items in a Subscription, and declares no such limit.
+    let limits =
+        PlcLimits { monitored_items_per_call: 40, monitored_items_per_subscription: 100, ..PlcLimits::default() };
+    let server = plc(PlcOptions { load_tags: 350, limits, ..load() }).await;
+    let tags: Vec<String> = (1..=350).map(load_tag).collect();
+    let rig = Rig::start(config(&server.endpoint_url()), &tags.iter().map(String::as_str).collect::<Vec<_>>());
+    rig.wait_for_all_active().await;
+    assert_eq!(rig.metrics.opcua_reconnects.get(), 1, "one lesson");
+    rig.stop().await;
+    assert_eq!(server.diagnostics().sessions(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_small_limits_gets_small_calls_and_many_subscriptions() {
     let limits = PlcLimits { monitored_items_per_call: 40, nodes_per_read: 10, ..PlcLimits::default() };
     let server = plc(PlcOptions { load_tags: 350, limits, ..load() }).await;
