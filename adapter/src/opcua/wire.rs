@@ -207,6 +207,8 @@ async fn drive(
 fn follow(activity: &SessionActivity, failed: u32) -> u32 {
     match activity {
         SessionActivity::KeepAliveSucceeded => 0,
+        // The session has answered, though without the state that was asked for: not every server has it to read.
+        SessionActivity::KeepAliveFailed(StatusCode::BadUnknownResponse) => 0,
         // An answer with a bad state comes from a server that lives, but serves nobody.
         SessionActivity::KeepAliveFailed(status) => {
             debug!(status = %status::status_symbol(status::from_library(*status)), "a keep-alive of the session failed");
@@ -244,5 +246,11 @@ mod tests {
         let failed = SessionActivity::KeepAliveFailed(StatusCode::BadTimeout);
         assert_eq!(follow(&failed, follow(&failed, 0)), 2);
         assert_eq!(follow(&SessionActivity::KeepAliveSucceeded, 2), 0);
+    }
+
+    #[test]
+    fn an_answer_without_a_state_is_an_answer_and_a_halted_server_is_none() {
+        assert_eq!(follow(&SessionActivity::KeepAliveFailed(StatusCode::BadUnknownResponse), 2), 0);
+        assert_eq!(follow(&SessionActivity::KeepAliveFailed(StatusCode::BadServerHalted), 2), 3);
     }
 }
