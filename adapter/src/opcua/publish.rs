@@ -12,7 +12,7 @@ use opcua::{
 };
 use prometheus::IntCounter;
 use tokio::time::{self, Instant};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{
     intake::Intake,
@@ -173,18 +173,28 @@ impl<'a> Publisher<'a> {
         let notifications = message.notification_data.filter(|data| !data.is_empty());
         let published_at = variant::from_date_time(message.publish_time);
         self.newest = Some(published_at);
-        watched.newest = Some(published_at);
+        let heard_before = watched.newest.replace(published_at);
         let notifications = notifications?;
-        let step = watched.follower.observe(message.sequence_number);
-        if !matches!(step, Step::Next) {
-            debug!(subscription = id, sequence = message.sequence_number, ?step, "a message out of sequence");
+        let sequence = message.sequence_number;
+        let step = watched.follower.observe(sequence);
+        match step {
+            Step::Next => {}
+            Step::Restart => {
+                warn!(
+                    subscription = id,
+                    sequence, "the server counts its messages anew; nobody knows how many are missing"
+                );
+                self.intake.announce_lost(0, heard_before.unwrap_or(published_at), published_at);
+            }
+            Step::Gap(_) | Step::Late | Step::Repeat => {
+                debug!(subscription = id, sequence, ?step, "a message out of sequence");
+            }
         }
         if let Some(since) = self.lost_since.take() {
             self.intake.announce_lost(0, since, published_at);
         }
         let ended = if step.is_new() { self.intake.take(notifications) } else { None };
-        self.acknowledgements
-            .push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: message.sequence_number });
+        self.acknowledgements.push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: sequence });
         ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
     }
 

@@ -28,6 +28,25 @@ enum Refusal {
     Problem(Problem),
 }
 
+/// What became of the missing messages of one Subscription.
+#[derive(Debug, Default)]
+struct Hole {
+    /// The server does not have so many.
+    refused: u64,
+    /// So many of them lie before a message that was taken since, so that nobody asks for them again.
+    given_up: u64,
+}
+
+impl Hole {
+    fn refused(&mut self) {
+        self.refused += 1;
+    }
+
+    fn taken(&mut self) {
+        self.given_up = self.refused;
+    }
+}
+
 impl Publisher<'_> {
     /// Gets `count` messages from the number `first` on. What cannot be had is counted and announced; it was sent after
     /// the newest message taken, and before `until`.
@@ -39,18 +58,10 @@ impl Publisher<'_> {
         until: Timestamp,
     ) -> Option<Problem> {
         let since = self.watched.get(&subscription).and_then(|watched| watched.newest).unwrap_or(until);
-        let mut lost = 0;
-        for number in numbers(first, count) {
-            match self.republish(subscription, number).await {
-                Ok(message) => {
-                    if let Some(problem) = self.take(subscription, message) {
-                        return Some(problem);
-                    }
-                }
-                Err(Refusal::Unavailable) => lost += 1,
-                Err(Refusal::Problem(problem)) => return Some(problem),
-            }
-        }
+        let mut hole = Hole::default();
+        let problem = self.fetch(subscription, numbers(first, count), &mut hole).await;
+        // After a problem, the numbers that nothing was taken behind are asked for once more, and counted then.
+        let lost = if problem.is_some() { hole.given_up } else { hole.refused };
         if lost > 0 {
             self.sequence_gaps.inc_by(lost);
             self.intake.announce_lost(lost, since, until);
@@ -61,8 +72,29 @@ impl Publisher<'_> {
                 lost,
                 "messages of the server are missing and cannot be had again"
             );
-        } else {
+        } else if problem.is_none() {
             info!(subscription, first, missing = count, "missing messages of the server were fetched again");
+        }
+        problem
+    }
+
+    async fn fetch(
+        &mut self,
+        subscription: u32,
+        numbers: impl Iterator<Item = u32>,
+        hole: &mut Hole,
+    ) -> Option<Problem> {
+        for number in numbers {
+            match self.republish(subscription, number).await {
+                Ok(message) => {
+                    hole.taken();
+                    if let Some(problem) = self.take(subscription, message) {
+                        return Some(problem);
+                    }
+                }
+                Err(Refusal::Unavailable) => hole.refused(),
+                Err(Refusal::Problem(problem)) => return Some(problem),
+            }
         }
         None
     }
@@ -153,5 +185,16 @@ mod tests {
     fn numbers_go_on_with_one_after_the_last() {
         assert_eq!(numbers(u32::MAX - 1, 3).collect::<Vec<_>>(), [u32::MAX - 1, u32::MAX, 1]);
         assert_eq!(numbers(7, 0).count(), 0);
+    }
+
+    #[test]
+    fn only_what_lies_before_a_taken_message_is_given_up() {
+        let mut hole = Hole::default();
+        hole.refused();
+        hole.refused();
+        assert_eq!((hole.refused, hole.given_up), (2, 0), "they are asked for again");
+        hole.taken();
+        hole.refused();
+        assert_eq!((hole.refused, hole.given_up), (3, 2), "the third is asked for again");
     }
 }
