@@ -8,7 +8,7 @@ use opcua::{
     },
 };
 
-use super::{call_size::CallSize, live::LiveSession, status};
+use super::{call_size::CallSize, failure::Failure, live::LiveSession, status};
 use crate::domain::{BrowsePath, NodeLocator};
 
 /// Paths in one call; a server walks all of them before it answers.
@@ -63,8 +63,8 @@ impl LiveSession {
                         .chain(std::iter::repeat_with(|| unanswered(StatusCode::BadUnknownResponse)));
                     found.extend(results.take(call.len()));
                 }
-                Err(error) if is_about_size(error.status()) && size.refused(call.len()) => continue,
-                Err(error) if ends_session(error.status()) => return Err(error),
+                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
+                Err(error) if Failure::of(error.status()) == Failure::Session => return Err(error),
                 Err(error) => found.extend(call.iter().map(|_| unanswered(error.status()))),
             }
             left = rest;
@@ -126,36 +126,6 @@ impl super::node::NamespaceTable {
         });
         steps.collect()
     }
-}
-
-/// Whether smaller calls may help.
-pub(super) fn is_about_size(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BadTooManyOperations
-            | StatusCode::BadEncodingLimitsExceeded
-            | StatusCode::BadRequestTooLarge
-            | StatusCode::BadResponseTooLarge
-    )
-}
-
-/// Whether nothing more will come of this session.
-pub(super) fn ends_session(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BadTimeout
-            | StatusCode::BadRequestTimeout
-            | StatusCode::BadConnectionClosed
-            | StatusCode::BadCommunicationError
-            | StatusCode::BadNotConnected
-            | StatusCode::BadSessionClosed
-            | StatusCode::BadSessionIdInvalid
-            | StatusCode::BadSessionNotActivated
-            | StatusCode::BadSecureChannelClosed
-            | StatusCode::BadSecureChannelIdInvalid
-            | StatusCode::BadServerHalted
-            | StatusCode::BadShutdown
-    )
 }
 
 fn symbol(status: StatusCode) -> String {

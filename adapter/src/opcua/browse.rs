@@ -14,9 +14,9 @@ use opcua::{
 };
 
 use super::{
-    addresses::{ends_session, is_about_size},
     call_size::CallSize,
     explorer::{Explorer, ExplorerError},
+    failure::Failure,
     status,
 };
 use crate::domain::{NodeAddress, NodeLocator};
@@ -158,8 +158,10 @@ impl Explorer {
         let ids: Vec<NodeId> = call.iter().map(|node| walk.tree.nodes[*node].id.clone()).collect();
         let answers = match self.call(&ids).await {
             Ok(answers) => answers,
-            Err(error) if is_about_size(error.status()) && walk.size.refused(call.len()) => return Ok(nodes),
-            Err(error) if ends_session(error.status()) => return Err(error.into()),
+            Err(error) if Failure::of(error.status()) == Failure::Size && walk.size.refused(call.len()) => {
+                return Ok(nodes);
+            }
+            Err(error) if Failure::of(error.status()) == Failure::Session => return Err(error.into()),
             Err(_) => {
                 walk.tree.refused += call.len();
                 return Ok(rest);

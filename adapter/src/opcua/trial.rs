@@ -14,9 +14,10 @@ use opcua::{
 };
 
 use super::{
-    addresses::{ends_session, is_about_size, path_from},
+    addresses::path_from,
     call_size::CallSize,
     explorer::{Explorer, ExplorerError},
+    failure::Failure,
     filter,
     inspect::{Details, Reading},
     items::{self, Item},
@@ -120,8 +121,8 @@ impl Explorer {
                         reports[item.tag.index()].item = Some(granted(&result));
                     }
                 }
-                Err(error) if is_about_size(error.status()) && size.refused(call.len()) => continue,
-                Err(error) if ends_session(error.status()) => break Err(error),
+                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
+                Err(error) if Failure::of(error.status()) == Failure::Session => break Err(error),
                 Err(error) => {
                     for item in call {
                         reports[item.tag.index()].item = Some(Err(symbol(error.status())));
