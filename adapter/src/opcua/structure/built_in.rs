@@ -66,7 +66,10 @@ impl Decoder<'_> {
             EXTENSION_OBJECT => self.any_structure(reader),
             DATA_VALUE => reader.nested(1, |reader| self.data_value(reader)),
             VARIANT => reader.nested(1, |reader| self.variant(reader)),
-            DIAGNOSTIC_INFO => reader.by_library("DiagnosticInfo").map(diagnostic_info).map_err(Stop::from),
+            DIAGNOSTIC_INFO => {
+                let info = reader.by_library("DiagnosticInfo")?;
+                diagnostic_info(reader, info).map_err(Stop::from)
+            }
             scalar => self::scalar(reader, scalar).map_err(Stop::from),
         }
     }
@@ -188,7 +191,10 @@ fn localized_text(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
     Ok(TagValue::LocalizedText { locale: locale.map(Box::from), text: text.map(Box::from) })
 }
 
-fn diagnostic_info(info: DiagnosticInfo) -> TagValue {
+/// Each level counts as one, since the library does not bound them and readers of JSON do.
+fn diagnostic_info(reader: &mut Reader<'_>, info: DiagnosticInfo) -> Result<TagValue, Malformed> {
+    let inner = info.inner_diagnostic_info;
+    let inner = inner.map(|inner| reader.nested(1, |reader| diagnostic_info(reader, *inner))).transpose()?;
     let number = |number: Option<i32>| number.map(TagValue::Int32);
     let text = info.additional_info.and_then(|text| text.value().as_deref().map(|text| TagValue::String(text.into())));
     let members = [
@@ -198,8 +204,8 @@ fn diagnostic_info(info: DiagnosticInfo) -> TagValue {
         number(info.localized_text),
         text,
         info.inner_status_code.map(|status| TagValue::StatusCode(StatusCode(status.bits()))),
-        info.inner_diagnostic_info.map(|inner| diagnostic_info(*inner)),
+        inner,
     ];
     let members = (0_u16..).zip(members).filter_map(|(position, value)| Some((position, value?))).collect();
-    TagValue::Structure(Box::new(StructureValue { shape: Arc::clone(&DIAGNOSTIC_INFO_SHAPE), members }))
+    Ok(TagValue::Structure(Box::new(StructureValue { shape: Arc::clone(&DIAGNOSTIC_INFO_SHAPE), members })))
 }

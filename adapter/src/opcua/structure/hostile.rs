@@ -102,6 +102,16 @@ mod tests {
         assert!(value.heap_bytes() < 100_000_000);
     }
 
+    #[test]
+    fn what_nests_too_deep_is_refused_before_it_becomes_json() {
+        // The library bounds how deep Variants lie, and not DiagnosticInfos.
+        const DIAGNOSTIC_INFO: u8 = 25;
+        const HAS_INNER: u8 = 0x40;
+        let nested = |levels: usize| [&[DIAGNOSTIC_INFO][..], &vec![HAS_INNER; levels], &[0]].concat();
+        check(&value_of_variant(&nested(60)).expect("60 levels are few enough"));
+        assert_eq!(value_of_variant(&nested(90)), None);
+    }
+
     proptest! {
         #[test]
         fn whatever_a_body_holds_becomes_valid_json(
