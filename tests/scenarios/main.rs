@@ -44,7 +44,6 @@ mod structures;
 mod support;
 mod tls;
 mod train_score_eval;
-mod types;
 mod values;
 mod watch;
 mod wrong_credentials;

@@ -109,13 +109,18 @@ async fn every_type_becomes_the_right_json(stack: Stack) -> Result<()> {
         let node = stack.node(&format!("Types.{name}"));
         format!("  - {{ name: {name}, node: '{node}', topic: types/{name} }}\n")
     });
-    let tags: String = std::iter::once("tags:\n".to_owned()).chain(tags).collect();
-    let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&tags)).await?;
+    let head = "defaults: { northbound_mapping: { include_metadata: true } }\ntags:\n".to_owned();
+    let text: String = std::iter::once(head).chain(tags).collect();
+    let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&text)).await?;
     for (name, value) in north(stack) {
         let topic = format!("types/{name}");
         let message = stand.probe.wait_for(&format!("{name} came"), |message| message.topic == topic).await?;
         assert_eq!(message.json()?["value"], value, "{name} of {stack}: {:?}", message.payload);
     }
+    let not_a_number = stand.probe.on_topic("types/NaN").remove(0).json()?;
+    assert_eq!(not_a_number["metadata"]["number"], "NaN", "{not_a_number}");
+    let float = stand.probe.on_topic("types/Float").remove(0);
+    assert!(float.payload.starts_with(b"{\"value\":0.1,"), "no digits that the Float never had: {:?}", float.payload);
     Ok(())
 }
 
