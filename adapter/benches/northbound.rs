@@ -11,7 +11,7 @@ use tagwise::{
         northbound::{NorthboundParts, NorthboundTask},
         southbound::AlarmLevels,
     },
-    spool::{Spool, SpoolLimits},
+    spool::{Spool, SpoolDisks, SpoolOptions},
     stage::{ModelStage, Versions},
     supervisor::Board,
     telemetry::Metrics,
@@ -59,7 +59,7 @@ struct Bench {
     stage: Arc<ModelStage>,
     metrics: Arc<Metrics>,
     board: Arc<Board>,
-    _state_dir: TempDir,
+    state_dir: TempDir,
 }
 
 impl Bench {
@@ -84,12 +84,14 @@ impl Bench {
             cancel.cancel();
             training.await.expect("a training that does not panic");
         });
-        Self { config, stage, metrics, board, _state_dir: state_dir }
+        Self { config, stage, metrics, board, state_dir }
     }
 
     fn task(&self) -> (IngressSender, NorthboundTask, Arc<Spool>) {
         let (sender, receiver) = ingress(10 * BATCH);
-        let spool = Arc::new(Spool::new("edge", SpoolLimits::default(), &self.metrics));
+        let disks = SpoolDisks::below(&self.state_dir.path().join("spool")).expect("a disk");
+        let spool = Spool::open("edge", disks, Epoch(1), SpoolOptions::default(), &self.metrics).expect("a spool");
+        let spool = Arc::new(spool);
         let parts = NorthboundParts {
             ingress: receiver,
             stage: Arc::clone(&self.stage),

@@ -24,7 +24,7 @@ use crate::{
         northbound::{NorthboundParts, NorthboundTask},
         southbound::{AlarmLevels, MAX_WAITING_COMMANDS, SouthboundParts, SouthboundTask},
     },
-    spool::{Spool, SpoolLimits},
+    spool::{Spool, SpoolDisks, SpoolOptions, SpoolTask},
     stage::{ModelStage, Versions},
     supervisor::{Board, Phase, StateDir, StatusTask, Supervisor, status::offline_payload},
     telemetry::Metrics,
@@ -66,7 +66,7 @@ impl App {
         metrics.config_last_reload_successful.set(1);
         metrics.config_last_reload_success_timestamp_seconds.set(Timestamp::now().unix_millis() as f64 / 1e3);
         let board = Arc::new(Board::new(config.tags.len()));
-        let spool = Arc::new(Spool::new(&config.broker.name, SpoolLimits::default(), &metrics));
+        let spool = Arc::new(open_spool(&config, &state_dir, epoch, &metrics)?);
         let versions = Versions::open(state_dir.path())?;
         let (stage, trainer) = ModelStage::new(&config, registry, versions, Arc::clone(&board), Arc::clone(&metrics))?;
         let stage = Arc::new(stage);
@@ -90,6 +90,8 @@ impl App {
         supervisor.spawn("status", Phase::Watching, status.run(token));
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
+        let token = supervisor.token(Phase::Watching);
+        supervisor.spawn("spool", Phase::Watching, SpoolTask::new(Arc::clone(&spool), Arc::clone(&board)).run(token));
 
         let namespaces = NamespaceMemory::open(state_dir.path(), &config.opcua.uri, &config.tags)?;
         let limit = config.adapter.drain_timeout;
@@ -178,12 +180,20 @@ impl App {
         };
         let ended = supervisor.run(stop, limit, on_stop).await;
         if !spool.is_empty() {
-            tracing::warn!(messages = spool.len(), "undelivered messages are lost; the spool is in memory");
+            tracing::info!(messages = spool.len(), "undelivered messages wait in the spool for the next start");
         }
         ended?;
         tracing::info!(adapter = config.adapter.id, "stopped");
         Ok(())
     }
+}
+
+fn open_spool(config: &Config, state_dir: &StateDir, epoch: Epoch, metrics: &Metrics) -> anyhow::Result<Spool> {
+    let name = &config.broker.name;
+    let path = state_dir.path().join("spool").join(name);
+    let disks = SpoolDisks::below(&path).with_context(|| format!("cannot use {}", path.display()))?;
+    let spool = Spool::open(name, disks, epoch, SpoolOptions::default(), metrics);
+    spool.with_context(|| format!("cannot read the spool in {}", path.display()))
 }
 
 /// How long a shutdown waits for a PLC that hangs: once for the write in hand, once for the end of the session. What is

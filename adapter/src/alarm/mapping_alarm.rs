@@ -81,6 +81,7 @@ impl Alarm {
     pub fn message(&self, change: &AlarmChange, created_at: Timestamp) -> OutboundMessage {
         OutboundMessage {
             route: Arc::clone(&self.route),
+            epoch: None,
             payload: self.payload(change),
             sequence: None,
             user_properties: Vec::new(),

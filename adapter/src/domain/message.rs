@@ -1,10 +1,10 @@
 //! A message on its way to the broker.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Sequence, TagName, Timestamp, TopicName};
+use super::{Epoch, Sequence, TagName, Timestamp, TopicName};
 
 /// Which of a spool's two queues a message waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,10 +48,12 @@ pub struct OutboundMessage {
     pub route: Arc<Route>,
     /// The payload, one line of JSON, or empty to clear a retained message.
     pub payload: Bytes,
+    /// The start of the adapter that made it, where it is another than this one.
+    pub epoch: Option<Epoch>,
     /// Its number within mapping and epoch; `None` where messages are not numbered.
     pub sequence: Option<Sequence>,
     /// User properties of this message alone (anomaly score and label).
-    pub user_properties: Vec<(&'static str, String)>,
+    pub user_properties: Vec<(Cow<'static, str>, String)>,
     /// MQTT 5 correlation data, for verdicts.
     pub correlation_data: Option<Bytes>,
     /// The source time, from which the delay to the PUBACK is measured.

@@ -52,6 +52,13 @@ impl Timestamp {
         let ticks = i64::try_from(duration.as_nanos() / 100).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(ticks))
     }
+
+    /// This point in time, earlier by `duration`; saturates at the beginning of the range.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let ticks = i64::try_from(duration.as_nanos() / 100).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(ticks))
+    }
 }
 
 impl From<SystemTime> for Timestamp {

@@ -78,6 +78,9 @@ fn blocking_reasons(snapshot: &Snapshot) -> Vec<Reason> {
     if snapshot.is_stopping {
         reasons.push(Reason::new("adapter", "shutting down"));
     }
+    if let Some(trouble) = &snapshot.spool {
+        reasons.push(Reason::new("spool", trouble.clone()));
+    }
     for (component, connection) in [("opcua", &snapshot.opcua), ("mqtt", &snapshot.broker)] {
         if *connection != Connection::Connected {
             reasons.push(Reason::new(component, connection.reason().unwrap_or("not connected yet")));

@@ -199,7 +199,6 @@ impl MqttLink {
         let mut work = pin!(work);
         loop {
             self.parts.board.progress("mqtt");
-            self.parts.spool.refresh_age(Timestamp::now());
             if let Ok(output) = time::timeout(HEARTBEAT, &mut work).await {
                 return output;
             }

@@ -93,7 +93,8 @@ fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -
         return None;
     }
     let mut user_properties = route.user_properties.clone();
-    user_properties.extend(message.user_properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    user_properties
+        .extend(message.user_properties.iter().map(|(name, value)| (name.clone().into_owned(), value.clone())));
     if is_replay {
         user_properties.push(("replay".to_owned(), "true".to_owned()));
     }
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn properties_come_from_route_message_and_replay() {
         let mut message = message(route(&[("site", "A")], None));
-        message.user_properties.push(("anomaly-label", "1".to_owned()));
+        message.user_properties.push(("anomaly-label".into(), "1".to_owned()));
         message.correlation_data = Some(Bytes::from_static(b"77"));
         let properties = sent(&message, true, at(0)).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -220,7 +221,7 @@ mod tests {
         assert!(
             matches!(fate(&message, false, at(0), limit(size - 1)), Fate::Unsendable(reason) if reason.contains("bytes"))
         );
-        message.user_properties.push(("anomaly-model", "m".repeat(65_536)));
+        message.user_properties.push(("anomaly-model".into(), "m".repeat(65_536)));
         assert!(matches!(fate(&message, false, at(0), BrokerLimits::default()), Fate::Unsendable(_)));
     }
 }

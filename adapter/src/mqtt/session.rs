@@ -167,7 +167,6 @@ impl<'a> Session<'a> {
         }
         self.next_tick = now + TICK;
         self.parts.board.progress("mqtt");
-        self.parts.spool.refresh_age(Timestamp::now());
         self.publisher.tick(now);
         self.subscriptions.tick(now);
         if self.shutdown.intake.is_cancelled() && self.is_intake_open {

@@ -1,69 +1,262 @@
-//! One lane: messages in order, those in the publisher's hands before those that wait.
+//! One lane: what is in the publisher's hands, what waits in memory, and what waits on the disk only.
+//!
+//! In order of position: `in_hand`, then `returned`, then what is on the disk only (from `next` on), then `tail`. In the
+//! steady state the disk is written and never read: what is appended is still in `tail` when its turn comes. Only
+//! `tail` grows while nobody reads, so it alone needs a bound; what it lets go of is on the disk.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io, sync::Arc};
 
-use super::Position;
+use super::{DropCause, DroppedRange, Position, disk::DiskFile, log::Log, rescue::Rescue};
 use crate::domain::{OutboundMessage, Timestamp};
 
-/// Two queues, so that retention can take the oldest message that is *not* in flight from the front of a queue.
-#[derive(Debug, Default)]
+type Entry = (Position, OutboundMessage);
+
+/// The messages of a lane and where they are.
+#[derive(Debug)]
 pub(super) struct LaneQueue {
+    log: Log,
     newest: Position,
-    in_hand: VecDeque<(Position, OutboundMessage)>,
-    waiting: VecDeque<(Position, OutboundMessage)>,
+    acknowledged: Position,
+    /// Up to here all that is still needed is on the disk.
+    saved: Position,
+    /// Up to here it survives a power cut.
+    synced: Position,
+    in_hand: VecDeque<Entry>,
+    returned: VecDeque<Entry>,
+    /// The next one to be handed out after `returned`.
+    next: Position,
+    tail: VecDeque<Entry>,
+    tail_weight: usize,
+    count: u64,
 }
 
 impl LaneQueue {
+    /// What `log` holds, of which nothing is in memory yet. `count` messages of it wait.
+    pub(super) fn new(log: Log, count: u64) -> Self {
+        let (newest, acknowledged) = (log.newest(), log.acknowledged());
+        Self {
+            log,
+            newest,
+            acknowledged,
+            saved: newest,
+            synced: newest,
+            in_hand: VecDeque::new(),
+            returned: VecDeque::new(),
+            next: acknowledged.next(),
+            tail: VecDeque::new(),
+            tail_weight: 0,
+            count,
+        }
+    }
+
+    /// Takes a message in, into memory.
     pub(super) fn push(&mut self, message: OutboundMessage) {
         self.newest = self.newest.next();
-        self.waiting.push_back((self.newest, message));
+        self.tail_weight += message.weight();
+        self.tail.push_back((self.newest, message));
+        self.count += 1;
+    }
+
+    /// Writes what is in memory only, all or none of it.
+    pub(super) fn save(&mut self) -> io::Result<()> {
+        if self.saved == self.newest {
+            return Ok(());
+        }
+        let saved = self.saved;
+        let unsaved = [&self.in_hand, &self.returned, &self.tail].into_iter().flat_map(move |queue| {
+            let first = queue.partition_point(|(position, _)| *position <= saved);
+            queue.range(first..).map(|(position, message)| (*position, message))
+        });
+        if unsaved.clone().next().is_some() {
+            self.log.append(unsaved)?;
+        }
+        self.saved = self.newest;
+        Ok(())
+    }
+
+    /// Lets go of memory beyond `max_weight`: of what is on the disk without a loss, of anything else only where it is
+    /// `may_lose`, and then it is handed to `lost`.
+    pub(super) fn trim(&mut self, max_weight: usize, may_lose: bool, lost: &mut Vec<OutboundMessage>) {
+        while self.tail_weight > max_weight {
+            let is_saved = self.tail.front().is_some_and(|(position, _)| *position <= self.saved);
+            if !is_saved && !may_lose {
+                break;
+            }
+            let Some((_, message)) = self.tail.pop_front() else { break };
+            self.tail_weight -= message.weight();
+            if !is_saved {
+                // Its position is a hole from now on; what stands before it on the disk is still to be read.
+                self.count = self.count.saturating_sub(1);
+                lost.push(message);
+            }
+        }
     }
 
     pub(super) const fn newest(&self) -> Position {
         self.newest
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.in_hand.len() + self.waiting.len()
+    /// Messages that are not acknowledged; where some were damaged on the disk, about so many.
+    pub(super) const fn len(&self) -> u64 {
+        self.count
     }
 
-    /// When the oldest message was created.
+    /// Whether there is nothing to hand out and nothing in hand.
+    pub(super) fn is_empty(&self) -> bool {
+        let queues = [&self.in_hand, &self.returned, &self.tail];
+        queues.iter().all(|queue| queue.is_empty()) && !self.log.has_from(self.next)
+    }
+
+    /// Bytes on the disk, and in memory where it is not on the disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.log.bytes() + if self.saved < self.newest { self.tail_weight as u64 } else { 0 }
+    }
+
+    /// When the oldest message was created, as far as is known without reading.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.in_hand.front().or_else(|| self.waiting.front()).map(|(_, message)| message.created_at)
+        let in_memory = self.in_hand.front().or_else(|| self.returned.front());
+        let on_disk = || (self.next < self.tail_first()).then(|| self.log.oldest_segment_time())?;
+        let in_tail = || self.tail.front().map(|(_, message)| message.created_at);
+        in_memory.map(|(_, message)| message.created_at).or_else(on_disk).or_else(in_tail)
     }
 
-    /// Copies up to `max` messages, the next ones in order, into `taken`.
-    pub(super) fn take(&mut self, max: usize, taken: &mut Vec<(Position, OutboundMessage)>) -> usize {
-        let count = max.min(self.waiting.len());
-        for entry in self.waiting.drain(..count) {
-            taken.push(entry.clone());
-            self.in_hand.push_back(entry);
+    fn tail_first(&self) -> Position {
+        self.tail.front().map_or_else(|| self.newest.next(), |(position, _)| *position)
+    }
+
+    /// Copies up to `max` messages, the next ones in order and none after `limit`, into `taken`; returns how many. What
+    /// could not be read any more is named in `damaged`.
+    pub(super) fn take(
+        &mut self,
+        max: usize,
+        limit: Position,
+        taken: &mut Vec<Entry>,
+        damaged: &mut Vec<DroppedRange>,
+    ) -> io::Result<usize> {
+        let before = taken.len();
+        while taken.len() - before < max {
+            let Some(entry) = self.returned.pop_front() else { break };
+            taken.push(entry);
         }
-        count
+        let left = max - (taken.len() - before);
+        let until = self.tail_first().min(limit.next());
+        let read =
+            if left > 0 && self.next < until { self.take_from_disk(until, left, taken, damaged) } else { Ok(()) };
+        if self.next == self.tail_first() {
+            while taken.len() - before < max {
+                let Some((position, message)) = pop_up_to(&mut self.tail, limit) else { break };
+                self.tail_weight -= message.weight();
+                self.next = position.next();
+                taken.push((position, message));
+            }
+        }
+        self.in_hand.extend(taken[before..].iter().cloned());
+        let count = taken.len() - before;
+        // An error is met again by the next call, when all that could be read is on its way.
+        if count > 0 { Ok(count) } else { read.map(|()| 0) }
     }
 
-    /// What was taken and not acknowledged waits again, at the front.
+    fn take_from_disk(
+        &mut self,
+        until: Position,
+        max: usize,
+        taken: &mut Vec<Entry>,
+        damaged: &mut Vec<DroppedRange>,
+    ) -> io::Result<()> {
+        let (before, known) = (taken.len(), damaged.len());
+        let read = self.log.read(self.next, until, max, taken, damaged);
+        let lost: u64 = damaged[known..].iter().map(|range| range.count).sum();
+        self.count = self.count.saturating_sub(lost);
+        if read.is_ok() && taken.len() - before < max {
+            // There are no more up to there, whatever the positions say.
+            self.next = until;
+        } else if let Some((position, _)) = taken[before..].last() {
+            self.next = position.next();
+        }
+        read
+    }
+
+    /// What was taken and not acknowledged waits again, at the front: on the disk, where it is there.
     pub(super) fn put_back(&mut self) {
-        self.in_hand.append(&mut self.waiting);
-        std::mem::swap(&mut self.in_hand, &mut self.waiting);
-    }
-
-    /// Lets go of everything up to and including `up_to`; returns how many bytes. Positions that are gone already are
-    /// no mistake.
-    pub(super) fn acknowledge(&mut self, up_to: Position) -> usize {
-        let mut freed = 0;
-        for queue in [&mut self.in_hand, &mut self.waiting] {
-            let count = queue.partition_point(|(position, _)| *position <= up_to);
-            freed += queue.drain(..count).map(|(_, message)| message.weight()).sum::<usize>();
+        self.in_hand.append(&mut self.returned);
+        std::mem::swap(&mut self.in_hand, &mut self.returned);
+        let is_saved = self.returned.back().is_some_and(|(position, _)| *position <= self.saved);
+        if let Some((first, _)) = self.returned.front().filter(|_| is_saved) {
+            self.next = *first;
+            self.returned.clear();
         }
-        freed
     }
 
-    pub(super) fn drop_oldest_waiting(&mut self) -> Option<OutboundMessage> {
-        self.waiting.pop_front().map(|(_, message)| message)
+    /// Lets go of everything up to and including `up_to`. Positions that are gone already are no mistake.
+    pub(super) fn acknowledge(&mut self, up_to: Position) {
+        for queue in [&mut self.in_hand, &mut self.returned] {
+            let count = queue.partition_point(|(position, _)| *position <= up_to);
+            queue.drain(..count);
+            self.count = self.count.saturating_sub(count as u64);
+        }
+        self.acknowledged = self.acknowledged.max(up_to.min(self.newest));
+        self.log.release(self.acknowledged.min(self.saved));
     }
 
-    pub(super) fn drop_oldest_in_hand(&mut self) -> Option<OutboundMessage> {
-        self.in_hand.pop_front().map(|(_, message)| message)
+    /// Drops the oldest segment of which nothing is in hand, and names what goes. Whether there was one.
+    pub(super) fn drop_oldest(&mut self, cause: DropCause, ranges: &mut Vec<DroppedRange>) -> io::Result<bool> {
+        let handed_out = Position(self.next.0 - 1);
+        let Some(dropped) = self.log.drop_oldest(handed_out, cause)? else { return Ok(false) };
+        while let Some((_, message)) = pop_up_to(&mut self.tail, dropped.last) {
+            self.tail_weight -= message.weight();
+        }
+        let count: u64 = dropped.ranges.iter().map(|range| range.count).sum();
+        self.count = self.count.saturating_sub(count);
+        ranges.extend(dropped.ranges);
+        Ok(true)
     }
+
+    /// When the newest message of the oldest segment was created.
+    pub(super) fn oldest_segment_time(&self) -> Option<Timestamp> {
+        self.log.oldest_segment_time()
+    }
+
+    /// The file that is to be synced, and what is in it by now; `None` where all is synced.
+    pub(super) fn to_sync(&self) -> Option<(Arc<dyn DiskFile>, Position)> {
+        self.log.to_sync().filter(|(_, position)| *position > self.synced())
+    }
+
+    /// Up to `position` all is synced.
+    pub(super) fn note_synced(&mut self, position: Position) {
+        self.synced = self.synced.max(position);
+    }
+
+    /// Up to here everything survives a power cut.
+    pub(super) fn synced(&self) -> Position {
+        self.synced.max(self.log.synced())
+    }
+
+    /// Writes no more to the segment at hand, since the disk did not keep it.
+    pub(super) fn abandon_segment(&mut self) {
+        self.log.abandon();
+    }
+
+    /// A segment that the disk did not keep, to be written once more.
+    pub(super) fn to_rescue(&self) -> Option<Rescue> {
+        self.log.to_rescue()
+    }
+
+    /// The segment has been written once more.
+    pub(super) fn finish(&mut self, rescue: &Rescue) -> io::Result<()> {
+        self.log.finish(rescue)
+    }
+
+    /// Closes the segment at hand when its first message was created before `time`.
+    pub(super) fn close_when_begun_before(&mut self, time: Timestamp) -> io::Result<()> {
+        self.log.close_when_begun_before(time)
+    }
+
+    /// Writes down up to where all is acknowledged.
+    pub(super) fn write_cursor(&mut self) -> io::Result<()> {
+        self.log.write_cursor(self.acknowledged)
+    }
+}
+
+fn pop_up_to(queue: &mut VecDeque<Entry>, limit: Position) -> Option<Entry> {
+    queue.front().is_some_and(|(position, _)| *position <= limit).then(|| queue.pop_front())?
 }

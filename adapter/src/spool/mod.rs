@@ -9,18 +9,38 @@
 //!   `broker_left` takes back what was handed out and not acknowledged, so that reading starts again at the oldest;
 //! - whatever is dropped is counted by reason and kept as a [`DroppedRange`] until the pipeline announces it.
 //!
-//! Today the messages stand in bounded memory. A durable spool replaces what is behind these calls, not the calls.
+//! Each lane is a log of segment files (`segment` has the format, `record` that of what is in it) with a cursor up to
+//! where all is acknowledged (`cursor`). `log` knows the files, `lane` what of them is in memory, and `store` both lanes.
+//! The invariants: a message is in a file before anybody can read it, except while the disk refuses it; files are only
+//! ever written at their end; a segment goes when all of it is acknowledged, or to make room, and then its summary says
+//! what goes with it; and what was lost is counted and named, on every way.
 
+mod cursor;
+pub mod disk;
 mod dropped;
 mod lane;
-mod memory;
+mod log;
+mod options;
 mod position;
+mod record;
+mod rescue;
+mod segment;
+mod store;
+mod summary;
+mod task;
 
+pub use disk::{Directory, Disk, DiskFile};
 pub use dropped::{DropCause, DropReason, DroppedRange};
-pub use memory::{Spool, SpoolLimits};
+pub use options::{SpoolOptions, SyncPolicy};
 pub use position::{Position, Tails};
+pub use store::{Spool, SpoolDisks};
+pub use task::SpoolTask;
 
 #[cfg(test)]
 mod model_test;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod store_tests;

@@ -18,6 +18,7 @@ pub(crate) fn message(topic: &str, sequence: u64) -> OutboundMessage {
     };
     OutboundMessage {
         route: Arc::new(route),
+        epoch: None,
         payload: Bytes::from(format!("{{\"sequence\":{sequence}}}")),
         sequence: Some(Sequence(sequence)),
         user_properties: Vec::new(),

@@ -79,6 +79,8 @@ pub struct Snapshot {
     pub opcua: Connection,
     /// The broker connection.
     pub broker: Connection,
+    /// Why the spool's disk takes nothing, while it does not.
+    pub spool: Option<String>,
     /// Since when `opcua`, `broker`, whether every tag is subscribed and whether there are warnings are as they are.
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
@@ -105,6 +107,7 @@ pub struct Board {
 struct Entries {
     opcua: Connection,
     broker: Connection,
+    spool: Option<String>,
     since: Timestamp,
     tags: Vec<TagState>,
     is_whole: bool,
@@ -119,6 +122,7 @@ impl Board {
         let entries = Entries {
             opcua: Connection::Disconnected,
             broker: Connection::Disconnected,
+            spool: None,
             since: Timestamp::now(),
             tags: vec![TagState::Pending; tag_count],
             is_whole: tag_count == 0,
@@ -136,6 +140,15 @@ impl Board {
     /// Says how the broker connection is.
     pub fn set_broker(&self, connection: Connection) {
         self.change(|entries| replace(&mut entries.broker, connection, &mut entries.since));
+    }
+
+    /// Says why the spool's disk takes nothing; `None` while it does.
+    pub fn set_spool(&self, trouble: Option<String>) {
+        self.change(|entries| {
+            let is_changed = entries.spool != trouble;
+            entries.spool = trouble;
+            is_changed
+        });
     }
 
     /// Says how a tag is; many at once, as a chunk of MonitoredItems is answered at once.
@@ -223,6 +236,7 @@ impl Board {
         Snapshot {
             opcua: entries.opcua.clone(),
             broker: entries.broker.clone(),
+            spool: entries.spool.clone(),
             since: entries.since,
             failed_tags,
             stale_tags,

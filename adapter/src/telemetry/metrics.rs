@@ -33,6 +33,7 @@ pub struct Metrics {
     pub spool_bytes: IntGaugeVec,
     pub spool_oldest_age_seconds: GaugeVec,
     pub spool_dropped: IntCounterVec,
+    pub spool_degraded: IntGaugeVec,
     pub mqtt_connected: IntGaugeVec,
     pub mqtt_published: IntCounterVec,
     pub mqtt_inflight: IntGaugeVec,
@@ -169,6 +170,11 @@ impl Metrics {
                 &["broker"],
             ),
             spool_dropped: new.counters("spool_dropped_total", "Messages dropped undelivered.", &["broker", "reason"]),
+            spool_degraded: new.whole_gauges(
+                "spool_degraded",
+                "1 while the disk takes nothing, so that messages wait in memory only.",
+                &["broker"],
+            ),
             mqtt_connected: new.whole_gauges("mqtt_connected", "1 while the broker has accepted us.", &["broker"]),
             mqtt_published: new.counters(
                 "mqtt_published_total",

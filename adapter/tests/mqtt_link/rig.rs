@@ -9,13 +9,15 @@ use bytes::Bytes;
 use tagwise::{
     config::effective::BrokerConfig,
     domain::{
-        Command, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter, TopicName,
+        Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter,
+        TopicName,
     },
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
-    spool::{Spool, SpoolLimits},
+    spool::{Spool, SpoolDisks, SpoolOptions},
     supervisor::{Board, Connection},
     telemetry::Metrics,
 };
+use tempfile::TempDir;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -42,6 +44,7 @@ pub(crate) struct Rig {
     pub(crate) drain: CancellationToken,
     deadline: Arc<OnceLock<Instant>>,
     pub(crate) task: JoinHandle<()>,
+    _folder: TempDir,
 }
 
 /// A broker at that port, without encryption or credentials.
@@ -52,7 +55,11 @@ pub(crate) fn plain(port: u16) -> BrokerConfig {
 impl Rig {
     pub(crate) fn start(broker: BrokerConfig, filters: &[&str]) -> Self {
         let metrics = Metrics::new("line1");
-        let spool = Arc::new(Spool::new(&broker.name, SpoolLimits::default(), &metrics));
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let disks = SpoolDisks::below(folder.path()).expect("a disk");
+        let options = SpoolOptions::default();
+        let spool = Spool::open(&broker.name, disks, Epoch(1), options, &metrics).expect("an empty spool");
+        let spool = Arc::new(spool);
         let board = Arc::new(Board::new(0));
         let (status_tx, current) = watch::channel(Bytes::from_static(b"online"));
         let (commands_tx, commands_rx) = mpsc::channel(COMMAND_CAPACITY);
@@ -75,7 +82,7 @@ impl Rig {
         let deadline = Arc::new(OnceLock::new());
         let shutdown = LinkShutdown { intake: intake.clone(), drain: drain.clone(), deadline: Arc::clone(&deadline) };
         let task = tokio::spawn(MqttLink::new(parts, &metrics).run(shutdown));
-        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, deadline, task }
+        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, deadline, task, _folder: folder }
     }
 
     /// Waits until the board shows a state of the connection that pleases.
@@ -157,6 +164,7 @@ pub(crate) fn message(route: &Arc<Route>, sequence: u64) -> OutboundMessage {
     let now = Timestamp::now();
     OutboundMessage {
         route: Arc::clone(route),
+        epoch: None,
         payload: Bytes::from(format!("{{\"value\":{}.5,\"sequence\":{sequence}}}", sequence * 7 % 100)),
         sequence: Some(Sequence(sequence)),
         user_properties: Vec::new(),

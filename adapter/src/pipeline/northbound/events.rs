@@ -78,7 +78,7 @@ impl GapAnnouncer {
             scope: "spool",
             tag_name: dropped.tag_name.as_ref().map(TagName::as_str),
             topic: Some(dropped.topic.as_str()),
-            epoch: self.epoch.0,
+            epoch: dropped.epoch.0,
             from_sequence: dropped.sequences.map(|(from, _)| from.0),
             to_sequence: dropped.sequences.map(|(_, to)| to.0),
             from_time: dropped.from_time.unix_millis(),
@@ -93,6 +93,7 @@ impl GapAnnouncer {
         let payload = serde_json::to_vec(gap).expect("text and numbers always have a JSON form");
         OutboundMessage {
             route: Arc::clone(&self.route),
+            epoch: None,
             payload: payload.into(),
             sequence: None,
             user_properties: Vec::new(),

@@ -102,7 +102,7 @@ impl MappingState {
     }
 
     /// The anomaly as user properties, where the mapping asks for them.
-    pub(super) fn anomaly_properties(&self, assessed: Option<&Assessed>) -> Vec<(&'static str, String)> {
+    pub(super) fn anomaly_properties(&self, assessed: Option<&Assessed>) -> Vec<(Cow<'static, str>, String)> {
         let Some(assessed) = assessed else { return Vec::new() };
         let is_anomaly = matches!(&assessed.result, Ok(assessment) if assessment.label == Label::Anomaly);
         let is_asked_for = match self.anomaly_user_properties {
@@ -116,14 +116,14 @@ impl MappingState {
         let mut properties = Vec::with_capacity(4);
         let status = match &assessed.result {
             Ok(assessment) => {
-                properties.push(("anomaly-score", assessment.score.to_string()));
-                properties.push(("anomaly-label", assessment.label.as_u8().to_string()));
+                properties.push(("anomaly-score".into(), assessment.score.to_string()));
+                properties.push(("anomaly-label".into(), assessment.label.as_u8().to_string()));
                 "scored"
             }
             Err(unscored) => unscored.as_str(),
         };
-        properties.push(("anomaly-model", assessed.model.to_string()));
-        properties.push(("anomaly-status", status.to_owned()));
+        properties.push(("anomaly-model".into(), assessed.model.to_string()));
+        properties.push(("anomaly-status".into(), status.to_owned()));
         properties
     }
 

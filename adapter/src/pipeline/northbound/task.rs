@@ -1,6 +1,6 @@
 //! The task that takes batches from the ingress queue to the spool.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::MissedTickBehavior;
@@ -57,7 +57,7 @@ struct Draft {
     update: usize,
     end: usize,
     sequence: Sequence,
-    user_properties: Vec<(&'static str, String)>,
+    user_properties: Vec<(Cow<'static, str>, String)>,
 }
 
 impl NorthboundTask {
@@ -145,6 +145,7 @@ impl NorthboundTask {
             let state = &self.mappings[draft.mapping];
             let message = OutboundMessage {
                 route: Arc::clone(&state.route),
+                epoch: None,
                 payload: payloads.slice(start..draft.end),
                 sequence: Some(draft.sequence),
                 user_properties: draft.user_properties,

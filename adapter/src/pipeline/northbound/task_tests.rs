@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     domain::{StatusCode, TagId, TagValue, UpdateFlags},
     pipeline::ingress::{IngressSender, ingress},
-    spool::SpoolLimits,
+    spool::{SpoolDisks, SpoolOptions},
     stage::test_support::{self, normal},
 };
 
@@ -34,12 +34,13 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(mapping: &str, capacity: usize, limits: SpoolLimits) -> Self {
+    fn new(mapping: &str, capacity: usize, options: SpoolOptions) -> Self {
         let state_dir = tempfile::tempdir().unwrap();
         let stage = test_support::Scene::new(mapping, Registry::builtin(), &state_dir);
         let (sender, receiver) = ingress(capacity);
         let metrics = Arc::clone(&stage.metrics);
-        let spool = Arc::new(Spool::new("edge", limits, &metrics));
+        let disks = SpoolDisks::below(&state_dir.path().join("spool")).unwrap();
+        let spool = Arc::new(Spool::open("edge", disks, Epoch(7), options, &metrics).unwrap());
         let levels = AlarmLevels::default();
         let parts = NorthboundParts {
             ingress: receiver,
@@ -54,7 +55,7 @@ impl Scene {
     }
 
     fn of(mapping: &str) -> Self {
-        Self::new(mapping, 1000, SpoolLimits::default())
+        Self::new(mapping, 1000, SpoolOptions::default())
     }
 
     fn offer(&self, batch: impl IntoIterator<Item = (u32, f64, StatusCode)>) {
@@ -195,7 +196,7 @@ async fn messages_of_the_server_that_never_came_are_announced() {
 
 #[tokio::test]
 async fn what_did_not_fit_the_ingress_queue_is_announced() {
-    let scene = Scene::new(TWO_TAGS, 2, SpoolLimits::default());
+    let scene = Scene::new(TWO_TAGS, 2, SpoolOptions::default());
     scene.offer([(0, 1.0, StatusCode::GOOD)]);
     scene.offer([(0, 2.0, StatusCode::GOOD), (0, 3.0, StatusCode::GOOD)]);
     let outcome = scene.run().await;
@@ -208,9 +209,11 @@ async fn what_did_not_fit_the_ingress_queue_is_announced() {
 
 #[tokio::test]
 async fn what_retention_takes_is_announced_with_its_numbers() {
-    let limits = SpoolLimits { max_bytes: 3_000, ..SpoolLimits::default() };
-    let scene = Scene::new("tags: [ { name: a, node: 'ns=3;s=a', topic: m/a } ]", 1000, limits);
-    scene.offer((0..100).map(|value| (0, f64::from(value), StatusCode::GOOD)));
+    let options = SpoolOptions { max_bytes: 8_000, ..SpoolOptions::default() };
+    let scene = Scene::new("tags: [ { name: a, node: 'ns=3;s=a', topic: m/a } ]", 1000, options);
+    for value in 0..100 {
+        scene.offer([(0, f64::from(value), StatusCode::GOOD)]);
+    }
     let outcome = scene.run().await;
     let kept = to("m/a", &outcome.values);
     let first_kept = kept[0].1;

@@ -117,6 +117,7 @@ impl<O: Fn(OutboundMessage)> Verdicts<O> {
         };
         (self.outbox)(OutboundMessage {
             route: Arc::new(route),
+            epoch: None,
             payload,
             sequence: None,
             user_properties: Vec::new(),

@@ -1,0 +1,72 @@
+//! How far a lane is acknowledged, kept over restarts.
+//!
+//! The file has two slots of 20 bytes: number of the writing u64, position u64, CRC-32 of these u32. They are written
+//! in turn, so that one that is torn leaves the other, and the one with the larger number counts. A cursor that is too
+//! old costs repeats and never a message.
+
+use std::{io, sync::Arc};
+
+use super::{
+    Position,
+    disk::{Disk, DiskFile},
+};
+
+const NAME: &str = "cursor";
+const SLOT_BYTES: usize = 20;
+
+/// The cursor of one lane.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    file: Option<Arc<dyn DiskFile>>,
+    writings: u64,
+    written: Position,
+}
+
+impl Cursor {
+    /// Reads it; position 0 where there is none.
+    pub(super) fn open(disk: &dyn Disk) -> io::Result<Self> {
+        let file = match disk.open(NAME) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { file: None, writings: 0, written: Position(0) });
+            }
+            Err(error) => return Err(error),
+        };
+        let mut bytes = [0; 2 * SLOT_BYTES];
+        let length = file.read_at(&mut bytes, 0)?;
+        let slots = bytes[..length].chunks_exact(SLOT_BYTES).filter_map(read_slot);
+        let (writings, written) = slots.max_by_key(|(writings, _)| *writings).unwrap_or_default();
+        Ok(Self { file: Some(file), writings, written })
+    }
+
+    /// Up to where all is acknowledged, as far as is written.
+    pub(super) const fn written(&self) -> Position {
+        self.written
+    }
+
+    /// Writes it, where it has moved. It is not synced: what a power cut takes of it is repeated.
+    pub(super) fn write(&mut self, disk: &dyn Disk, position: Position) -> io::Result<()> {
+        if position == self.written {
+            return Ok(());
+        }
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(disk.create(NAME)?)),
+        };
+        let writings = self.writings + 1;
+        let mut slot = Vec::with_capacity(SLOT_BYTES);
+        slot.extend_from_slice(&writings.to_le_bytes());
+        slot.extend_from_slice(&position.0.to_le_bytes());
+        slot.extend_from_slice(&crc32fast::hash(&slot).to_le_bytes());
+        file.write_at(&slot, (writings % 2) * SLOT_BYTES as u64)?;
+        (self.writings, self.written) = (writings, position);
+        Ok(())
+    }
+}
+
+fn read_slot(slot: &[u8]) -> Option<(u64, Position)> {
+    let (content, checksum) = slot.split_at_checked(16)?;
+    let number = |at: usize| Some(u64::from_le_bytes(content.get(at..at + 8)?.try_into().ok()?));
+    let is_whole = crc32fast::hash(content).to_le_bytes() == checksum;
+    is_whole.then(|| Some((number(0)?, Position(number(8)?))))?
+}

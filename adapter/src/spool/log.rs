@@ -1,0 +1,434 @@
+//! The log of one lane: its segments, what is still needed of them, and where reading is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
+    sync::Arc,
+};
+
+use super::{
+    DropCause, DroppedRange, Position,
+    cursor::Cursor,
+    disk::{Disk, DiskFile},
+    rescue::{self, Rescue},
+    segment::{self, HEAD_BYTES, Reader, Writer},
+    summary::Summary,
+};
+use crate::domain::{Epoch, OutboundMessage, Sequence, Timestamp};
+
+/// A segment that is not written any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Closed {
+    /// The position before its first message.
+    before: Position,
+    last: Position,
+    bytes: u64,
+    count: u64,
+    /// When its newest message was created.
+    newest: Option<Timestamp>,
+    epoch: Epoch,
+    /// Whether it survives a power cut, as far as is known.
+    is_synced: bool,
+}
+
+/// What opening a log has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recovery {
+    /// Bytes that were cut off, since the process was killed, or the power cut, while they were written.
+    pub(super) torn_bytes: u64,
+}
+
+/// The segments of a lane.
+#[derive(Debug)]
+pub(super) struct Log {
+    disk: Arc<dyn Disk>,
+    epoch: Epoch,
+    segment_bytes: u64,
+    closed: VecDeque<Closed>,
+    active: Option<Writer>,
+    cursor: Cursor,
+    /// The segment that is read, by the position before it.
+    reading: Option<(Position, Reader)>,
+    /// The position that the reader has reached.
+    read_up_to: Position,
+    newest: Position,
+    /// Segments whose damage was told.
+    assessed: BTreeSet<Position>,
+    /// Reads that have failed one after the other.
+    failed_reads: u32,
+}
+
+/// What cannot be read so often is taken as damage. The publisher asks about four times a second.
+const MAX_FAILED_READS: u32 = 20;
+
+impl Log {
+    /// Finds out what is there. What a killed process has left half written is cut off.
+    pub(super) fn open(disk: Arc<dyn Disk>, epoch: Epoch, segment_bytes: u64) -> io::Result<(Self, Recovery)> {
+        let cursor = Cursor::open(disk.as_ref())?;
+        let mut log = Self {
+            newest: cursor.written(),
+            disk,
+            epoch,
+            segment_bytes,
+            closed: VecDeque::new(),
+            active: None,
+            cursor,
+            reading: None,
+            read_up_to: Position(0),
+            assessed: BTreeSet::new(),
+            failed_reads: 0,
+        };
+        let files = log.disk.list()?;
+        let unfinished: Vec<&str> =
+            files.iter().map(|(name, _)| name.as_str()).filter(|name| rescue::is_unfinished(name)).collect();
+        for name in unfinished {
+            log.remove_file(name);
+        }
+        let mut segments: Vec<(Position, String, u64)> = files
+            .iter()
+            .filter_map(|(name, length)| Some((segment::position_of(name)?, name.clone(), *length)))
+            .collect();
+        segments.sort_unstable();
+        let mut recovery = Recovery::default();
+        for (_, name, length) in segments {
+            match log.find_out(&name, length, &mut recovery) {
+                Ok(Some(closed)) => {
+                    log.newest = log.newest.max(closed.last);
+                    log.closed.push_back(closed);
+                }
+                Ok(None) => log.remove_file(&name),
+                // It stays where it is, for a person to look at, and holds nothing up.
+                Err(error) => {
+                    tracing::error!(file = name, %error, "a segment of the spool cannot be read and is left out; check the disk");
+                }
+            }
+        }
+        log.release(log.cursor.written());
+        Ok((log, recovery))
+    }
+
+    /// What a file holds; `None` where that is no message at all.
+    fn find_out(&self, name: &str, length: u64, recovery: &mut Recovery) -> io::Result<Option<Closed>> {
+        let file = self.disk.open(name)?;
+        let Some((epoch, before)) = segment::read_head(file.as_ref())? else { return Ok(None) };
+        let closed = |summary: &Summary, bytes| Closed {
+            before,
+            last: summary.last.max(before),
+            bytes,
+            count: summary.count,
+            newest: summary.newest,
+            epoch,
+            is_synced: true,
+        };
+        if let Some(summary) = segment::read_summary(file.as_ref(), length)? {
+            return Ok((summary.count > 0).then(|| closed(&summary, length)));
+        }
+        let (summary, whole) = scan(Arc::clone(&file), epoch)?;
+        if whole < length {
+            recovery.torn_bytes += length - whole;
+            file.truncate(whole)?;
+        }
+        Ok((summary.count > 0).then(|| closed(&summary, whole)))
+    }
+
+    /// Messages behind the cursor.
+    pub(super) fn waiting(&mut self) -> io::Result<u64> {
+        let acknowledged = self.acknowledged();
+        let Some(oldest) = self.closed.front().filter(|oldest| oldest.before < acknowledged) else {
+            return Ok(self.closed.iter().map(|closed| closed.count).sum());
+        };
+        let of_oldest: u64 =
+            self.ranges_after(oldest, acknowledged, DropCause::Disk)?.iter().map(|range| range.count).sum();
+        Ok(of_oldest + self.closed.iter().skip(1).map(|closed| closed.count).sum::<u64>())
+    }
+
+    /// The position of the newest message that was ever written, or is acknowledged.
+    pub(super) const fn newest(&self) -> Position {
+        self.newest
+    }
+
+    /// Up to where all was acknowledged when the cursor was written last.
+    pub(super) const fn acknowledged(&self) -> Position {
+        self.cursor.written()
+    }
+
+    /// Bytes on the disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.closed.iter().map(|closed| closed.bytes).sum::<u64>() + self.active.as_ref().map_or(0, |it| it.length)
+    }
+
+    /// Writes messages behind all others, all or none of them. They survive the process when this returns.
+    pub(super) fn append<'a>(
+        &mut self,
+        messages: impl Iterator<Item = (Position, &'a OutboundMessage)> + Clone,
+    ) -> io::Result<()> {
+        if self.active.as_ref().is_some_and(|it| it.length >= self.segment_bytes || it.has_many_routes()) {
+            self.close()?;
+        }
+        let active = match &mut self.active {
+            Some(active) => active,
+            None => self.active.insert(Writer::create(self.disk.as_ref(), self.epoch, self.newest)?),
+        };
+        active.append(messages)?;
+        self.newest = active.last.max(self.newest);
+        Ok(())
+    }
+
+    /// Closes the segment that is written, so that it can be dropped, or a next one be begun.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        let closed = self.active.as_mut().map_or(Ok(()), Writer::close);
+        self.forget_active(closed.is_ok());
+        closed
+    }
+
+    /// Closes the segment at hand when its first message was created before `time`, so that a lane of few messages can
+    /// drop the old ones.
+    pub(super) fn close_when_begun_before(&mut self, time: Timestamp) -> io::Result<()> {
+        let oldest = self.active.as_ref().and_then(|active| active.oldest);
+        if oldest.is_some_and(|oldest| oldest < time) { self.close() } else { Ok(()) }
+    }
+
+    /// Writes no more to the segment at hand, since it could not be synced; what is in it is to be rescued. A next one is
+    /// begun when the disk takes it.
+    pub(super) fn abandon(&mut self) {
+        self.forget_active(false);
+    }
+
+    fn forget_active(&mut self, is_synced: bool) {
+        let Some(active) = self.active.take() else { return };
+        self.closed.push_back(Closed {
+            before: active.before,
+            last: active.last,
+            bytes: active.length,
+            count: active.count,
+            newest: active.newest,
+            epoch: self.epoch,
+            is_synced,
+        });
+    }
+
+    /// A segment that is to be written once more, since it could not be synced.
+    pub(super) fn to_rescue(&self) -> Option<Rescue> {
+        let closed = self.closed.iter().find(|closed| !closed.is_synced)?;
+        Some(Rescue { disk: Arc::clone(&self.disk), before: closed.before, bytes: closed.bytes })
+    }
+
+    /// Puts the copy of a segment in its place, when it is still needed.
+    pub(super) fn finish(&mut self, rescue: &Rescue) -> io::Result<()> {
+        let Some(closed) = self.closed.iter_mut().find(|closed| closed.before == rescue.before) else {
+            rescue.discard();
+            return Ok(());
+        };
+        rescue.adopt()?;
+        closed.is_synced = true;
+        if self.reading.as_ref().is_some_and(|(reading, _)| *reading == rescue.before) {
+            self.reading = None;
+        }
+        Ok(())
+    }
+
+    /// Up to here all is in segments that are closed and survive a power cut.
+    pub(super) fn synced(&self) -> Position {
+        let unsynced = self.closed.iter().find(|closed| !closed.is_synced).map(|closed| closed.before);
+        unsynced.or_else(|| self.active.as_ref().map(|active| active.before)).unwrap_or(self.newest)
+    }
+
+    /// The file that is written, for a sync that does not hold the log, and what is in it by now.
+    pub(super) fn to_sync(&self) -> Option<(Arc<dyn DiskFile>, Position)> {
+        self.active.as_ref().map(|active| (Arc::clone(&active.file), self.newest))
+    }
+
+    /// Writes down up to where all is acknowledged.
+    pub(super) fn write_cursor(&mut self, position: Position) -> io::Result<()> {
+        self.cursor.write(self.disk.as_ref(), position)
+    }
+
+    /// Nothing up to and including `up_to` is needed any more.
+    pub(super) fn release(&mut self, up_to: Position) {
+        while let Some(oldest) = self.closed.front().filter(|oldest| oldest.last <= up_to) {
+            let before = oldest.before;
+            self.remove(before);
+        }
+    }
+
+    fn remove(&mut self, before: Position) {
+        self.closed.retain(|closed| closed.before != before);
+        self.assessed.remove(&before);
+        if self.reading.as_ref().is_some_and(|(reading, _)| *reading == before) {
+            self.reading = None;
+        }
+        self.remove_file(&segment::name_of(before));
+    }
+
+    /// What cannot be removed now is found and removed at the next start.
+    fn remove_file(&self, name: &str) {
+        if let Err(error) = self.disk.remove(name) {
+            tracing::debug!(%error, name, "a file of the spool was not removed");
+        }
+    }
+
+    /// Reads up to `max` messages, the next ones from the position `from` on and before `until`. What turns out to be
+    /// damaged is named in `damaged`. After an error `taken` holds what could be read before it.
+    pub(super) fn read(
+        &mut self,
+        from: Position,
+        until: Position,
+        max: usize,
+        taken: &mut Vec<(Position, OutboundMessage)>,
+        damaged: &mut Vec<DroppedRange>,
+    ) -> io::Result<()> {
+        let goal = taken.len().saturating_add(max);
+        let mut next = from;
+        if from <= self.read_up_to {
+            // A reader only goes forward.
+            self.reading = None;
+        }
+        while taken.len() < goal && next < until {
+            let Some((before, last, epoch)) = self.segment_with(next) else { break };
+            let mut reader = match self.reading.take() {
+                Some((reading, reader)) if reading == before => reader,
+                _ => Reader::new(self.disk.open(&segment::name_of(before))?, epoch),
+            };
+            if self.failed_reads >= MAX_FAILED_READS {
+                reader.pass_unreadable();
+            }
+            let found = match reader.next() {
+                Ok(found) => found,
+                Err(error) => {
+                    self.failed_reads += 1;
+                    self.reading = Some((before, reader));
+                    return Err(error);
+                }
+            };
+            self.failed_reads = 0;
+            match found {
+                Some((position, message)) if (next..until).contains(&position) => {
+                    self.read_up_to = position;
+                    taken.push((position, message));
+                    next = position.next();
+                    if reader.is_damaged {
+                        damaged.extend(self.assess(before)?);
+                    }
+                    self.reading = Some((before, reader));
+                }
+                Some((position, _)) if position < next => self.reading = Some((before, reader)),
+                // The reader has gone too far; it begins anew when this is wanted.
+                Some(_) => next = until,
+                None => {
+                    if reader.is_damaged {
+                        damaged.extend(self.assess(before)?);
+                    }
+                    next = last.next();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a message at `position` or after it.
+    pub(super) fn has_from(&self, position: Position) -> bool {
+        self.segment_with(position).is_some()
+    }
+
+    /// The segment that holds `position`, or else the next message after it: the position before it, its last one, and
+    /// its epoch.
+    fn segment_with(&self, position: Position) -> Option<(Position, Position, Epoch)> {
+        let index = self.closed.partition_point(|closed| closed.last < position);
+        if let Some(closed) = self.closed.get(index) {
+            return Some((closed.before, closed.last, closed.epoch));
+        }
+        let active = self.active.as_ref().filter(|_| self.newest >= position)?;
+        Some((active.before, self.newest, self.epoch))
+    }
+
+    /// Drops the oldest segment behind `handed_out` to make room, and says what was in it. A segment with messages that
+    /// are on their way stays, since they may still have to be sent again by another process. `None` where there is none.
+    pub(super) fn drop_oldest(&mut self, handed_out: Position, cause: DropCause) -> io::Result<Option<Dropped>> {
+        let is_free = |closed: &&Closed| closed.before >= handed_out;
+        if !self.closed.iter().any(|closed| is_free(&closed))
+            && self.active.as_ref().is_some_and(|active| active.before >= handed_out && active.count > 0)
+        {
+            // A segment that cannot be given an end can be dropped all the same.
+            if let Err(error) = self.close() {
+                tracing::debug!(%error, "a segment of the spool was not closed");
+            }
+        }
+        let Some(oldest) = self.closed.iter().find(is_free).cloned() else { return Ok(None) };
+        let ranges = self.summary_of(&oldest)?.ranges(oldest.epoch, cause).collect();
+        self.remove(oldest.before);
+        Ok(Some(Dropped { last: oldest.last, ranges }))
+    }
+
+    /// When the newest message of the oldest segment was created.
+    pub(super) fn oldest_segment_time(&self) -> Option<Timestamp> {
+        match self.closed.front() {
+            Some(closed) => closed.newest,
+            None => self.active.as_ref()?.newest,
+        }
+    }
+
+    fn summary_of(&self, closed: &Closed) -> io::Result<Summary> {
+        let file = self.disk.open(&segment::name_of(closed.before))?;
+        match segment::read_summary(file.as_ref(), closed.bytes) {
+            Ok(Some(summary)) => Ok(summary),
+            Ok(None) | Err(_) => Ok(scan(file, closed.epoch)?.0),
+        }
+    }
+
+    fn ranges_after(&self, closed: &Closed, spared: Position, cause: DropCause) -> io::Result<Vec<DroppedRange>> {
+        let mut reader = Reader::over_all(self.disk.open(&segment::name_of(closed.before))?, closed.epoch);
+        let mut summary = Summary::default();
+        while let Some((position, message)) = reader.next()? {
+            if position > spared {
+                summary.add(position, &message, closed.epoch);
+            }
+        }
+        Ok(summary.ranges(closed.epoch, cause).collect())
+    }
+
+    /// What cannot be read any more of a damaged segment, said once: the holes in what can be read, and at its end what its
+    /// summary knows of besides.
+    fn assess(&mut self, before: Position) -> io::Result<Vec<DroppedRange>> {
+        if !self.assessed.insert(before) {
+            return Ok(Vec::new());
+        }
+        let Some(closed) = self.closed.iter().find(|closed| closed.before == before) else { return Ok(Vec::new()) };
+        let mut reader = Reader::over_all(self.disk.open(&segment::name_of(before))?, closed.epoch);
+        let mut last_seen: BTreeMap<_, (Sequence, u64)> = BTreeMap::new();
+        let mut lost = Summary::default();
+        while let Some((_, message)) = reader.next()? {
+            let key = (message.route.topic.clone(), message.route.tag_name.clone());
+            let Some(sequence) = message.sequence else { continue };
+            let (last, seen) = last_seen.entry(key).or_insert((sequence, 0));
+            if sequence.0 > last.0 + 1 {
+                lost.add_hole(&message, closed.epoch, Sequence(last.0 + 1), Sequence(sequence.0 - 1));
+            }
+            (*last, *seen) = (sequence, *seen + 1);
+        }
+        let whole = self.summary_of(closed)?;
+        let ends = whole.ranges(closed.epoch, DropCause::Disk).filter_map(|range| {
+            let key = (range.topic.clone(), range.tag_name.clone());
+            range.after(last_seen.get(&key).map(|(last, _)| *last))
+        });
+        Ok(lost.ranges(closed.epoch, DropCause::Disk).chain(ends).collect())
+    }
+}
+
+/// What went with a segment.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    /// Its last position.
+    pub(super) last: Position,
+    /// What of it had not been sent.
+    pub(super) ranges: Vec<DroppedRange>,
+}
+
+/// Reads a segment from end to end: what is in it, and where its last whole record ends.
+fn scan(file: Arc<dyn DiskFile>, epoch: Epoch) -> io::Result<(Summary, u64)> {
+    let mut reader = Reader::over_all(file, epoch);
+    let mut summary = Summary::default();
+    while let Some((position, message)) = reader.next()? {
+        summary.add(position, &message, epoch);
+    }
+    Ok((summary, reader.whole.max(HEAD_BYTES as u64)))
+}
