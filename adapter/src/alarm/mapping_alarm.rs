@@ -46,6 +46,7 @@ impl Alarm {
             is_retained: true,
             user_properties: Vec::new(),
             message_expiry: None,
+            content_type: None,
             tag_name: None,
         };
         Self {

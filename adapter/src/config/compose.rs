@@ -103,7 +103,7 @@ impl<'a> Composer<'a> {
                     let kind = if has_tag || self.patches.is_broken(span) {
                         Kind::Broken
                     } else {
-                        Kind::Scalar(Scalar { text, is_quoted, is_interpolated: false })
+                        Kind::Scalar(Scalar { text, is_quoted, is_interpolated: false, source: None })
                     };
                     self.add(Node { span, kind }, anchor, 1)
                 }

@@ -10,6 +10,7 @@ use tagwise_model::ModelSpec;
 
 use crate::domain::{Qos, TagId, TopicFilter, TopicName};
 
+pub use super::effective_broker::{BrokerAuth, BrokerConfig, ClientCertificate, ProtocolVersion, TlsConfig};
 pub use super::effective_opcua::{
     ConnectionOptions, EnumerationForm, MessageSecurityMode, OpcUaAuth, OpcUaConfig, OpcUaLimits, Security,
     SecurityPolicy, ServerProfile, Tag,
@@ -59,37 +60,6 @@ pub struct AdapterConfig {
     pub status_topic: TopicName,
     /// How long a shutdown may go on delivering.
     pub drain_timeout: Duration,
-}
-
-/// `broker:`, or the one entry of `brokers:`.
-#[derive(Clone, Debug)]
-pub struct BrokerConfig {
-    /// Its name in metrics and messages; `broker` when the mapping gives none.
-    pub name: String,
-    /// The host.
-    pub host: String,
-    /// The port; 1883 and 8883 by default.
-    pub port: u16,
-    /// How the connection is encrypted; `None` for `mqtt://`.
-    pub tls: Option<TlsConfig>,
-    /// User name and password.
-    pub auth: Option<BrokerAuth>,
-}
-
-/// How the connection to a broker is encrypted.
-#[derive(Clone, Debug)]
-pub struct TlsConfig {
-    /// The certificates that are trusted (PEM); the system's roots when `None`.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// Who we are to the broker.
-#[derive(Clone, Debug)]
-pub struct BrokerAuth {
-    /// The user name.
-    pub username: String,
-    /// The password; empty when the mapping gives none.
-    pub password: SecretString,
 }
 
 /// An entry of `models:`, or a detector kind that a mapping names directly, with its defaults.
@@ -151,6 +121,8 @@ pub struct NorthboundMapping {
     pub mqtt_user_properties: Vec<(String, String)>,
     /// After how long a message is worthless.
     pub message_expiry_interval: Option<Duration>,
+    /// What the payload is, as a MIME type, for MQTT 5 brokers; not sent when `None`.
+    pub content_type: Option<String>,
     /// Whether the broker keeps the last message.
     pub retain: bool,
     /// What becomes of values that are not good.

@@ -3,10 +3,11 @@
 use std::{
     fs::{self, File},
     io::Read,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{
+    credential::{FileTemplate, Part},
     mask,
     report::Report,
     source::Source,
@@ -116,6 +117,9 @@ impl Evaluator<'_> {
         let mut text = String::new();
         let mut rest = scalar.text.as_str();
         let mut is_interpolated = false;
+        let mut parts = Vec::new();
+        // Where in `text` the first character is that stands in no part yet.
+        let mut taken = 0;
         while let Some((before, after)) = rest.split_once("${") {
             if let Some(before) = before.strip_suffix('$') {
                 text.push_str(before);
@@ -138,11 +142,20 @@ impl Evaluator<'_> {
                     .help("`${file:…}` is for names and secrets; training data is named by `training: { file: … }`");
                 return false;
             }
+            if let Some(path) = expression.strip_prefix("file:") {
+                parts.push(fixed_part(&text, taken));
+                parts.push(Part::File(self.directory.join(path)));
+                taken = text.len() + value.len();
+            }
             text.push_str(&value);
             rest = after;
             is_interpolated = true;
         }
         text.push_str(rest);
+        if !parts.is_empty() {
+            parts.push(fixed_part(&text, taken));
+            scalar.source = Some(FileTemplate { parts });
+        }
         scalar.is_quoted |= !is_interpolated;
         scalar.is_interpolated = is_interpolated;
         scalar.text = text;
@@ -183,11 +196,16 @@ impl Evaluator<'_> {
     }
 }
 
+fn fixed_part(text: &str, from: usize) -> Part {
+    Part::Fixed(text.get(from..).unwrap_or_default().to_owned().into())
+}
+
 fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-fn read_file(path: &PathBuf) -> Result<String, String> {
+/// The text of a file without the end of its last line. The error says why there is none.
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
     // Before it is opened: opening a pipe waits for whoever writes to it.
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {

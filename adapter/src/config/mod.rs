@@ -5,9 +5,11 @@
 //! [`Config`]. Each of them goes on after a mistake.
 
 mod compose;
+mod credential;
 pub mod diagnostic;
 mod duration;
 pub mod effective;
+mod effective_broker;
 mod effective_opcua;
 mod effective_subscription;
 mod expression;
@@ -29,6 +31,7 @@ mod syntax;
 mod tree;
 mod view;
 
+pub use credential::{Credential, RereadError};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use effective::Config;
 pub use expression::{Environment, ProcessEnvironment};

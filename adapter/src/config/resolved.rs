@@ -119,16 +119,23 @@ fn limits(limits: &OpcUaLimits) -> Option<Value> {
 }
 
 fn broker(broker: &BrokerConfig) -> Value {
-    let scheme = if broker.tls.is_some() { "mqtts" } else { "mqtt" };
-    let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
-    let auth = broker.auth.as_ref().map(|auth| json!({ "username": text(&auth.username), "password": MASK }));
-    let ca_file =
-        broker.tls.as_ref().and_then(|tls| tls.ca_file.as_deref()).map(|file| json!({ "ca_file": path(file) }));
+    let (scheme, host, port) = (broker.scheme(), broker.url_host(), broker.port);
+    let websocket_path = broker.websocket_path.as_deref().unwrap_or_default();
+    let auth = broker.auth.as_ref().map(|auth| json!({ "username": text(auth.username.loaded()), "password": MASK }));
+    let tls = broker.tls.as_ref().map(|tls| {
+        object([
+            ("ca_file", tls.ca_file.as_deref().map(path)),
+            ("cert_file", tls.client.as_ref().map(|client| path(&client.cert_file))),
+            ("key_file", tls.client.as_ref().map(|client| path(&client.key_file))),
+            ("server_name", tls.server_name.as_deref().map(text)),
+        ])
+    });
     object([
-        ("url", Some(json!(format!("{scheme}://{host}:{}", broker.port)))),
-        ("protocol_version", Some(json!("5"))),
+        ("url", Some(json!(format!("{scheme}://{host}:{port}{websocket_path}")))),
+        ("protocol_version", Some(json!(broker.protocol_version.as_str()))),
+        ("keep_alive", Some(time(broker.keep_alive))),
         ("auth", auth),
-        ("tls", ca_file),
+        ("tls", tls.filter(|tls| tls.as_object().is_some_and(|keys| !keys.is_empty()))),
     ])
 }
 
@@ -180,6 +187,7 @@ fn northbound(mapping: &NorthboundMapping, config: &Config, masked: &[String]) -
         ("include_sequence", Some(json!(mapping.include.sequence))),
         ("mqtt_user_properties", (!properties.is_empty()).then_some(Value::Object(properties))),
         ("message_expiry_interval", mapping.message_expiry_interval.map(time)),
+        ("content_type", mapping.content_type.as_deref().map(text)),
         ("retain", Some(json!(mapping.retain))),
         (
             "quality",

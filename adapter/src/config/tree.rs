@@ -1,6 +1,6 @@
 //! A mapping file as a tree in which every key and every value knows its place.
 
-use super::span::Span;
+use super::{credential::FileTemplate, span::Span};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Scalar {
     pub is_quoted: bool,
     /// Whether `${…}` gave some of the text: then it is never shown.
     pub is_interpolated: bool,
+    /// The way to the text where a file gave some of it.
+    pub source: Option<FileTemplate>,
 }
 
 /// Keys with values, in the order of the file.

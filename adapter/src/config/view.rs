@@ -203,7 +203,8 @@ impl<'a> View<'a> {
 pub(super) fn default_scalar(key: &Key) -> Option<Scalar> {
     let default = key.default?;
     let quoted = default.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    Some(Scalar { text: quoted.unwrap_or(default).to_owned(), is_quoted: quoted.is_some(), is_interpolated: false })
+    let text = quoted.unwrap_or(default).to_owned();
+    Some(Scalar { text, is_quoted: quoted.is_some(), is_interpolated: false, source: None })
 }
 
 /// What stands where `none` or a number may.

@@ -37,6 +37,8 @@ pub struct Route {
     pub user_properties: Vec<(String, String)>,
     /// After how long the message is worthless; sent as MQTT 5 message expiry.
     pub message_expiry: Option<Duration>,
+    /// What the payload is, as a MIME type; sent as MQTT 5 content type, where the mapping asks for it.
+    pub content_type: Option<String>,
     /// Whose values these are; `None` for alarms, gaps and verdicts.
     pub tag_name: Option<TagName>,
 }

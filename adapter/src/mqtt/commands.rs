@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::mpsc;
 
+use super::client::Incoming;
 use crate::domain::{Command, RejectReason, Timestamp};
 
 /// Where commands go: into a bounded queue, or straight to a refusal when the queue is full.
@@ -46,18 +46,16 @@ impl fmt::Debug for CommandIntake {
     }
 }
 
-/// Takes over what matters of a PUBLISH. User properties are not among it, so nothing such as `hmq-bridge-hop-count`
-/// can ever be copied on.
-pub(super) fn command(publish: Publish, received_at: Timestamp) -> Command {
-    let properties = publish.properties.unwrap_or_default();
+/// A message that has come is a command.
+pub(super) fn command(message: Incoming, received_at: Timestamp) -> Command {
     Command {
-        topic: String::from_utf8_lossy(&publish.topic).into_owned(),
-        payload: publish.payload,
-        is_retained: publish.retain,
-        is_duplicate: publish.dup,
-        response_topic: properties.response_topic,
-        correlation_data: properties.correlation_data,
-        message_expiry_seconds: properties.message_expiry_interval,
+        topic: message.topic,
+        payload: message.payload,
+        is_retained: message.is_retained,
+        is_duplicate: message.is_duplicate,
+        response_topic: message.response_topic,
+        correlation_data: message.correlation_data,
+        message_expiry_seconds: message.expiry_seconds,
         received_at,
     }
 }
@@ -66,12 +64,19 @@ pub(super) fn command(publish: Publish, received_at: Timestamp) -> Command {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use rumqttc::v5::mqttbytes::QoS;
-
     use super::*;
 
     fn a_command(topic: &str) -> Command {
-        command(Publish::new(topic, QoS::AtLeastOnce, "1", None), Timestamp::from_unix_millis(5))
+        let message = Incoming {
+            topic: topic.to_owned(),
+            payload: "1".into(),
+            is_retained: false,
+            is_duplicate: false,
+            response_topic: None,
+            correlation_data: None,
+            expiry_seconds: None,
+        };
+        command(message, Timestamp::from_unix_millis(5))
     }
 
     #[test]

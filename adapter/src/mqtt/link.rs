@@ -8,19 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use rumqttc::v5::{AsyncClient, Event, mqttbytes::v5::Packet};
-use tokio::{sync::watch, task, time};
+use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    access::Access,
     backoff::Backoff,
+    client::Will,
     commands::CommandIntake,
+    connect::{Connected, connect},
     metrics::LinkMetrics,
-    options::client_options,
     publisher::CHANNEL_CAPACITY,
-    session::{Connected, End, Session},
+    session::{End, Session},
     status::OfflinePayload,
-    trouble::{Address, Trouble, explain},
+    trouble::{Address, Trouble},
 };
 use crate::{
     config::effective::BrokerConfig,
@@ -90,6 +91,7 @@ impl LinkShutdown {
 pub struct MqttLink {
     parts: LinkParts,
     client_id: String,
+    access: Arc<Access>,
     metrics: Arc<LinkMetrics>,
 }
 
@@ -98,7 +100,7 @@ impl MqttLink {
     pub fn new(parts: LinkParts, metrics: &Metrics) -> Self {
         let client_id = format!("{}-{}", parts.adapter_id, parts.broker.name);
         let metrics = Arc::new(LinkMetrics::new(metrics, &parts.broker.name));
-        Self { parts, client_id, metrics }
+        Self { parts, client_id, access: Arc::default(), metrics }
     }
 
     /// Publishes what the spool holds and hands on commands, through every loss of the connection, until the shutdown.
@@ -143,30 +145,21 @@ impl MqttLink {
     }
 
     async fn connect(&self) -> Result<Connected, Trouble> {
-        let broker = self.parts.broker.clone();
-        let (client_id, topic) = (self.client_id.clone(), self.parts.status.topic.clone());
-        let offline = self.parts.status.offline.since(Timestamp::now());
-        // Certificates are read from the disk.
-        let options = task::spawn_blocking(move || client_options(&broker, &client_id, &topic, &offline))
+        let payload = self.parts.status.offline.since(Timestamp::now());
+        let will = Will { topic: self.parts.status.topic.to_string(), payload };
+        connect(&self.parts.broker, &self.access, &self.client_id, Some(will), CHANNEL_CAPACITY)
             .await
-            .map_err(|error| Trouble::passing(format!("the connection could not be prepared: {error}")))??;
-        let (client, mut event_loop) = AsyncClient::new(options, CHANNEL_CAPACITY);
-        loop {
-            match event_loop.poll().await {
-                Ok(Event::Incoming(Packet::ConnAck(connack))) => return Ok(Connected { client, event_loop, connack }),
-                Ok(_) => {}
-                Err(error) => return Err(explain(&error, &self.parts.broker)),
-            }
-        }
+            .map_err(|failure| failure.trouble)
     }
 
     async fn run_session(&self, connected: Connected, shutdown: &LinkShutdown) -> End {
-        let Connected { client, event_loop, connack } = connected;
+        let Connected { requests, mut events, connack } = connected;
         tracing::info!(broker = %Address(&self.parts.broker), client_id = self.client_id, "connected");
         self.metrics.connected.set(1);
-        let session = Session::new(&self.parts, &self.metrics, shutdown, client, &connack);
+        let session = Session::new(&self.parts, &self.metrics, shutdown, requests, connack);
         session.show();
-        let end = session.drive(event_loop).await;
+        let end = session.drive(&mut events).await;
+        events.close().await;
         self.metrics.connected.set(0);
         end
     }

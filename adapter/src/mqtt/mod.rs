@@ -2,24 +2,29 @@
 //!
 //! rumqttc forgets QoS 1 messages when a connection ends, and has no future for an acknowledgement. So the spool is the
 //! only truth: one task owns the client and its event loop, a window pairs packet ids with spool positions, and after
-//! any error client and event loop are thrown away and all that is not acknowledged is sent again.
+//! any error client and event loop are thrown away and all that is not acknowledged is sent again. Whether MQTT 5 or 3.1.1
+//! is spoken, and over what, is settled in `client` and `connect`; nothing above them asks.
 
+mod access;
 mod ahead;
 mod backoff;
+mod client;
 mod commands;
+mod connect;
 mod link;
 mod metrics;
-mod options;
 mod outgoing;
 mod probe;
 mod publisher;
-mod reason;
 mod refusal_log;
+mod relay;
 mod session;
 mod status;
 mod subscriptions;
 mod tls;
 mod trouble;
+mod trouble_refusal;
+mod trouble_tls;
 mod watcher;
 mod window;
 #[cfg(test)]

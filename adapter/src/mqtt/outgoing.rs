@@ -1,7 +1,6 @@
 //! From an `OutboundMessage` to a PUBLISH that the broker can take.
 
-use rumqttc::v5::mqttbytes::v5::PublishProperties;
-
+use super::client::{Connack, Properties};
 use crate::domain::{OutboundMessage, Timestamp};
 
 /// The largest remaining length that MQTT can write, plus its fixed header.
@@ -16,19 +15,24 @@ pub(super) struct BrokerLimits {
     pub(super) max_packet_bytes: usize,
     /// Whether it keeps retained messages.
     pub(super) keeps_retained: bool,
+    /// Whether messages can carry properties, as they can with MQTT 5.
+    pub(super) has_properties: bool,
 }
 
 impl Default for BrokerLimits {
     fn default() -> Self {
-        Self { max_packet_bytes: MAX_PACKET_BYTES, keeps_retained: true }
+        Self { max_packet_bytes: MAX_PACKET_BYTES, keeps_retained: true, has_properties: true }
     }
 }
 
 impl BrokerLimits {
-    /// From the CONNACK's Maximum Packet Size and Retain Available.
-    pub(super) fn new(max_packet_bytes: Option<u32>, retain_available: Option<u8>) -> Self {
-        let max_packet_bytes = max_packet_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
-        Self { max_packet_bytes: max_packet_bytes.min(MAX_PACKET_BYTES), keeps_retained: retain_available != Some(0) }
+    pub(super) fn new(connack: &Connack) -> Self {
+        let max_packet_bytes = connack.max_packet_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        Self {
+            max_packet_bytes: max_packet_bytes.unwrap_or(usize::MAX).min(MAX_PACKET_BYTES),
+            keeps_retained: connack.keeps_retained,
+            has_properties: connack.has_properties,
+        }
     }
 }
 
@@ -36,7 +40,7 @@ impl BrokerLimits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It is sent; with properties only where someone asked for one, since they cost the CPU more than the payload.
-    Send(Option<PublishProperties>),
+    Send(Option<Properties>),
     /// It has outlived its expiry.
     Expired,
     /// It can never be sent, for this reason.
@@ -49,11 +53,15 @@ pub(super) fn fate(message: &OutboundMessage, is_replay: bool, now: Timestamp, l
         Some(0) => return Fate::Expired,
         expiry => expiry,
     };
-    if longest_property(message) > MAX_PROPERTY_BYTES {
-        return Fate::Unsendable(format!("a property has more than {MAX_PROPERTY_BYTES} bytes; shorten it"));
-    }
-    let properties = properties(message, is_replay, expiry);
-    let bytes = packet_bytes(message, properties.as_ref());
+    let properties = if limits.has_properties {
+        if longest_property(message) > MAX_PROPERTY_BYTES {
+            return Fate::Unsendable(format!("a property has more than {MAX_PROPERTY_BYTES} bytes; shorten it"));
+        }
+        properties(message, is_replay, expiry)
+    } else {
+        None
+    };
+    let bytes = packet_bytes(message, properties.as_ref(), limits);
     if bytes > limits.max_packet_bytes {
         let limit = limits.max_packet_bytes;
         return Fate::Unsendable(format!(
@@ -82,13 +90,14 @@ fn longest_property(message: &OutboundMessage) -> usize {
     of_route.chain(of_message).chain(correlation).max().unwrap_or(0)
 }
 
-fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -> Option<PublishProperties> {
+fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -> Option<Properties> {
     let route = &message.route;
     let is_plain = !is_replay
         && expiry.is_none()
         && route.user_properties.is_empty()
         && message.user_properties.is_empty()
-        && message.correlation_data.is_none();
+        && message.correlation_data.is_none()
+        && route.content_type.is_none();
     if is_plain {
         return None;
     }
@@ -98,25 +107,27 @@ fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -
     if is_replay {
         user_properties.push(("replay".to_owned(), "true".to_owned()));
     }
-    Some(PublishProperties {
-        message_expiry_interval: expiry,
+    Some(Properties {
+        expiry_seconds: expiry,
+        content_type: route.content_type.clone(),
         correlation_data: message.correlation_data.clone(),
-        user_properties,
-        ..PublishProperties::default()
+        user: user_properties,
     })
 }
 
 /// The size of the whole packet. rumqttc checks it only when it writes, and fails again and again then.
-fn packet_bytes(message: &OutboundMessage, properties: Option<&PublishProperties>) -> usize {
+fn packet_bytes(message: &OutboundMessage, properties: Option<&Properties>, limits: BrokerLimits) -> usize {
     const PACKET_ID: usize = 2;
     let properties = properties.map_or(0, |properties| {
-        let expiry = properties.message_expiry_interval.map_or(0, |_| 5);
+        let expiry = properties.expiry_seconds.map_or(0, |_| 5);
+        let content_type = properties.content_type.as_ref().map_or(0, |text| 3 + text.len());
         let correlation = properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
-        let user: usize = properties.user_properties.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
-        expiry + correlation + user
+        let user: usize = properties.user.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
+        expiry + content_type + correlation + user
     });
     let topic = 2 + message.route.topic.as_str().len();
-    let remaining = topic + PACKET_ID + variable_length(properties) + properties + message.payload.len();
+    let properties = if limits.has_properties { variable_length(properties) + properties } else { 0 };
+    let remaining = topic + PACKET_ID + properties + message.payload.len();
     1 + variable_length(remaining) + remaining
 }
 
@@ -138,6 +149,7 @@ mod tests {
     use rumqttc::v5::mqttbytes::{QoS, v5::Publish};
 
     use super::*;
+    use crate::mqtt::client::publish_properties;
     use crate::{
         domain::{Qos, Route, TopicName},
         spool,
@@ -150,6 +162,7 @@ mod tests {
             is_retained: false,
             user_properties: user_properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             message_expiry,
+            content_type: None,
             tag_name: None,
         }
     }
@@ -162,7 +175,7 @@ mod tests {
         Timestamp::from_unix_millis(seconds * 1_000)
     }
 
-    fn sent(message: &OutboundMessage, is_replay: bool, now: Timestamp) -> Option<PublishProperties> {
+    fn sent(message: &OutboundMessage, is_replay: bool, now: Timestamp) -> Option<Properties> {
         match fate(message, is_replay, now, BrokerLimits::default()) {
             Fate::Send(properties) => properties,
             other => panic!("{other:?}"),
@@ -181,15 +194,15 @@ mod tests {
         message.correlation_data = Some(Bytes::from_static(b"77"));
         let properties = sent(&message, true, at(0)).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(properties.user_properties, [pair("site", "A"), pair("anomaly-label", "1"), pair("replay", "true")]);
+        assert_eq!(properties.user, [pair("site", "A"), pair("anomaly-label", "1"), pair("replay", "true")]);
         assert_eq!(properties.correlation_data, message.correlation_data);
-        assert_eq!(properties.message_expiry_interval, None);
+        assert_eq!(properties.expiry_seconds, None);
     }
 
     #[test]
     fn expiry_is_what_is_left_of_it() {
         let message = message(route(&[], Some(Duration::from_mins(1))));
-        let left = |now| sent(&message, false, now).unwrap().message_expiry_interval;
+        let left = |now| sent(&message, false, now).unwrap().expiry_seconds;
         assert_eq!(left(at(0)), Some(60));
         assert_eq!(left(at(-5)), Some(60), "a clock that was set back makes nothing live longer");
         assert_eq!(left(Timestamp::from_unix_millis(59_900)), Some(1));
@@ -200,23 +213,40 @@ mod tests {
     fn the_size_is_the_one_that_the_client_writes() {
         for payload_bytes in [0, 100, 127, 128, 16_000, 17_000] {
             for correlation in [None, Some(Bytes::from_static(b"1234"))] {
-                let mut message = message(route(&[("a", "b"), ("site", "north")], Some(Duration::from_secs(9))));
+                let mut route = route(&[("a", "b"), ("site", "north")], Some(Duration::from_secs(9)));
+                route.content_type = correlation.as_ref().map(|_| "application/json".to_owned());
+                let mut message = message(route);
                 message.payload = Bytes::from(vec![b'x'; payload_bytes]);
                 message.correlation_data = correlation;
                 let properties = sent(&message, true, at(0));
-                let mut publish =
-                    Publish::new("machine/vib", QoS::AtLeastOnce, message.payload.clone(), properties.clone());
+                let raw = properties.clone().map(publish_properties);
+                let mut publish = Publish::new("machine/vib", QoS::AtLeastOnce, message.payload.clone(), raw);
                 publish.pkid = 1;
-                assert_eq!(packet_bytes(&message, properties.as_ref()), publish.size());
+                assert_eq!(packet_bytes(&message, properties.as_ref(), BrokerLimits::default()), publish.size());
             }
+        }
+    }
+
+    #[test]
+    fn mqtt_3_1_1_carries_the_payload_alone_and_expiry_is_ours_to_watch() {
+        let limits = BrokerLimits { has_properties: false, ..BrokerLimits::default() };
+        for payload_bytes in [0, 127, 17_000] {
+            let mut message = message(route(&[("site", "A")], Some(Duration::from_mins(1))));
+            message.payload = Bytes::from(vec![b'x'; payload_bytes]);
+            message.user_properties.push(("anomaly-model", "m".repeat(65_536)));
+            assert_eq!(fate(&message, true, at(0), limits), Fate::Send(None));
+            assert_eq!(fate(&message, true, at(60), limits), Fate::Expired);
+            let mut publish = rumqttc::Publish::new("machine/vib", rumqttc::QoS::AtLeastOnce, message.payload.clone());
+            publish.pkid = 1;
+            assert_eq!(packet_bytes(&message, None, limits), publish.size());
         }
     }
 
     #[test]
     fn what_the_broker_cannot_take_is_not_sent() {
         let mut message = message(route(&[], None));
-        let size = packet_bytes(&message, None);
-        let limit = |bytes: usize| BrokerLimits::new(u32::try_from(bytes).ok(), None);
+        let size = packet_bytes(&message, None, BrokerLimits::default());
+        let limit = |max_packet_bytes| BrokerLimits { max_packet_bytes, ..BrokerLimits::default() };
         assert_eq!(fate(&message, false, at(0), limit(size)), Fate::Send(None));
         assert!(
             matches!(fate(&message, false, at(0), limit(size - 1)), Fate::Unsendable(reason) if reason.contains("bytes"))

@@ -1,11 +1,14 @@
 //! One connection to a broker, to see whether there is one and whether it lets us in.
 
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, mqttbytes::v5::Packet};
-use tokio::{task, time};
+use std::sync::Arc;
+
+use tokio::time;
 
 use super::{
-    options::{CONNECT_TIMEOUT, connection_options},
-    trouble::{Address, Trouble, explain},
+    access::Access,
+    client::CONNECT_TIMEOUT,
+    connect::{Connected, NotConnected, connect},
+    trouble::Address,
 };
 use crate::config::effective::BrokerConfig;
 
@@ -29,44 +32,23 @@ pub struct BrokerReport {
 /// Connects with a client id of its own, so that a running adapter keeps its connection, and leaves again. Nothing is
 /// published, and nothing is left at the broker.
 pub async fn probe_broker(broker: &BrokerConfig, client_id: &str) -> BrokerReport {
-    let outcome = connect(broker, client_id).await;
+    let outcome = visit(broker, client_id).await;
     let (is_reachable, is_let_in, problem) = match outcome {
         Ok(()) => (true, Some(true), None),
-        Err(Failure { trouble, is_refusal: true }) => (true, Some(false), Some(trouble.sentence)),
-        Err(Failure { trouble, is_refusal: false }) => (false, None, Some(trouble.sentence)),
+        Err(NotConnected { trouble, is_refusal: true }) => (true, Some(false), Some(trouble.sentence)),
+        Err(NotConnected { trouble, is_refusal: false }) => (false, None, Some(trouble.sentence)),
     };
     BrokerReport { name: broker.name.clone(), url: Address(broker).to_string(), is_reachable, is_let_in, problem }
 }
 
-struct Failure {
-    trouble: Trouble,
-    /// Whether the broker itself said no.
-    is_refusal: bool,
-}
-
-async fn connect(broker: &BrokerConfig, client_id: &str) -> Result<(), Failure> {
-    let silent = |trouble| Failure { trouble, is_refusal: false };
-    let (config, id) = (broker.clone(), client_id.to_owned());
-    // Certificates are read from the disk.
-    let options = task::spawn_blocking(move || connection_options(&config, &id))
-        .await
-        .map_err(|error| silent(Trouble::passing(format!("the connection could not be prepared: {error}"))))?
-        .map_err(silent)?;
-    let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
-    loop {
-        match event_loop.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => break,
-            Ok(_) => {}
-            Err(error) => {
-                let is_refusal = matches!(error, ConnectionError::ConnectionRefused(_));
-                return Err(Failure { trouble: explain(&error, broker), is_refusal });
-            }
-        }
-    }
+async fn visit(broker: &BrokerConfig, client_id: &str) -> Result<(), NotConnected> {
+    let Connected { requests, mut events, .. } =
+        connect(broker, &Arc::new(Access::default()), client_id, None, REQUESTS).await?;
     // The broker has answered; how it takes the farewell changes nothing.
-    if client.try_disconnect().is_ok() {
-        let farewell = async { while event_loop.poll().await.is_ok() {} };
+    if requests.disconnect() {
+        let farewell = async { while events.next().await.is_ok() {} };
         drop(time::timeout(CONNECT_TIMEOUT, farewell).await);
     }
+    events.close().await;
     Ok(())
 }

@@ -6,25 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rumqttc::v5::{
-    AsyncClient,
-    mqttbytes::{
-        QoS,
-        v5::{PubAck, PublishProperties},
-    },
-};
-
 use super::{
     ahead::{Ahead, CHUNK},
     backoff::Backoff,
+    client::{Properties, Publication, Requests},
     metrics::LinkMetrics,
     outgoing::{BrokerLimits, Fate, fate},
-    reason,
     refusal_log::RefusalLog,
     window::{Answer, Answered, UnexpectedPacket, Window},
 };
 use crate::{
-    domain::{Lane, OutboundMessage, Timestamp, TopicFilter},
+    domain::{Lane, OutboundMessage, Qos, Timestamp, TopicFilter},
     spool::{DropReason, Position, Spool, Tails},
 };
 
@@ -50,7 +42,7 @@ pub(super) enum Sent {
 
 /// The publishing half of one connection.
 pub(super) struct Publisher {
-    client: AsyncClient,
+    requests: Requests,
     spool: Arc<Spool>,
     metrics: Arc<LinkMetrics>,
     limits: BrokerLimits,
@@ -70,7 +62,7 @@ pub(super) struct Publisher {
 
 impl Publisher {
     pub(super) fn new(
-        client: AsyncClient,
+        requests: Requests,
         spool: Arc<Spool>,
         metrics: Arc<LinkMetrics>,
         limits: BrokerLimits,
@@ -78,7 +70,7 @@ impl Publisher {
     ) -> Self {
         let replay_until = spool.broker_arrived();
         Self {
-            client,
+            requests,
             spool,
             metrics,
             limits,
@@ -136,7 +128,7 @@ impl Publisher {
         let is_replay = position <= self.replay_until.of(lane);
         match fate(&message, is_replay, now, self.limits) {
             Fate::Send(properties) => {
-                if !self.publish(&message, QoS::AtLeastOnce, properties) {
+                if !self.publish(&message, Qos::AtLeastOnce, properties) {
                     return Err(message);
                 }
                 self.window.request(Some((lane, position)), Sent::Message(message));
@@ -163,7 +155,7 @@ impl Publisher {
             let Some(message) = self.volatile.pop_front() else { break };
             match fate(&message, false, now, self.limits) {
                 Fate::Send(properties) => {
-                    if !self.publish(&message, QoS::AtMostOnce, properties) {
+                    if !self.publish(&message, Qos::AtMostOnce, properties) {
                         self.volatile.push_front(message);
                         break;
                     }
@@ -175,22 +167,17 @@ impl Publisher {
         }
     }
 
-    fn publish(&self, message: &OutboundMessage, qos: QoS, properties: Option<PublishProperties>) -> bool {
+    fn publish(&self, message: &OutboundMessage, qos: Qos, properties: Option<Properties>) -> bool {
         let topic = message.route.topic.as_str();
         let is_retained = message.route.is_retained && self.limits.keeps_retained;
         let payload = message.payload.clone();
         // A topic name is valid and the client lives as long as we do, so a full channel is the only error.
-        match properties {
-            None => self.client.try_publish(topic, qos, is_retained, payload).is_ok(),
-            Some(properties) => {
-                self.client.try_publish_with_properties(topic, qos, is_retained, payload, properties).is_ok()
-            }
-        }
+        self.requests.publish(Publication { topic, qos, is_retained, payload, properties })
     }
 
     /// Sends a packet of the link's own, when the window has room for it. Returns whether it was sent.
-    pub(super) fn send_own(&mut self, sent: Sent, request: impl FnOnce(&AsyncClient) -> bool) -> bool {
-        let is_sent = self.window.room() > 0 && request(&self.client);
+    pub(super) fn send_own(&mut self, sent: Sent, request: impl FnOnce(&Requests) -> bool) -> bool {
+        let is_sent = self.window.room() > 0 && request(&self.requests);
         if is_sent {
             self.window.request(None, sent);
         }
@@ -199,7 +186,7 @@ impl Publisher {
 
     /// Asks the client for a DISCONNECT. Nothing else is asked of it by then, so its channel has room.
     pub(super) fn disconnect(&self) {
-        if self.client.try_disconnect().is_err() {
+        if !self.requests.disconnect() {
             tracing::debug!("the client takes no DISCONNECT; the connection ends with the time to shut down");
         }
     }
@@ -214,14 +201,16 @@ impl Publisher {
         self.window.on_sent(id, now)
     }
 
-    /// The broker has acknowledged a PUBLISH. Returns what it was for when it was one of the link's own.
-    pub(super) fn on_puback(&mut self, puback: &PubAck, now: Instant) -> Option<Sent> {
-        let answer = reason::answer(puback.reason);
-        let answered = self.on_answer(puback.pkid, answer, now)?;
+    /// The broker has answered a PUBLISH, with `words` for people. Returns what it was for when it was one of the link's
+    /// own.
+    pub(super) fn on_puback(&mut self, id: u16, answer: Answer, words: &'static str, now: Instant) -> Option<Sent> {
+        let answered = self.on_answer(id, answer, now)?;
         let Sent::Message(message) = answered.content else {
             if answer != Answer::Accepted {
-                let reason = reason::publish_words(puback.reason);
-                tracing::warn!(reason, "the broker refuses the status message; allow its topic or choose another");
+                tracing::warn!(
+                    reason = words,
+                    "the broker refuses the status message; allow its topic or choose another"
+                );
             }
             return Some(answered.content);
         };
@@ -240,10 +229,9 @@ impl Publisher {
             }
             Answer::RefusedForNow => {
                 let topic = message.route.topic.as_str();
-                let reason = reason::publish_words(puback.reason);
-                self.refusals.warn(now, topic, reason, "refused for now; it will be sent again");
+                self.refusals.warn(now, topic, words, "refused for now; it will be sent again");
             }
-            Answer::RefusedForGood => self.refuse(&message, reason::publish_words(puback.reason)),
+            Answer::RefusedForGood => self.refuse(&message, words),
         }
         None
     }

@@ -6,25 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rumqttc::{
-    Outgoing,
-    v5::{
-        AsyncClient, Event, EventLoop,
-        mqttbytes::v5::{ConnAck, Packet},
-    },
-};
 use tokio::time;
 
 use super::{
+    client::{Connack, Event, Events, Failure, Requests},
     commands::command,
     link::{LinkParts, LinkShutdown},
     metrics::LinkMetrics,
-    options::{KEEP_ALIVE, MAX_IN_FLIGHT},
     outgoing::BrokerLimits,
     publisher::{Publisher, Sent},
     status::StatusFeed,
     subscriptions::Subscriptions,
-    trouble::{Address, Trouble, explain},
+    trouble::{Address, Moment, Trouble, explain},
 };
 use crate::{domain::Timestamp, spool::Spool, supervisor::Connection};
 
@@ -34,13 +27,6 @@ const TICK: Duration = Duration::from_millis(250);
 const MAX_UNANSWERED: Duration = Duration::from_secs(30);
 /// What a shutdown keeps of its time for the last status and DISCONNECT.
 const CLOSING_TIME: Duration = Duration::from_secs(1);
-
-/// A client that the broker has accepted.
-pub(super) struct Connected {
-    pub(super) client: AsyncClient,
-    pub(super) event_loop: EventLoop,
-    pub(super) connack: ConnAck,
-}
 
 /// How a session ended.
 pub(super) enum End {
@@ -88,44 +74,33 @@ impl<'a> Session<'a> {
         parts: &'a LinkParts,
         metrics: &Arc<LinkMetrics>,
         shutdown: &'a LinkShutdown,
-        client: AsyncClient,
-        connack: &ConnAck,
+        requests: Requests,
+        connack: Connack,
     ) -> Self {
-        let properties = connack.properties.as_ref();
-        let limits = BrokerLimits::new(
-            properties.and_then(|properties| properties.max_packet_size),
-            properties.and_then(|properties| properties.retain_available),
-        );
-        let receive_maximum = properties.and_then(|properties| properties.receive_max).unwrap_or(u16::MAX);
-        let inflight_maximum = receive_maximum.clamp(1, MAX_IN_FLIGHT);
+        let limits = BrokerLimits::new(&connack);
         let spool: Arc<Spool> = Arc::clone(&parts.spool);
         let now = Instant::now();
         Self {
             parts,
             shutdown,
             status: StatusFeed::new(&parts.status),
-            publisher: Publisher::new(client, spool, Arc::clone(metrics), limits, inflight_maximum),
+            publisher: Publisher::new(requests, spool, Arc::clone(metrics), limits, connack.receive_maximum),
             subscriptions: Subscriptions::new(&parts.filters),
             is_intake_open: true,
             phase: Phase::Open,
-            max_silence: 3 * KEEP_ALIVE,
+            max_silence: 3 * connack.keep_alive,
             last_event_at: now,
             next_tick: now,
         }
     }
 
-    /// Runs the connection to its end. A future of `EventLoop::poll` is never dropped before it is done, except
-    /// together with the connection: it may have a packet half written.
-    pub(super) async fn drive(mut self, mut event_loop: EventLoop) -> End {
-        if event_loop.options.keep_alive().is_zero() {
-            // "0" of the broker means that it does not watch us; rumqttc would ping without a pause.
-            event_loop.options.set_keep_alive(KEEP_ALIVE);
-        }
-        self.max_silence = 3 * event_loop.options.keep_alive();
+    /// Runs the connection to its end. A future of `Events::next` is never dropped before it is done, except
+    /// together with the connection.
+    pub(super) async fn drive(mut self, events: &mut Events) -> End {
         let mut alarm = pin!(time::sleep(TICK));
         loop {
             let polled = {
-                let mut poll = pin!(event_loop.poll());
+                let mut poll = pin!(events.next());
                 loop {
                     if let Some(end) = self.look_around() {
                         return end;
@@ -145,12 +120,12 @@ impl<'a> Session<'a> {
             let now = Instant::now();
             let handled = match polled {
                 Ok(event) => self.handle(event, now),
-                Err(error) => Err(explain(&error, &self.parts.broker)),
+                Err(failure) => Err(self.explain(&failure)),
             };
             if let Err(trouble) = handled {
-                return self.salvage(&mut event_loop, trouble);
+                return self.salvage(events, trouble);
             }
-            if event_loop.state.events.is_empty() {
+            if !events.has_buffered() {
                 self.publisher.settle();
             }
         }
@@ -219,45 +194,37 @@ impl<'a> Session<'a> {
     fn handle(&mut self, event: Event, now: Instant) -> Result<(), Trouble> {
         self.last_event_at = now;
         match event {
-            Event::Outgoing(Outgoing::Publish(id) | Outgoing::Subscribe(id) | Outgoing::Unsubscribe(id)) => {
-                self.publisher.on_sent(id, now).map_err(|error| Trouble::passing(error.to_string()))
+            Event::Sent(id) => {
+                return self.publisher.on_sent(id, now).map_err(|error| Trouble::passing(error.to_string()));
             }
-            Event::Outgoing(Outgoing::AwaitAck(id)) => {
-                Err(Trouble::passing(format!("packet id {id} was used twice; the session starts anew")))
+            Event::Collision(id) => {
+                return Err(Trouble::passing(format!("packet id {id} was used twice; the session starts anew")));
             }
-            Event::Outgoing(Outgoing::Disconnect) => {
-                self.phase = Phase::Gone;
-                Ok(())
-            }
-            Event::Outgoing(_) => Ok(()),
-            Event::Incoming(packet) => {
-                self.handle_incoming(packet, now);
-                Ok(())
-            }
-        }
-    }
-
-    fn handle_incoming(&mut self, packet: Packet, now: Instant) {
-        match packet {
-            Packet::PubAck(puback) => match self.publisher.on_puback(&puback, now) {
+            Event::Disconnected => self.phase = Phase::Gone,
+            Event::Puback { id, answer, words } => match self.publisher.on_puback(id, answer, words, now) {
                 Some(Sent::Status) => self.status.on_acknowledged(),
                 Some(Sent::Offline) => self.publisher.disconnect(),
                 _ => {}
             },
-            Packet::SubAck(suback) => {
-                if let Some(Sent::Subscription(filters)) = self.publisher.on_own_answer(suback.pkid, now) {
-                    self.subscriptions.on_suback(filters, &suback, now);
+            Event::Suback { id, refusals } => {
+                if let Some(Sent::Subscription(filters)) = self.publisher.on_own_answer(id, now) {
+                    self.subscriptions.on_suback(filters, refusals, now);
                     self.show();
                 }
             }
-            Packet::UnsubAck(unsuback) => drop(self.publisher.on_own_answer(unsuback.pkid, now)),
+            Event::Unsuback { id } => drop(self.publisher.on_own_answer(id, now)),
             // The PUBACK is on its way already. When a journal of commands comes, it has to be written before the
             // PUBACK: with rumqttc's `manual_acks`.
-            Packet::Publish(publish) => {
-                self.parts.commands.offer(command(publish, Timestamp::now()), self.is_intake_open);
+            Event::Publish(message) => {
+                self.parts.commands.offer(command(message, Timestamp::now()), self.is_intake_open);
             }
-            _ => {}
+            Event::Connected(_) | Event::Other => {}
         }
+        Ok(())
+    }
+
+    fn explain(&self, failure: &Failure) -> Trouble {
+        explain(failure, &self.parts.broker, Moment::Connected)
     }
 
     /// Writes on the board how the connection is.
@@ -284,9 +251,9 @@ impl<'a> Session<'a> {
     }
 
     /// PUBACKs that were read before the connection broke save a repeat.
-    fn salvage(mut self, event_loop: &mut EventLoop, trouble: Trouble) -> End {
+    fn salvage(mut self, events: &mut Events, trouble: Trouble) -> End {
         let now = Instant::now();
-        while let Some(event) = event_loop.state.events.pop_front() {
+        while let Some(event) = events.take_buffered() {
             if self.handle(event, now).is_err() {
                 break;
             }

@@ -3,14 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::QoS;
 use tokio::sync::watch;
 
 use super::{
+    client::Publication,
     link::StatusTopic,
     publisher::{Publisher, Sent},
 };
-use crate::domain::{Timestamp, TopicName};
+use crate::domain::{Qos, Timestamp, TopicName};
 
 /// Makes the payload that says that nobody is here, since a point in time: for the Last Will that of the connection,
 /// since nobody can know it better beforehand; at an orderly end that of the end.
@@ -89,6 +89,7 @@ impl StatusFeed {
 
     fn send(&self, publisher: &mut Publisher, sent: Sent, payload: Bytes) -> bool {
         let topic = self.topic.as_str();
-        publisher.send_own(sent, |client| client.try_publish(topic, QoS::AtLeastOnce, true, payload).is_ok())
+        let status = Publication { topic, qos: Qos::AtLeastOnce, is_retained: true, payload, properties: None };
+        publisher.send_own(sent, |requests| requests.publish(status))
     }
 }

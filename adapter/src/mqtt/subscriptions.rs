@@ -5,15 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rumqttc::v5::mqttbytes::{
-    QoS,
-    v5::{Filter, RetainForwardRule, SubAck},
-};
-
-use super::{
-    publisher::{Publisher, Sent},
-    reason,
-};
+use super::publisher::{Publisher, Sent};
 use crate::domain::TopicFilter;
 
 /// Filters in one SUBSCRIBE.
@@ -45,25 +37,24 @@ impl Subscriptions {
     /// Sends what is due, as far as the window has room.
     pub(super) fn feed(&mut self, publisher: &mut Publisher) {
         while let Some(filters) = self.to_subscribe.front() {
-            let request = filters.iter().map(filter_options).collect::<Vec<_>>();
             let sent = Sent::Subscription(filters.clone());
-            if !publisher.send_own(sent, |client| client.try_subscribe_many(request).is_ok()) {
+            if !publisher.send_own(sent, |requests| requests.subscribe(filters)) {
                 return;
             }
             self.to_subscribe.pop_front();
         }
         while let Some(filter) = self.to_unsubscribe.front() {
-            if !publisher.send_own(Sent::Unsubscription, |client| client.try_unsubscribe(filter.as_str()).is_ok()) {
+            if !publisher.send_own(Sent::Unsubscription, |requests| requests.unsubscribe(filter)) {
                 return;
             }
             self.to_unsubscribe.pop_front();
         }
     }
 
-    /// The broker has answered the SUBSCRIBE for `filters`.
-    pub(super) fn on_suback(&mut self, filters: Vec<TopicFilter>, suback: &SubAck, now: Instant) {
-        for (filter, code) in filters.into_iter().zip(&suback.return_codes) {
-            match reason::subscribe_refusal(*code) {
+    /// The broker has answered the SUBSCRIBE for `filters`: for each, why it is refused, or `None`.
+    pub(super) fn on_suback(&mut self, filters: Vec<TopicFilter>, refusals: Vec<Option<&'static str>>, now: Instant) {
+        for (filter, refusal) in filters.into_iter().zip(refusals) {
+            match refusal {
                 None => {
                     self.refused.remove(&filter);
                 }
@@ -105,22 +96,8 @@ impl Subscriptions {
     }
 }
 
-/// Only fresh commands of others: nothing that the broker had kept (Retain Handling 2), nothing of our own. The retain
-/// bit of what is published later stays on, so that it can be refused.
-fn filter_options(filter: &TopicFilter) -> Filter {
-    Filter {
-        path: filter.as_str().to_owned(),
-        qos: QoS::AtLeastOnce,
-        nolocal: true,
-        preserve_retain: true,
-        retain_forward_rule: RetainForwardRule::Never,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rumqttc::v5::mqttbytes::v5::SubscribeReasonCode;
-
     use super::*;
 
     #[test]
@@ -128,9 +105,8 @@ mod tests {
         let filters = ["a/+", "b"].map(|text| TopicFilter::parse(text).unwrap());
         let mut subscriptions = Subscriptions::new(&filters);
         let asked = subscriptions.to_subscribe.pop_front().unwrap();
-        let return_codes = vec![SubscribeReasonCode::NotAuthorized, SubscribeReasonCode::Success(QoS::AtLeastOnce)];
         let now = Instant::now();
-        subscriptions.on_suback(asked, &SubAck { pkid: 1, return_codes, properties: None }, now);
+        subscriptions.on_suback(asked, vec![Some("not authorized"), None], now);
         let sentence = subscriptions.trouble().unwrap();
         assert!(sentence.contains("`a/+` (not authorized)"), "{sentence}");
         subscriptions.tick(now);
@@ -138,8 +114,7 @@ mod tests {
         subscriptions.tick(now + RETRY_AFTER);
         let asked = subscriptions.to_subscribe.pop_front().unwrap();
         assert_eq!(asked, filters[..1]);
-        let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
-        subscriptions.on_suback(asked, &SubAck { pkid: 2, return_codes, properties: None }, now);
+        subscriptions.on_suback(asked, vec![None], now);
         assert_eq!(subscriptions.trouble(), None);
     }
 }

@@ -1,64 +1,116 @@
 //! Encryption of the connection to the broker: which certificates are trusted, and with which cryptography.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use thiserror::Error;
 
-use crate::config::effective::TlsConfig;
+use crate::config::effective::{ClientCertificate, TlsConfig};
 
-/// Why there is nothing to check the broker's certificate against.
+/// Why a connection cannot be encrypted as the mapping says.
 #[derive(Debug, Error)]
-pub(super) enum TrustError {
-    #[error("cannot read `tls.ca_file` {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: io::Error },
-    #[error("`tls.ca_file` {} is no PEM file: {reason}; it needs `-----BEGIN CERTIFICATE-----`", path.display())]
-    NoPem { path: PathBuf, reason: String },
+pub(super) enum TlsError {
+    #[error("cannot read `tls.{key}` {}: {error}", path.display())]
+    Unreadable { key: &'static str, path: PathBuf, error: io::Error },
+    #[error("`tls.{key}` {} is no PEM file: {reason}; it needs `-----BEGIN CERTIFICATE-----`", path.display())]
+    NoPem { key: &'static str, path: PathBuf, reason: String },
     #[error("`tls.ca_file` {} has no usable certificate; put the CA certificate there, in PEM form", path.display())]
+    NoAuthority { path: PathBuf },
+    #[error("`tls.cert_file` {} has no certificate; put ours there, in PEM form, then those that signed it", path.display())]
     NoCertificate { path: PathBuf },
+    #[error(
+        "the private key in `tls.key_file` {} is encrypted; take its password off (`openssl pkey -in … -out …`) and guard \
+         the file by its permissions", path.display()
+    )]
+    EncryptedKey { path: PathBuf },
+    #[error("`tls.key_file` {} has no private key; put it there in PEM form (PKCS#8, PKCS#1 or SEC1)", path.display())]
+    NoKey { path: PathBuf },
+    #[error(
+        "the private key in `tls.key_file` {} cannot be used ({reason}); take RSA from 2048 bits, ECDSA P-256 or P-384, or \
+         Ed25519", path.display()
+    )]
+    UnusableKey { path: PathBuf, reason: String },
+    #[error(
+        "the private key in `tls.key_file` {} is not that of the certificate in `tls.cert_file` {}; give both of one pair",
+        key_file.display(), cert_file.display()
+    )]
+    WrongPair { cert_file: PathBuf, key_file: PathBuf },
     #[error("this system has no root certificates; install them (ca-certificates) or set `tls.ca_file`")]
     NoSystemRoots,
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
 }
 
-/// Reads the trusted certificates, anew for each connection so that a replaced file is seen. Blocks on the file system.
-pub(super) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, TrustError> {
+/// Reads certificates and key, anew for each connection so that a replaced file is seen. Blocks on the file system.
+pub(super) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = match &tls.ca_file {
-        Some(path) => roots_of_file(path.clone())?,
+        Some(path) => roots_of_file(path)?,
         None => system_roots()?,
     };
     // Named here, since a process-wide default would be for the whole program to choose.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match &tls.client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let certificates = certificates("cert_file", &client.cert_file)?;
+            if certificates.is_empty() {
+                return Err(TlsError::NoCertificate { path: client.cert_file.clone() });
+            }
+            let key = private_key(&client.key_file)?;
+            builder.with_client_auth_cert(certificates, key).map_err(|error| pair_error(error, client))?
+        }
+    };
     Ok(Arc::new(config))
 }
 
-fn roots_of_file(path: PathBuf) -> Result<RootCertStore, TrustError> {
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) => return Err(TrustError::Unreadable { path, error }),
-    };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = match certificates {
-        Ok(certificates) => certificates,
-        Err(error) => return Err(TrustError::NoPem { path, reason: error.to_string() }),
-    };
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(certificates);
-    if usable == 0 { Err(TrustError::NoCertificate { path }) } else { Ok(roots) }
+fn pair_error(error: rustls::Error, client: &ClientCertificate) -> TlsError {
+    let ClientCertificate { cert_file, key_file } = client.clone();
+    match error {
+        rustls::Error::InconsistentKeys(_) => TlsError::WrongPair { cert_file, key_file },
+        error => TlsError::UnusableKey { path: key_file, reason: error.to_string() },
+    }
 }
 
-fn system_roots() -> Result<RootCertStore, TrustError> {
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read("key_file", path)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        // Both ways to encrypt a key in PEM say so in clear text.
+        let is_encrypted = text.windows(9).any(|word| word == b"ENCRYPTED");
+        let path = path.to_owned();
+        if is_encrypted { TlsError::EncryptedKey { path } } else { TlsError::NoKey { path } }
+    })
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::Unreadable { key, path: path.to_owned(), error })
+}
+
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(key, path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    certificates.map_err(|error| TlsError::NoPem { key, path: path.to_owned(), reason: error.to_string() })
+}
+
+fn roots_of_file(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(certificates("ca_file", path)?);
+    if usable == 0 { Err(TlsError::NoAuthority { path: path.to_owned() }) } else { Ok(roots) }
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if usable == 0 { Err(TrustError::NoSystemRoots) } else { Ok(roots) }
+    if usable == 0 { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
 }
 
 #[cfg(test)]
@@ -71,7 +123,7 @@ mod tests {
         if let Some(content) = content {
             std::fs::write(&path, content).unwrap();
         }
-        let error = client_config(&TlsConfig { ca_file: Some(path) }).unwrap_err().to_string();
+        let error = client_config(&TlsConfig { ca_file: Some(path), ..TlsConfig::default() }).unwrap_err().to_string();
         assert!(error.contains("ca.pem") && error.contains(expected), "{error}");
     }
 

@@ -2,13 +2,14 @@
 
 use std::{fmt, io};
 
-use rumqttc::v5::{
-    ConnectionError, StateError, TlsError,
-    mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode},
-};
-use rustls::CertificateError;
+use rumqttc::v5::mqttbytes::v5::DisconnectReasonCode;
 
-use crate::config::effective::BrokerConfig;
+use super::{
+    client::Failure,
+    trouble_refusal::explain_refusal,
+    trouble_tls::{explain_handshake, explain_tls},
+};
+use crate::config::effective::{BrokerConfig, ProtocolVersion};
 
 /// Why there is no connection, or no longer one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,43 +38,66 @@ impl fmt::Display for Trouble {
     }
 }
 
+/// When a connection failed: the same failure may mean something else before the broker's first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before CONNACK.
+    Connecting,
+    /// After it.
+    Connected,
+}
+
 /// The broker as people write it: scheme, host and port, no credentials.
 pub(super) struct Address<'a>(pub(super) &'a BrokerConfig);
 
 impl fmt::Display for Address<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.0.tls.is_some() { "mqtts" } else { "mqtt" };
-        write!(formatter, "{scheme}://{}:{}", self.0.host, self.0.port)
+        write!(formatter, "{}://{}:{}", self.0.scheme(), self.0.host, self.0.port)
     }
 }
 
-/// Puts an error of the client into words.
-pub(super) fn explain(error: &ConnectionError, broker: &BrokerConfig) -> Trouble {
+/// Puts a failure of the client into words.
+pub(super) fn explain(failure: &Failure, broker: &BrokerConfig, moment: Moment) -> Trouble {
     let address = Address(broker);
-    match error {
-        ConnectionError::Timeout(_) => Trouble::passing(format!(
-            "{address} did not answer in time; check host, port and firewall, and that it speaks MQTT 5"
+    let version = broker.protocol_version.as_str();
+    match failure {
+        Failure::Silence => Trouble::passing(format!(
+            "{address} did not answer in time; check host, port and firewall, and that it speaks MQTT {version}"
         )),
-        ConnectionError::Io(error) => explain_io(error, broker),
-        ConnectionError::Tls(TlsError::Io(error)) => explain_handshake(error, broker),
-        ConnectionError::Tls(TlsError::TLS(error)) => explain_tls(error, broker),
-        ConnectionError::Tls(TlsError::DNSName(_)) => Trouble::lasting(format!(
-            "`{}` is no name that a certificate can be checked against; use a host name or an IPv4 address",
+        Failure::Stuck => Trouble::passing(format!("{address} takes nothing more; the connection is stuck")),
+        Failure::Io(error) => explain_io(error, broker, moment),
+        Failure::Handshake(error) => explain_handshake(error, broker),
+        Failure::Tls(error) => explain_tls(error, broker),
+        Failure::ServerName => Trouble::lasting(format!(
+            "`{}` is no name that a certificate can be checked against; use a host name or an IPv4 address, or set \
+             `tls.server_name`",
             broker.host
         )),
-        ConnectionError::Tls(error) => Trouble::passing(format!("TLS with {address} failed: {error}")),
-        ConnectionError::ConnectionRefused(code) => explain_refusal(*code, broker),
-        ConnectionError::MqttState(error) => explain_state(error, broker),
-        ConnectionError::NotConnAck(_) => {
-            Trouble::lasting(format!("{address} did not answer CONNECT with CONNACK; is it an MQTT 5 broker?"))
+        Failure::UpgradeRefused(status) => Trouble::lasting(format!(
+            "{address} answers the upgrade to a WebSocket with HTTP {status}; check the path in `url` (now `{}`) and \
+             that MQTT over WebSockets is enabled there",
+            broker.websocket_path.as_deref().unwrap_or_default()
+        )),
+        Failure::NoMqttWebSocket(words) => Trouble::lasting(format!(
+            "{address} does not speak MQTT over WebSockets ({words}); check port and path of `url`"
+        )),
+        Failure::Refused(code) => explain_refusal(*code, broker),
+        Failure::NoConnack => {
+            Trouble::lasting(format!("{address} did not answer CONNECT with CONNACK; is it an MQTT {version} broker?"))
         }
-        ConnectionError::RequestsDone => {
-            Trouble::passing(format!("the client for {address} has ended; it starts anew"))
-        }
+        Failure::Closed => closed(broker, moment),
+        Failure::NoPing => Trouble::passing(format!("{address} has not answered a ping; the connection is dead")),
+        Failure::Disconnected(reason, words) => explain_disconnect(*reason, words.as_deref(), broker),
+        Failure::TooLarge(bytes) => Trouble::passing(format!(
+            "{address} sent a packet of {bytes} bytes, more than is taken here; it was left out and the connection made \
+             anew"
+        )),
+        Failure::Malformed(reason) => Trouble::passing(format!("{address} sent what is no MQTT {version}: {reason}")),
+        Failure::Client(reason) => Trouble::passing(format!("the MQTT session with {address} failed: {reason}")),
     }
 }
 
-fn explain_io(error: &io::Error, broker: &BrokerConfig) -> Trouble {
+pub(super) fn explain_io(error: &io::Error, broker: &BrokerConfig, moment: Moment) -> Trouble {
     let address = Address(broker);
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return explain_tls(error, broker);
@@ -82,9 +106,10 @@ fn explain_io(error: &io::Error, broker: &BrokerConfig) -> Trouble {
         io::ErrorKind::ConnectionRefused => {
             format!("nothing listens at {address}; is the broker running, and is the port right?")
         }
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-            format!("{address} closed the connection{}", scheme_hint(broker))
-        }
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::UnexpectedEof => return closed(broker, moment),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("there is no route to {address}; check the network")
         }
@@ -94,189 +119,82 @@ fn explain_io(error: &io::Error, broker: &BrokerConfig) -> Trouble {
     })
 }
 
-/// Brokers hang up on a TLS handshake that they do not expect.
-fn explain_handshake(error: &io::Error, broker: &BrokerConfig) -> Trouble {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Trouble::passing(format!(
-            "{} closed the connection during the TLS handshake; does this port speak TLS?",
-            Address(broker)
-        )),
-        _ => explain_io(error, broker),
-    }
-}
-
-fn explain_tls(error: &rustls::Error, broker: &BrokerConfig) -> Trouble {
-    let address = Address(broker);
-    let trusted = match broker.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()) {
-        Some(file) => format!("the certificates in {}", file.display()),
-        None => "the system's root certificates".to_owned(),
+fn closed(broker: &BrokerConfig, moment: Moment) -> Trouble {
+    let hint = match moment {
+        Moment::Connecting => first_hint(broker),
+        Moment::Connected => "",
     };
-    match error {
-        // A CA that was made anew under its old name shows as a bad signature.
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            Trouble::lasting(format!(
-                "the certificate of {address} is not signed by {trusted}; set `tls.ca_file` to the CA that signed it"
-            ))
+    Trouble::passing(format!("{} closed the connection{hint}", Address(broker)))
+}
+
+/// Brokers hang up without a word on what they do not expect.
+fn first_hint(broker: &BrokerConfig) -> &'static str {
+    match (&broker.tls, broker.protocol_version) {
+        (None, _) if broker.port == 8883 => "; port 8883 usually wants `mqtts://`",
+        (Some(tls), _) if tls.client.is_none() => {
+            "; does it want a client certificate (`tls.cert_file` and `tls.key_file`)?"
         }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => Trouble::lasting(format!(
-            "the certificate of {address} is not for `{}`; use the name that the certificate has",
-            broker.host
-        )),
-        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            Trouble::lasting(format!(
-                "the certificate of {address} has expired; renew it, or check the clock of this machine"
-            ))
+        (_, ProtocolVersion::V5) => {
+            " instead of answering; if it speaks MQTT 3.1.1 only, set `protocol_version: \"3.1.1\"`"
         }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-        ) => Trouble::lasting(format!(
-            "the certificate of {address} is not valid yet; check the clocks of this machine and of the broker"
-        )),
-        rustls::Error::InvalidCertificate(reason) => {
-            Trouble::lasting(format!("the certificate of {address} cannot be trusted: {reason}"))
-        }
-        rustls::Error::InvalidMessage(_) => Trouble::lasting(format!(
-            "{address} does not speak TLS on this port; use `mqtt://` or the broker's TLS port"
-        )),
-        rustls::Error::AlertReceived(alert) => Trouble::lasting(format!(
-            "{address} refused the TLS handshake ({alert:?}); does it want a client certificate?"
-        )),
-        error => Trouble::passing(format!("TLS with {address} failed: {error}")),
+        (_, ProtocolVersion::V311) => " instead of answering; look at the broker's log",
     }
 }
 
-fn explain_refusal(code: ConnectReturnCode, broker: &BrokerConfig) -> Trouble {
+fn explain_disconnect(reason: DisconnectReasonCode, words: Option<&str>, broker: &BrokerConfig) -> Trouble {
     let address = Address(broker);
-    let who = match &broker.auth {
-        Some(auth) => format!("user `{}`", auth.username),
-        None => "a client without user name".to_owned(),
-    };
-    match code {
-        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::BadAuthenticationMethod => {
-            Trouble::lasting(format!("{address} refused {who}: wrong user name or password; correct `auth`"))
-        }
-        ConnectReturnCode::NotAuthorized => Trouble::lasting(format!(
-            "{address} refused {who}: not authorized; correct `auth` or allow this client at the broker"
-        )),
-        ConnectReturnCode::Banned => {
-            Trouble::lasting(format!("{address} has banned this client; lift the ban at the broker"))
-        }
-        ConnectReturnCode::BadClientId | ConnectReturnCode::ClientIdentifierNotValid => {
-            Trouble::lasting(format!("{address} refused the client id; choose another `adapter.id`"))
-        }
-        ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
-            Trouble::lasting(format!("{address} does not speak MQTT 5; enable it at the broker"))
-        }
-        ConnectReturnCode::RetainNotSupported => Trouble::lasting(format!(
-            "{address} keeps no retained messages, which the status message needs; enable them"
-        )),
-        ConnectReturnCode::QoSNotSupported => {
-            Trouble::lasting(format!("{address} does not allow QoS 1, which delivery needs; enable it at the broker"))
-        }
-        ConnectReturnCode::TopicNameInvalid => Trouble::lasting(format!(
-            "{address} refused the topic of the status message; choose another `adapter.status_topic`"
-        )),
-        ConnectReturnCode::UseAnotherServer | ConnectReturnCode::ServerMoved => {
-            Trouble::lasting(format!("{address} sends its clients to another server; correct `url`"))
-        }
-        ConnectReturnCode::ServerUnavailable
-        | ConnectReturnCode::ServiceUnavailable
-        | ConnectReturnCode::ServerBusy
-        | ConnectReturnCode::ConnectionRateExceeded
-        | ConnectReturnCode::QuotaExceeded => {
-            Trouble::passing(format!("{address} takes no more clients at the moment ({code:?})"))
-        }
-        code => Trouble::passing(format!("{address} refused the connection: {code:?}")),
-    }
-}
-
-fn explain_state(error: &StateError, broker: &BrokerConfig) -> Trouble {
-    let address = Address(broker);
-    match error {
-        StateError::Io(error) => explain_io(error, broker),
-        StateError::ConnectionAborted => {
-            Trouble::passing(format!("{address} closed the connection{}", scheme_hint(broker)))
-        }
-        StateError::AwaitPingResp => {
-            Trouble::passing(format!("{address} has not answered a ping; the connection is dead"))
-        }
-        StateError::ConnFail { reason } => explain_refusal(*reason, broker),
-        StateError::ServerDisconnect { reason_code, reason_string } => {
-            let words = reason_string.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
-            let sentence = match reason_code {
-                DisconnectReasonCode::SessionTakenOver => format!(
-                    "another client with the same id has taken over at {address}; does a second adapter run with this \
-                     `adapter.id`?"
-                ),
-                DisconnectReasonCode::ServerShuttingDown => format!("{address} is shutting down{words}"),
-                code => format!("{address} closed the connection: {code:?}{words}"),
-            };
-            Trouble::passing(sentence)
-        }
-        StateError::Deserialization(error) => match error {
-            rumqttc::v5::mqttbytes::Error::Io(error) => explain_io(error, broker),
-            error => Trouble::passing(format!("{address} sent what is no MQTT 5: {error}")),
-        },
-        error => Trouble::passing(format!("the MQTT session with {address} failed: {error}")),
-    }
-}
-
-/// Brokers hang up without a word on the wrong kind of connection.
-fn scheme_hint(broker: &BrokerConfig) -> &'static str {
-    if broker.tls.is_none() && broker.port == 8883 { "; port 8883 usually wants `mqtts://`" } else { "" }
+    let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+    Trouble::passing(match reason {
+        DisconnectReasonCode::SessionTakenOver => format!(
+            "another client with the same id has taken over at {address}; does a second adapter run with this \
+             `adapter.id`?"
+        ),
+        DisconnectReasonCode::ServerShuttingDown => format!("{address} is shutting down{words}"),
+        code => format!("{address} closed the connection: {code:?}{words}"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use rustls::InvalidMessage;
+    use rumqttc::v5::mqttbytes::v5::ConnectReturnCode;
+    use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
     use super::*;
-    use crate::config::effective::{BrokerAuth, TlsConfig};
+    use crate::config::effective::{BrokerAuth, ClientCertificate, TlsConfig};
 
     fn broker() -> BrokerConfig {
         BrokerConfig {
-            name: "edge".into(),
-            host: "hivemq".into(),
-            port: 8883,
-            tls: Some(TlsConfig { ca_file: Some("ca.pem".into()) }),
-            auth: Some(BrokerAuth { username: "joe".into(), password: "s3cret".to_owned().into() }),
+            tls: Some(TlsConfig { ca_file: Some("ca.pem".into()), ..TlsConfig::default() }),
+            auth: Some(BrokerAuth { username: "joe".into(), password: "s3cret".into() }),
+            ..BrokerConfig::plain("edge", "hivemq", 8883)
         }
     }
 
-    fn check(error: &ConnectionError, expected: &str, needs_person: bool) {
-        let trouble = explain(error, &broker());
+    fn check(failure: &Failure, expected: &str, needs_person: bool) {
+        check_at(failure, &broker(), Moment::Connecting, expected, needs_person);
+    }
+
+    fn check_at(failure: &Failure, broker: &BrokerConfig, moment: Moment, expected: &str, needs_person: bool) {
+        let trouble = explain(failure, broker, moment);
         assert!(trouble.sentence.contains(expected), "{} does not say `{expected}`", trouble.sentence);
         assert_eq!(trouble.needs_person, needs_person, "{}", trouble.sentence);
         assert!(!trouble.sentence.contains("s3cret"), "{}", trouble.sentence);
     }
 
-    fn io_error(kind: io::ErrorKind) -> ConnectionError {
-        ConnectionError::Io(kind.into())
-    }
-
-    fn tls(error: rustls::Error) -> ConnectionError {
+    fn tls(error: rustls::Error) -> Failure {
         // The shape in which a failed handshake arrives.
-        ConnectionError::Tls(TlsError::Io(io::Error::new(io::ErrorKind::InvalidData, error)))
+        Failure::Handshake(io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     #[test]
     fn each_failure_to_reach_the_broker_has_its_sentence() {
-        check(&io_error(io::ErrorKind::ConnectionRefused), "nothing listens at mqtts://hivemq:8883", false);
-        check(&io_error(io::ErrorKind::NetworkUnreachable), "no route to", false);
-        let handshake = ConnectionError::Tls(TlsError::Io(io::ErrorKind::ConnectionReset.into()));
-        check(&handshake, "does this port speak TLS?", false);
-        check(&ConnectionError::Io(io::Error::other("failed to lookup address")), "check host name", false);
-    }
-
-    #[tokio::test]
-    async fn silence_has_its_sentence() {
-        let elapsed = tokio::time::timeout(std::time::Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
-        check(&ConnectionError::Timeout(elapsed), "did not answer in time", false);
+        let io = |kind: io::ErrorKind| Failure::Io(kind.into());
+        check(&io(io::ErrorKind::ConnectionRefused), "nothing listens at mqtts://hivemq:8883", false);
+        check(&io(io::ErrorKind::NetworkUnreachable), "no route to", false);
+        check(&Failure::Handshake(io::ErrorKind::ConnectionReset.into()), "does this port speak TLS?", false);
+        check(&Failure::Io(io::Error::other("failed to lookup address")), "check host name", false);
+        check(&Failure::Silence, "did not answer in time", false);
+        check(&Failure::ServerName, "`tls.server_name`", true);
     }
 
     #[test]
@@ -290,25 +208,59 @@ mod tests {
     }
 
     #[test]
+    fn a_client_certificate_is_asked_for_or_found_wanting() {
+        let demands = Failure::Io(io::Error::new(
+            io::ErrorKind::InvalidData,
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+        ));
+        check(&demands, "set `tls.cert_file` and `tls.key_file`", true);
+        check(&Failure::Closed, "does it want a client certificate", false);
+        let client = ClientCertificate { cert_file: "me.pem".into(), key_file: "me.key".into() };
+        let tls = Some(TlsConfig { client: Some(client), ..TlsConfig::default() });
+        let broker = BrokerConfig { tls, ..broker() };
+        let refused = Failure::Tls(rustls::Error::AlertReceived(AlertDescription::UnknownCA));
+        check_at(&refused, &broker, Moment::Connecting, "does not take the client certificate in me.pem", true);
+    }
+
+    #[test]
     fn each_refusal_says_what_to_correct() {
-        let refused = ConnectionError::ConnectionRefused;
+        let refused = Failure::Refused;
         check(&refused(ConnectReturnCode::BadUserNamePassword), "user `joe`: wrong user name or password", true);
         check(&refused(ConnectReturnCode::NotAuthorized), "not authorized", true);
         check(&refused(ConnectReturnCode::ClientIdentifierNotValid), "`adapter.id`", true);
-        check(&refused(ConnectReturnCode::UnsupportedProtocolVersion), "does not speak MQTT 5", true);
+        check(&refused(ConnectReturnCode::UnsupportedProtocolVersion), "set `protocol_version: \"3.1.1\"`", true);
         check(&refused(ConnectReturnCode::QoSNotSupported), "does not allow QoS 1", true);
         check(&refused(ConnectReturnCode::ServerBusy), "no more clients at the moment", false);
     }
 
     #[test]
+    fn the_version_that_is_spoken_is_the_one_that_is_named() {
+        let plain = BrokerConfig::plain("edge", "hivemq", 1883);
+        check_at(&Failure::Closed, &plain, Moment::Connecting, "set `protocol_version: \"3.1.1\"`", false);
+        let old = BrokerConfig { protocol_version: ProtocolVersion::V311, ..plain };
+        check_at(&Failure::Malformed("x".into()), &old, Moment::Connected, "no MQTT 3.1.1: x", false);
+        let refused = Failure::Refused(ConnectReturnCode::RefusedProtocolVersion);
+        check_at(&refused, &old, Moment::Connecting, "set `protocol_version: \"5\"`", true);
+    }
+
+    #[test]
+    fn a_websocket_that_is_none_says_where_to_look() {
+        let broker = BrokerConfig { websocket_path: Some("/ws".into()), ..BrokerConfig::plain("edge", "hivemq", 80) };
+        let check = |failure, expected| check_at(&failure, &broker, Moment::Connecting, expected, true);
+        check(
+            Failure::UpgradeRefused("404 Not Found".into()),
+            "with HTTP 404 Not Found; check the path in `url` (now `/ws`)",
+        );
+        check(Failure::NoMqttWebSocket("no subprotocol".into()), "ws://hivemq:80 does not speak MQTT over WebSockets");
+    }
+
+    #[test]
     fn a_lost_session_says_why() {
-        let lost = |reason_code| {
-            let reason_string = Some("bye".to_owned());
-            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string })
-        };
+        let lost = |reason| Failure::Disconnected(reason, Some("bye".to_owned()));
         check(&lost(DisconnectReasonCode::SessionTakenOver), "another client with the same id", false);
         check(&lost(DisconnectReasonCode::ServerShuttingDown), "is shutting down (bye)", false);
-        check(&ConnectionError::MqttState(StateError::AwaitPingResp), "has not answered a ping", false);
-        check(&ConnectionError::MqttState(StateError::ConnectionAborted), "closed the connection", false);
+        check(&Failure::NoPing, "has not answered a ping", false);
+        check(&Failure::Closed, "closed the connection", false);
+        check(&Failure::TooLarge(2_000_000), "a packet of 2000000 bytes", false);
     }
 }

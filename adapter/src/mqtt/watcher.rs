@@ -1,14 +1,14 @@
 //! A client that only looks on: what a person at the broker would see.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rumqttc::v5::{
-    AsyncClient, Event, EventLoop,
-    mqttbytes::{QoS, v5::Packet},
-};
 
-use super::options::connection_options;
+use super::{
+    access::Access,
+    client::Event,
+    connect::{Connected, connect},
+};
 use crate::config::effective::BrokerConfig;
 
 const REQUESTS: usize = 4;
@@ -39,11 +39,11 @@ impl Watcher {
 
     /// Shows messages until `show` fails, which is the only way this ends.
     pub async fn run(self, mut show: impl FnMut(WatchedMessage) -> io::Result<()>) -> io::Result<()> {
+        let access = Arc::new(Access::default());
         loop {
-            let options = connection_options(&self.broker, &self.client_id)
-                .map_err(|trouble| io::Error::other(trouble.sentence))?;
-            let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
-            self.watch(&client, &mut event_loop, &mut show).await?;
+            if let Ok(connected) = connect(&self.broker, &access, &self.client_id, None, REQUESTS).await {
+                self.watch(connected, &mut show).await?;
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -51,17 +51,16 @@ impl Watcher {
     /// Ends well when the connection does.
     async fn watch(
         &self,
-        client: &AsyncClient,
-        event_loop: &mut EventLoop,
+        connected: Connected,
         show: &mut impl FnMut(WatchedMessage) -> io::Result<()>,
     ) -> io::Result<()> {
-        if client.try_subscribe(&self.filter, QoS::AtLeastOnce).is_err() {
+        let Connected { requests, mut events, .. } = connected;
+        if !requests.watch(&self.filter) {
             return Ok(());
         }
-        while let Ok(event) = event_loop.poll().await {
-            if let Event::Incoming(Packet::Publish(publish)) = event {
-                let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-                show(WatchedMessage { topic, payload: publish.payload })?;
+        while let Ok(event) = events.next().await {
+            if let Event::Publish(message) = event {
+                show(WatchedMessage { topic: message.topic, payload: message.payload })?;
             }
         }
         Ok(())

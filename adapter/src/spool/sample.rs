@@ -14,6 +14,7 @@ pub(crate) fn message(topic: &str, sequence: u64) -> OutboundMessage {
         is_retained: false,
         user_properties: Vec::new(),
         message_expiry: None,
+        content_type: None,
         tag_name: Some(TagName::new(topic)),
     };
     OutboundMessage {

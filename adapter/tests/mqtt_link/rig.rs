@@ -156,6 +156,7 @@ pub(crate) fn route(topic: &str) -> Arc<Route> {
         is_retained: false,
         user_properties: Vec::new(),
         message_expiry: None,
+        content_type: None,
         tag_name: Some(TagName::new(topic)),
     })
 }

@@ -1,16 +1,22 @@
 //! `broker:` and the entries of `brokers:`
 
-use super::table::{Key, SECRET, Section, Shape, TEXT, key, planned};
+use super::table::{Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds, planned};
 
 pub(super) static BROKER: Section = Section { groups: &[BROKER_KEYS] };
 
 const BROKER_KEYS: &[Key] = &[
-    key("url", TEXT, "mqtt://host:port (1883 by default) or, with TLS, mqtts://host:port (8883 by default).")
+    key("url", TEXT, "mqtt://host:port (1883 by default) or, over a WebSocket, ws://host:port/path (80, /mqtt); with TLS mqtts:// (8883) or wss:// (443).")
         .required("write `url: mqtt://broker:1883`"),
-    key("protocol_version", Shape::Choice { options: &["5"], planned: &["3.1.1"] }, "MQTT version, in quotes.")
+    key("protocol_version", choice(&["5", "3.1.1"]), "MQTT version, in quotes; 3.1.1 has no user properties, expiry and reasons.")
         .default("\"5\""),
+    key(
+        "keep_alive",
+        milliseconds(5 * SECOND, 600 * SECOND),
+        "After how long without a packet a ping proves the connection; whole seconds. The broker may shorten it.",
+    )
+    .default("10s"),
     key("auth", Shape::Section(&AUTH), "Who we are to the broker."),
-    key("tls", Shape::Section(&TLS), "For mqtts://."),
+    key("tls", Shape::Section(&TLS), "For mqtts:// and wss://."),
     planned("spool", "remove it; messages wait in a bounded memory queue"),
 ];
 
@@ -25,7 +31,15 @@ static TLS: Section = Section { groups: &[TLS_KEYS] };
 
 const TLS_KEYS: &[Key] = &[
     key("ca_file", TEXT, "Certificates that are trusted (PEM), relative to this file; the system's when absent."),
-    planned("cert_file", "use a user name and password"),
-    planned("key_file", "use a user name and password"),
-    planned("server_name", "connect by the name that stands in the broker's certificate"),
+    key(
+        "cert_file",
+        TEXT,
+        "Our certificate (PEM), for brokers that ask for one, and those between it and its authority.",
+    ),
+    key("key_file", TEXT, "The private key of `cert_file` (PEM, not encrypted)."),
+    key(
+        "server_name",
+        TEXT,
+        "The name that the broker's certificate is for, when `url` has another one or an address.",
+    ),
 ];

@@ -33,6 +33,7 @@ pub(crate) const NORTHBOUND_KEYS: &[Key] = &[
         milliseconds(SECOND, 36_500 * DAY),
         "After how long the broker drops an undelivered message; whole seconds. Never when absent.",
     ),
+    key("content_type", TEXT, "MQTT 5 content type of every message, such as application/json. Not sent when absent."),
     key("retain", Shape::Boolean, "Whether the broker keeps the last message.").default("false"),
     key("quality", Shape::Section(&QUALITY), "What becomes of values that are not good."),
     key(

@@ -1,17 +1,24 @@
 //! `broker:` or `brokers:`
 
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+
 use super::{
     context::Context,
     url::{ServerUrl, UrlError},
 };
 use crate::config::{
-    effective::{BrokerAuth, BrokerConfig, TlsConfig},
+    credential::Credential,
+    effective::{BrokerAuth, BrokerConfig, ClientCertificate, ProtocolVersion, TlsConfig},
     span::Span,
     view::{Text, View},
 };
 
 /// The name of a broker that the mapping does not name.
 const DEFAULT_NAME: &str = "broker";
+/// Where brokers listen for WebSockets.
+const DEFAULT_PATH: &str = "/mqtt";
 
 /// URLs go into logs and messages.
 pub(super) const NO_PASSWORD_IN_URL: &str =
@@ -74,48 +81,84 @@ pub(super) fn check_name(name: &str, span: Span, what: &str, context: &mut Conte
 fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
     let url = section.text("url");
     let parsed = url.and_then(|text| parse(text, context));
-    let auth = section.section("auth")?;
-    let auth = auth.text("username").map(|username| BrokerAuth {
-        username: username.value.to_owned(),
-        password: auth.text("password").map_or_else(String::new, |password| password.value.to_owned()).into(),
-    });
+    let auth = auth(section)?;
     let tls = tls(section, context);
+    let keep_alive = keep_alive(section, context);
+    let protocol_version = match section.choice("protocol_version")? {
+        "3.1.1" => ProtocolVersion::V311,
+        _ => ProtocolVersion::V5,
+    };
     let url = parsed?;
-    let is_encrypted = url.scheme == "mqtts";
+    let (is_websocket, is_encrypted) = (url.is_websocket(), url.is_encrypted());
+    let (scheme, encrypted) = if is_websocket { ("ws", "wss:// (port 443") } else { ("mqtt", "mqtts:// (port 8883") };
     if let Some(entry) = section.entry("tls").filter(|_| !is_encrypted) {
         context
             .report
-            .error(entry.key_span, "`tls` has no effect on a connection by mqtt://")
-            .help("write mqtts:// (port 8883 by default), or remove `tls`");
+            .error(entry.key_span, format!("`tls` has no effect on a connection by {scheme}://"))
+            .help(format!("write {encrypted} by default), or remove `tls`"));
     }
     if let Some(entry) = section.entry("auth").filter(|_| !is_encrypted && !url.is_loopback()) {
         context
             .report
-            .warning(entry.key_span, "by mqtt:// this password crosses the network in clear text")
-            .help("use mqtts:// if the broker offers it");
+            .warning(entry.key_span, format!("by {scheme}:// this password crosses the network in clear text"))
+            .help(format!("use {scheme}s:// if the broker offers it"));
     }
+    let default_port = match (is_websocket, is_encrypted) {
+        (false, false) => 1883,
+        (false, true) => 8883,
+        (true, false) => 80,
+        (true, true) => 443,
+    };
     Some(BrokerConfig {
         name: name.to_owned(),
         host: url.host.to_owned(),
-        port: url.port.unwrap_or(if is_encrypted { 8883 } else { 1883 }),
-        tls: is_encrypted.then_some(tls),
+        port: url.port.unwrap_or(default_port),
+        websocket_path: is_websocket.then(|| if url.path.is_empty() { DEFAULT_PATH } else { url.path }.to_owned()),
+        protocol_version,
+        keep_alive: keep_alive?,
+        tls: if is_encrypted { Some(tls?) } else { None },
         auth,
     })
 }
 
+/// `Some(None)` when there is no `auth`.
+#[expect(clippy::option_option, reason = "the outer one is the way out when the form is not as it should be")]
+fn auth(section: &View<'_>) -> Option<Option<BrokerAuth>> {
+    let auth = section.section("auth")?;
+    let credential = |text: Text<'_>| Credential::new(text.value, text.scalar.source.clone());
+    Some(auth.text("username").map(|username| BrokerAuth {
+        username: credential(username),
+        password: auth.text("password").map_or_else(|| Credential::from(""), credential),
+    }))
+}
+
+fn keep_alive(section: &View<'_>, context: &mut Context<'_>) -> Option<Duration> {
+    let keep_alive = section.duration("keep_alive")?;
+    if keep_alive.subsec_nanos() != 0
+        && let Some(entry) = section.entry("keep_alive")
+    {
+        context
+            .report
+            .error(entry.value.span, "MQTT counts the keep-alive in whole seconds")
+            .help(format!("write `{}s`", keep_alive.as_secs() + 1));
+    }
+    Some(keep_alive)
+}
+
 fn parse<'a>(text: Text<'a>, context: &mut Context<'_>) -> Option<ServerUrl<'a>> {
-    const HELP: &str =
-        "write `mqtt://host:port`, or `mqtts://host:port` with TLS; user name and password go under `auth`";
+    const HELP: &str = "write `mqtt://host:port`, or `mqtts://host:port` with TLS, or `ws://` or `wss://` for a WebSocket; user name and password go under `auth`";
     let problem = match ServerUrl::parse(text.value) {
         Ok(url) => match url.scheme.as_str() {
             "mqtt" | "mqtts" if url.path.trim_end_matches('/').is_empty() => return Some(url),
-            "mqtt" | "mqtts" => "it has a path, which MQTT brokers do not have".to_owned(),
-            "ws" | "wss" => {
-                let message = "MQTT over WebSockets is planned, but not yet built";
-                context.report.error(text.span, message).help("use mqtt:// or mqtts://");
-                return None;
+            "mqtt" | "mqtts" => "it has a path, which only WebSockets have (`ws://`, `wss://`)".to_owned(),
+            "ws" | "wss" if url.host.contains(':') => {
+                "the WebSocket client takes no IPv6 address; use a host name".to_owned()
             }
-            _ => "it must start with `mqtt://` or `mqtts://`".to_owned(),
+            "ws" | "wss" if !is_plain_path(url.path) => {
+                "its path may have letters, digits and `/ . _ ~ - % : =` only".to_owned()
+            }
+            "ws" | "wss" => return Some(url),
+            _ => "it must start with `mqtt://`, `mqtts://`, `ws://` or `wss://`".to_owned(),
         },
         Err(UrlError::UserInformation) => {
             context.report.error(text.span, NO_PASSWORD_IN_URL).help(HELP);
@@ -127,11 +170,67 @@ fn parse<'a>(text: Text<'a>, context: &mut Context<'_>) -> Option<ServerUrl<'a>>
     None
 }
 
-fn tls(section: &View<'_>, context: &mut Context<'_>) -> TlsConfig {
-    let ca_file = section.section("tls").and_then(|tls| tls.text("ca_file")).map(|text| {
-        let path = context.path(text);
-        context.require_file(text, &path);
-        path
-    });
-    TlsConfig { ca_file }
+/// No query: tokens stand there, and URLs are shown in many places.
+fn is_plain_path(path: &str) -> bool {
+    path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._~-%:=".contains(&byte))
+}
+
+/// `None` when a mistake was reported.
+fn tls(section: &View<'_>, context: &mut Context<'_>) -> Option<TlsConfig> {
+    let Some(tls) = section.section("tls") else { return Some(TlsConfig::default()) };
+    let mut file = |name| {
+        tls.text(name).map(|text| {
+            let path = context.path(text);
+            context.require_file(text, &path);
+            path
+        })
+    };
+    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
+    let client = match (cert_file, key_file) {
+        (Some(cert_file), Some(key_file)) => Some(ClientCertificate { cert_file, key_file }),
+        (None, None) => None,
+        (cert_file, _) => {
+            let (given, missing) =
+                if cert_file.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
+            if let Some(entry) = tls.entry(given) {
+                context
+                    .report
+                    .error(entry.key_span, format!("`{given}` needs `{missing}` beside it"))
+                    .help("a client certificate is a certificate and its private key; give both or none");
+            }
+            None
+        }
+    };
+    let server_name = tls.text("server_name").and_then(|text| server_name(text, context));
+    Some(TlsConfig { ca_file, client, server_name })
+}
+
+fn server_name(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {
+    const HELP: &str = "write the host name that stands in the certificate, such as `broker.example.com`";
+    match ServerName::try_from(text.value) {
+        Ok(ServerName::DnsName(_)) => Some(text.value.to_owned()),
+        Ok(_) => {
+            context.reject(text, "server name", "it is an address, which goes into `url`", HELP);
+            None
+        }
+        Err(_) => {
+            context.reject(text, "server name", "it is no host name", HELP);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_nothing_that_could_hide_a_token() {
+        for path in ["", "/", "/mqtt", "/a/b-c_d.e~f", "/%20", "/a:b=c"] {
+            assert!(is_plain_path(path), "{path}");
+        }
+        for path in ["/mqtt?token=1", "/mqtt#a", "/a b", "/ä", "/a\nb", "/a\"b"] {
+            assert!(!is_plain_path(path), "{path}");
+        }
+    }
 }

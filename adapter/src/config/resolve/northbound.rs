@@ -12,6 +12,9 @@ use crate::config::{
 };
 use crate::domain::{Qos, TagId, TopicName};
 
+/// The longest text that an MQTT property can be, in bytes.
+const MAX_PROPERTY_LENGTH: usize = 65_535;
+
 /// A mapping with the places that later checks point at.
 pub(super) struct PlannedNorthbound<'a> {
     pub(super) mapping: NorthboundMapping,
@@ -93,6 +96,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 .help("write `topic: …` here, or for all tags `defaults: { northbound_mapping: { topic: \"{adapter}/{tag}\" } }`");
         }
         let expiry = self.expiry(view);
+        let content_type = self.content_type(view);
         let alarm = self.alarm(view, topic.as_ref(), tag);
         let quality = view.section("quality")?;
         let mapping = NorthboundMapping {
@@ -108,6 +112,7 @@ impl<'a> Reader<'_, 'a, '_> {
             },
             mqtt_user_properties,
             message_expiry_interval: expiry,
+            content_type,
             retain: view.boolean("retain"),
             quality: QualityPolicy { bad: action(&quality, "bad")?, uncertain: action(&quality, "uncertain")? },
             anomaly_user_properties: match view.choice("anomaly_user_properties")? {
@@ -158,10 +163,9 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     fn user_properties(&mut self, view: &View<'_>) -> Vec<(String, String)> {
-        const MAX_LENGTH: usize = 65_535;
         let mut properties = Vec::new();
         for (entry, text) in view.text_map("mqtt_user_properties") {
-            let is_possible = |text: &str| text.len() <= MAX_LENGTH && !text.contains('\0');
+            let is_possible = |text: &str| text.len() <= MAX_PROPERTY_LENGTH && !text.contains('\0');
             if entry.key.is_empty() || !is_possible(&entry.key) || !is_possible(text.value) {
                 self.context
                     .report
@@ -186,6 +190,16 @@ impl<'a> Reader<'_, 'a, '_> {
                 .help(format!("write `{}s`", interval.as_secs() + 1));
         }
         Some(interval)
+    }
+
+    fn content_type(&mut self, view: &View<'_>) -> Option<String> {
+        let text = view.text("content_type")?;
+        let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic());
+        let is_type = text.value.split_once('/').is_some_and(|(kind, rest)| is_part(kind) && is_part(rest));
+        if text.value.len() > MAX_PROPERTY_LENGTH || !is_type {
+            self.context.reject(text, "content type", "it has not the form `kind/subtype`", "write `application/json`");
+        }
+        Some(text.value.to_owned())
     }
 
     fn alarm(&mut self, view: &View<'a>, topic: Option<&TopicName>, tag: TagId) -> Option<AlarmConfig> {

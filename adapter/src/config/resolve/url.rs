@@ -55,6 +55,14 @@ impl<'a> ServerUrl<'a> {
         Ok(Self { scheme: scheme.to_ascii_lowercase(), host, port, path })
     }
 
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self.scheme.as_str(), "ws" | "wss")
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.scheme.as_str(), "mqtts" | "wss")
+    }
+
     pub(super) fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.starts_with("127.") || self.host == "::1"
     }

@@ -111,6 +111,7 @@ fn route(topic: TopicName) -> Arc<Route> {
         is_retained: false,
         user_properties: Vec::new(),
         message_expiry: None,
+        content_type: None,
         tag_name: None,
     })
 }

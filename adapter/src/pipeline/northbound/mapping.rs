@@ -45,6 +45,7 @@ impl MappingState {
             is_retained: mapping.retain,
             user_properties: mapping.mqtt_user_properties.clone(),
             message_expiry: mapping.message_expiry_interval,
+            content_type: mapping.content_type.clone(),
             tag_name: Some(tag.name.clone()),
         };
         let model = mapping.model.map(|index| config.models[index].name.as_str());

@@ -113,6 +113,7 @@ impl<O: Fn(OutboundMessage)> Verdicts<O> {
             is_retained: false,
             user_properties: Vec::new(),
             message_expiry: None,
+            content_type: None,
             tag_name: None,
         };
         (self.outbox)(OutboundMessage {

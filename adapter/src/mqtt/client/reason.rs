@@ -2,7 +2,7 @@
 
 use rumqttc::v5::mqttbytes::v5::{PubAckReason, SubscribeReasonCode};
 
-use super::window::Answer;
+use crate::mqtt::window::Answer;
 
 /// What a PUBACK says about its message.
 pub(super) const fn answer(reason: PubAckReason) -> Answer {
