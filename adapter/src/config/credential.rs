@@ -67,11 +67,17 @@ pub struct RereadError {
     pub reason: String,
 }
 
-/// A text that opens a door. Its `Debug` does not show it.
-#[derive(Clone, Debug)]
+/// A text that opens a door. Its `Debug` shows neither it nor where it comes from.
+#[derive(Clone)]
 pub struct Credential {
     loaded: SecretString,
     source: Option<FileTemplate>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Credential").field(&self.loaded).finish()
+    }
 }
 
 impl Credential {

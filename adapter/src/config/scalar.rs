@@ -162,11 +162,7 @@ pub(super) fn read_duration(scalar: &Scalar, min: Duration, max: Duration) -> Re
 }
 
 /// One of a few words, in any case; answers with the canonical spelling.
-pub(super) fn read_choice(
-    scalar: &Scalar,
-    options: &'static [&'static str],
-    planned: &[&str],
-) -> Result<&'static str, Problem> {
+pub(super) fn read_choice(scalar: &Scalar, options: &'static [&'static str]) -> Result<&'static str, Problem> {
     let is_same = |option: &&str| option.eq_ignore_ascii_case(&scalar.text);
     // `5` without quotes is a number even where "5" is an option.
     if scalar.is_plain()
@@ -182,9 +178,6 @@ pub(super) fn read_choice(
         |option: &&str| if other_type(option).is_some() { format!("\"{option}\"") } else { format!("`{option}`") };
     let all: Vec<String> = options.iter().map(quote).collect();
     let all = any_of(all.iter().map(String::as_str));
-    if planned.iter().any(|option| option.eq_ignore_ascii_case(&scalar.text)) {
-        return Err(Problem::new("{} is planned, but not yet built", format!("write {all}")));
-    }
     let meant = if scalar.is_interpolated { None } else { did_you_mean(&scalar.text, options.iter().copied()) };
     let guess = meant.map_or_else(String::new, |option| format!("; did you mean \"{option}\"?"));
     Err(Problem::new(format!("{{}} is none of the words that may stand here{guess}"), format!("write {all}")))

@@ -72,7 +72,7 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
         Shape::Integer { min, max } => or_expression(&json!({ "type": "integer", "minimum": min, "maximum": max })),
         Shape::Number { .. } => or_expression(&json!({ "type": "number" })),
         Shape::Duration { .. } => or_expression(&json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })),
-        Shape::Choice { options, .. } => {
+        Shape::Choice { options } => {
             // Editors offer the words; any case is taken.
             let any_case = format!("^(?i:{})$", options.join("|").replace('.', "\\."));
             json!({ "anyOf": [{ "enum": options }, { "type": "string", "pattern": any_case }, expression()] })

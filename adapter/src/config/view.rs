@@ -130,7 +130,7 @@ impl<'a> View<'a> {
     /// One of the key's words, in its canonical spelling.
     pub(super) fn choice(&self, name: &str) -> Option<&'static str> {
         self.read(name, |scalar, shape| match shape {
-            Shape::Choice { options, planned } => scalar::read_choice(scalar, options, planned).ok(),
+            Shape::Choice { options } => scalar::read_choice(scalar, options).ok(),
             _ => None,
         })
     }

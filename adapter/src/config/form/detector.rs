@@ -169,7 +169,7 @@ fn read_parameter(scalar: &Scalar, parameter: &Parameter) -> Result<ParamValue, 
         Domain::Integer { min, max, .. } => scalar::read_integer(scalar, min, max).map(ParamValue::Integer),
         Domain::Number { min, max, .. } => scalar::read_number(scalar, min, max).map(ParamValue::Number),
         Domain::Choice { options, .. } => {
-            scalar::read_choice(scalar, options, &[]).map(|word| ParamValue::Text(word.to_owned()))
+            scalar::read_choice(scalar, options).map(|word| ParamValue::Text(word.to_owned()))
         }
         Domain::Detectors { .. } => Err(Problem::new("a list of detectors is due here, not {}", "write `[ … ]`")),
     }

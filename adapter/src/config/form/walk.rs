@@ -128,7 +128,7 @@ impl Form<'_> {
             Shape::Integer { min, max } => scalar::read_integer(scalar, min, max).err(),
             Shape::Number { min, max } => scalar::read_number(scalar, min, max).err(),
             Shape::Duration { min, max } => scalar::read_duration(scalar, min, max).err(),
-            Shape::Choice { options, planned } => scalar::read_choice(scalar, options, planned).err(),
+            Shape::Choice { options } => scalar::read_choice(scalar, options).err(),
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(scalar, min, max).err(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).err(),
             Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(scalar, min, max).err(),

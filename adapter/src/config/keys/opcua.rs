@@ -51,14 +51,13 @@ const SECURITY_KEYS: &[Key] = &[
                 "aes128_sha256_rsaoaep",
                 "aes256_sha256_rsapss",
             ],
-            planned: &[],
         },
         "The security policy; `none` must be written to be had.",
     )
     .required("write `policy: basic256sha256`; no encryption must be asked for: `policy: none`"),
     key(
         "message_security_mode",
-        Shape::Choice { options: &["none", "sign", "sign_and_encrypt"], planned: &[] },
+        Shape::Choice { options: &["none", "sign", "sign_and_encrypt"] },
         "Whether messages are signed and encrypted; default: sign_and_encrypt, and none with policy none.",
     ),
 ];

@@ -79,8 +79,6 @@ pub(crate) enum Shape {
     Choice {
         /// The words.
         options: &'static [&'static str],
-        /// Words of the language that are refused as "not yet".
-        planned: &'static [&'static str],
     },
     /// `auto`, or a whole number.
     AutoOrInteger {
@@ -173,7 +171,7 @@ pub(super) const fn milliseconds(min: u64, max: u64) -> Shape {
 
 /// One of a few words.
 pub(super) const fn choice(options: &'static [&'static str]) -> Shape {
-    Shape::Choice { options, planned: &[] }
+    Shape::Choice { options }
 }
 
 /// Milliseconds.

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use tagwise_model::Registry;
 
-use super::{broker, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags};
+use super::{
+    broker, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags, version,
+};
 use crate::config::{
     effective::{Config, ModelConfig},
     expression::Environment,
@@ -54,6 +56,9 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
     let tags = Tags::read(&root, context);
     let mut models = Models::declared(&root, &tags, context);
     let southbound = southbound::read(&root, &id, &tags, context);
+    if let Some(broker) = &broker {
+        root.list("southbound_mappings").iter().for_each(|(_, view)| version::check_retained(view, broker, context));
+    }
     let northbound = northbound::read(&root, &id, broker.as_ref(), &tags, &mut models, &southbound, context);
     conflicts::check(&tags, &northbound, &southbound, adapter.as_ref(), context);
     models.warn_of_unused(context);

@@ -17,6 +17,7 @@ mod subscription;
 mod tags;
 mod template;
 mod url;
+mod version;
 
 pub(super) use build::{Inputs, Resolved, resolve};
 pub(super) use features::show_offset;

@@ -1,6 +1,9 @@
 //! `northbound_mappings:`, and tags that are mappings themselves.
 
-use super::{context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags, template};
+use super::{
+    context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags, template,
+    version::Losses,
+};
 use crate::config::{
     effective::{
         AlarmConfig, AlarmSeverity, AnomalyUserProperties, BrokerConfig, Include, NorthboundMapping, QualityAction,
@@ -45,7 +48,7 @@ pub(super) fn read<'a>(
             own[tag.index()].push((span, view));
         }
     }
-    let mut reader = Reader { adapter, broker, tags, models, southbound, context };
+    let mut reader = Reader { adapter, broker, tags, models, southbound, losses: Losses::default(), context };
     let mut planned = Vec::new();
     let mut used_groups = vec![false; groups.len()];
     for (id, tag) in tags.iter() {
@@ -77,12 +80,16 @@ struct Reader<'r, 'a, 'c> {
     tags: &'r Tags<'a>,
     models: &'r mut Models,
     southbound: &'r [PlannedSouthbound<'a>],
+    losses: Losses,
     context: &'r mut Context<'c>,
 }
 
 impl<'a> Reader<'_, 'a, '_> {
     fn mapping(&mut self, tag: TagId, span: Span, view: &View<'a>) -> Option<PlannedNorthbound<'a>> {
         self.broker(view);
+        if let Some(broker) = self.broker {
+            self.losses.check(view, broker, self.context);
+        }
         let model = view.text("model").and_then(|text| self.models.find(text, self.context));
         let qos = self.qos(view);
         let mqtt_user_properties = self.user_properties(view);

@@ -86,6 +86,11 @@ fn mistakes_of_security_are_explained() {
 }
 
 #[test]
+fn mistakes_about_the_broker_are_explained() {
+    check_file("broker.txt");
+}
+
+#[test]
 fn what_is_planned_is_refused_as_not_yet() {
     check_file("not_yet.txt");
 }

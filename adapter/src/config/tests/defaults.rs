@@ -45,7 +45,7 @@ fn every_default_in_the_tables_is_a_value_of_its_key() {
             Shape::Integer { min, max } => scalar::read_integer(&default, min, max).is_ok(),
             Shape::Number { min, max } => scalar::read_number(&default, min, max).is_ok(),
             Shape::Duration { min, max } => scalar::read_duration(&default, min, max).is_ok(),
-            Shape::Choice { options, planned } => scalar::read_choice(&default, options, planned).is_ok(),
+            Shape::Choice { options } => scalar::read_choice(&default, options).is_ok(),
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(&default, min, max).is_ok(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(&default, min, max).is_ok(),
             Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(&default, min, max).is_ok(),

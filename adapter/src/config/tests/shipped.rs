@@ -28,7 +28,9 @@ fn shipped() -> (tempfile::TempDir, Vec<PathBuf>) {
     let copy = tempfile::tempdir().unwrap();
     fs::create_dir(copy.path().join("secrets")).unwrap();
     fs::write(copy.path().join("secrets/cloud"), "cloud\n").unwrap();
-    fs::write(copy.path().join("secrets/ca.pem"), "").unwrap();
+    for file in ["ca.pem", "us.pem", "us.key"] {
+        fs::write(copy.path().join("secrets").join(file), "").unwrap();
+    }
     let mut files = Vec::new();
     for entry in fs::read_dir(directory()).unwrap() {
         let path = entry.unwrap().path();
