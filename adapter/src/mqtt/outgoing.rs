@@ -233,7 +233,7 @@ mod tests {
         for payload_bytes in [0, 127, 17_000] {
             let mut message = message(route(&[("site", "A")], Some(Duration::from_mins(1))));
             message.payload = Bytes::from(vec![b'x'; payload_bytes]);
-            message.user_properties.push(("anomaly-model", "m".repeat(65_536)));
+            message.user_properties.push(("anomaly-model".into(), "m".repeat(65_536)));
             assert_eq!(fate(&message, true, at(0), limits), Fate::Send(None));
             assert_eq!(fate(&message, true, at(60), limits), Fate::Expired);
             let mut publish = rumqttc::Publish::new("machine/vib", rumqttc::QoS::AtLeastOnce, message.payload.clone());

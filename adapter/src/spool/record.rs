@@ -11,7 +11,7 @@
 //!
 //! | kind | body |
 //! |---|---|
-//! | 1, route | id u32, `QoS` u8, retained u8, expiry in ms u64 (`MAX`: none), topic text, tag name text or none, count u16 and that many pairs of texts |
+//! | 1, route | id u32, `QoS` u8, retained u8, expiry in ms u64 (`MAX`: none), topic text, tag name text or none, content type text or none, count u16 and that many pairs of texts |
 //! | 2, message | position u64, route id u32, created u64, source time u64 (`MAX`: none), sequence u64 (0: none), correlation data or none, count u16 and that many pairs of texts, payload to the end |
 //! | 3, summary | count u64, last position u64, newest created u64, count u32 and per route: topic text, tag name text or none, count u64, first and last sequence u64 (0: none), oldest and newest time u64 |
 //!
@@ -129,6 +129,7 @@ pub(super) fn write_route(buffer: &mut Vec<u8>, id: u32, route: &Route) {
         put_u64(body, expiry.unwrap_or(u64::MAX));
         put_text(body, Some(route.topic.as_str()));
         put_text(body, route.tag_name.as_ref().map(TagName::as_str));
+        put_text(body, route.content_type.as_deref());
         put_pairs(body, route.user_properties.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     });
 }
@@ -223,9 +224,11 @@ impl<'a> Fields<'a> {
         let expiry = self.u64()?;
         let topic = TopicName::parse(&self.text()??).ok()?;
         let tag_name = self.text()?.map(|name| TagName::new(&name));
+        let content_type = self.text()?;
         let user_properties = self.pairs()?;
         let message_expiry = (expiry != u64::MAX).then(|| Duration::from_millis(expiry));
-        Some(Record::Route(id, Route { topic, qos, is_retained, user_properties, message_expiry, tag_name }))
+        let route = Route { topic, qos, is_retained, user_properties, message_expiry, content_type, tag_name };
+        Some(Record::Route(id, route))
     }
 
     fn message(&mut self) -> Option<Record> {

@@ -73,6 +73,8 @@ fn a_message_comes_back_from_the_disk_as_it_was() {
     let mut whole = message("a", 7);
     whole.user_properties = vec![("anomaly-score".into(), "0.5".to_owned())];
     whole.correlation_data = Some(bytes::Bytes::from_static(&[0, 255]));
+    let route = Arc::get_mut(&mut whole.route).expect("a route of its own");
+    route.content_type = Some("application/json".to_owned());
     disks.spool().append(Lane::Urgent, vec![whole.clone(), message("b", 1)]);
     let mut taken = Vec::new();
     disks.restart(End::Killed).read(Lane::Urgent, 9, &mut taken);

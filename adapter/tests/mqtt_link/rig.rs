@@ -49,7 +49,7 @@ pub(crate) struct Rig {
 
 /// A broker at that port, without encryption or credentials.
 pub(crate) fn plain(port: u16) -> BrokerConfig {
-    BrokerConfig { name: "edge".into(), host: "127.0.0.1".into(), port, tls: None, auth: None }
+    BrokerConfig::plain("edge", "127.0.0.1", port)
 }
 
 impl Rig {
