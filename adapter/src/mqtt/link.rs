@@ -18,9 +18,10 @@ use super::{
     commands::CommandIntake,
     connect::{Connected, connect},
     metrics::LinkMetrics,
-    publisher::CHANNEL_CAPACITY,
+    publisher::{CHANNEL_CAPACITY, Caution},
     session::{End, Session},
     status::OfflinePayload,
+    suspect::Suspect,
     trouble::{Address, Trouble},
 };
 use crate::{
@@ -109,6 +110,7 @@ impl MqttLink {
     pub async fn run(self, shutdown: LinkShutdown) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last_trouble = None;
+        let mut suspect = Suspect::default();
         loop {
             let attempt = tokio::select! {
                 biased;
@@ -116,9 +118,10 @@ impl MqttLink {
                 attempt = self.with_heartbeat(self.connect()) => attempt,
             };
             let trouble = match attempt {
-                Ok(connected) => match self.run_session(connected, &shutdown).await {
+                Ok(connected) => match self.run_session(connected, &shutdown, caution(&mut suspect)).await {
                     End::Closed => break,
-                    End::Lost { trouble, has_delivered } => {
+                    End::Lost { trouble, has_delivered, death } => {
+                        suspect.on_death(death);
                         last_trouble = None;
                         if has_delivered {
                             backoff.reset();
@@ -152,11 +155,11 @@ impl MqttLink {
             .map_err(|failure| failure.trouble)
     }
 
-    async fn run_session(&self, connected: Connected, shutdown: &LinkShutdown) -> End {
+    async fn run_session(&self, connected: Connected, shutdown: &LinkShutdown, caution: Caution) -> End {
         let Connected { requests, mut events, connack } = connected;
         tracing::info!(broker = %Address(&self.parts.broker), client_id = self.client_id, "connected");
         self.metrics.connected.set(1);
-        let session = Session::new(&self.parts, &self.metrics, shutdown, requests, connack);
+        let session = Session::new(&self.parts, &self.metrics, shutdown, requests, connack, caution);
         session.show();
         let end = session.drive(&mut events).await;
         events.close().await;
@@ -197,4 +200,9 @@ impl MqttLink {
             }
         }
     }
+}
+
+fn caution(suspect: &mut Suspect) -> Caution {
+    let guilty = suspect.take_guilty();
+    Caution { is_probing: suspect.is_probing(), guilty }
 }

@@ -21,6 +21,7 @@ mod relay;
 mod session;
 mod status;
 mod subscriptions;
+mod suspect;
 mod tls;
 mod trouble;
 mod trouble_refusal;

@@ -13,6 +13,7 @@ use super::{
     metrics::LinkMetrics,
     outgoing::{BrokerLimits, Fate, fate},
     refusal_log::RefusalLog,
+    suspect::Death,
     window::{Answer, Answered, UnexpectedPacket, Window},
 };
 use crate::{
@@ -24,6 +25,13 @@ use crate::{
 const DEPTH: usize = 64;
 /// Requests that rumqttc's channel takes: messages of both kinds and the link's own packets, so it is never full.
 pub(super) const CHANNEL_CAPACITY: usize = 4 * DEPTH;
+
+/// Times in a row that the broker may refuse a message for now: about eight minutes.
+const MAX_ROUNDS: u32 = 20;
+/// A broker that hangs up on a message does so within this time after it was written.
+const PROMPTLY: Duration = Duration::from_secs(10);
+const REFUSED_AGAIN: &str = "the broker refuses it for now again and again";
+const HUNG_UP: &str = "the broker hung up on it five times in a row";
 
 /// What a packet in the window was for.
 #[derive(Debug)]
@@ -55,9 +63,32 @@ pub(super) struct Publisher {
     volatile_may_have_more: bool,
     last_answer_at: Instant,
     has_delivered: bool,
+    has_answered: bool,
     refusals: RefusalLog,
     backoff: Backoff,
     resume_at: Option<Instant>,
+    /// One packet is sent at a time, until a message of the spool is answered.
+    is_probing: bool,
+    /// A message that is given up when its turn comes, and why.
+    guilty: Option<Guilty>,
+    /// The message that was refused for now, and how often in a row.
+    held_back: Option<((Lane, Position), u32)>,
+}
+
+/// A message that is given up.
+#[derive(Clone, Copy, Debug)]
+struct Guilty {
+    place: (Lane, Position),
+    reason: &'static str,
+}
+
+/// What connections before have shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Caution {
+    /// Whether one packet is to be sent at a time, until a message of the spool is answered.
+    pub(super) is_probing: bool,
+    /// A message on which connections die.
+    pub(super) guilty: Option<(Lane, Position)>,
 }
 
 impl Publisher {
@@ -67,6 +98,7 @@ impl Publisher {
         metrics: Arc<LinkMetrics>,
         limits: BrokerLimits,
         inflight_maximum: u16,
+        caution: Caution,
     ) -> Self {
         let replay_until = spool.broker_arrived();
         Self {
@@ -82,9 +114,13 @@ impl Publisher {
             volatile_may_have_more: true,
             last_answer_at: Instant::now(),
             has_delivered: false,
+            has_answered: false,
             refusals: RefusalLog::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             resume_at: None,
+            is_probing: caution.is_probing,
+            guilty: caution.guilty.map(|place| Guilty { place, reason: HUNG_UP }),
+            held_back: None,
         }
     }
 
@@ -102,7 +138,7 @@ impl Publisher {
             return;
         }
         let now = Timestamp::now();
-        while !self.window.is_rewinding() && self.window.room() > 0 && self.window.requested() < DEPTH {
+        while !self.window.is_rewinding() && self.room() > 0 && self.window.requested() < DEPTH {
             let next = match self.urgent.next(&self.spool) {
                 Some((position, message)) => Some((Lane::Urgent, position, message)),
                 None => self.values.next(&self.spool).map(|(position, message)| (Lane::Values, position, message)),
@@ -114,7 +150,14 @@ impl Publisher {
                 break;
             }
         }
-        self.feed_volatile(now);
+        if !self.is_probing {
+            self.feed_volatile(now);
+        }
+    }
+
+    /// How many packets with an id may be requested now.
+    fn room(&self) -> usize {
+        if self.is_probing { usize::from(self.window.is_idle()) } else { self.window.room() }
     }
 
     /// Gives the message back when the client's channel is full.
@@ -125,6 +168,11 @@ impl Publisher {
         message: OutboundMessage,
         now: Timestamp,
     ) -> Result<(), OutboundMessage> {
+        if let Some(Guilty { reason, .. }) = self.guilty.take_if(|guilty| guilty.place == (lane, position)) {
+            self.refuse(&message, reason);
+            self.window.skip(lane, position);
+            return Ok(());
+        }
         let is_replay = position <= self.replay_until.of(lane);
         match fate(&message, is_replay, now, self.limits) {
             Fate::Send(properties) => {
@@ -177,7 +225,7 @@ impl Publisher {
 
     /// Sends a packet of the link's own, when the window has room for it. Returns whether it was sent.
     pub(super) fn send_own(&mut self, sent: Sent, request: impl FnOnce(&Requests) -> bool) -> bool {
-        let is_sent = self.window.room() > 0 && request(&self.requests);
+        let is_sent = self.room() > 0 && request(&self.requests);
         if is_sent {
             self.window.request(None, sent);
         }
@@ -214,6 +262,8 @@ impl Publisher {
             }
             return Some(answered.content);
         };
+        self.has_answered = true;
+        self.is_probing = false;
         match answer {
             Answer::Accepted => {
                 self.has_delivered = true;
@@ -227,7 +277,7 @@ impl Publisher {
                     self.backoff.reset();
                 }
             }
-            Answer::RefusedForNow => {
+            Answer::RefusedForNow | Answer::Postponed => {
                 let topic = message.route.topic.as_str();
                 self.refusals.warn(now, topic, words, "refused for now; it will be sent again");
             }
@@ -252,9 +302,9 @@ impl Publisher {
 
     fn refuse(&mut self, message: &OutboundMessage, reason: &str) {
         self.metrics.refused.inc();
-        self.spool.report_dropped(message, DropReason::Refused);
+        self.spool.bury(message, reason, Timestamp::now());
         let topic = message.route.topic.as_str();
-        self.refusals.warn(Instant::now(), topic, reason, "refused for good; the message is dropped");
+        self.refusals.warn(Instant::now(), topic, reason, "refused for good; the message is among the dead letters");
     }
 
     /// Lets the spool go of what is settled. Called once per bunch of answers.
@@ -279,10 +329,36 @@ impl Publisher {
         let resume_at = *self.resume_at.get_or_insert_with(|| now + self.backoff.pause());
         if now >= resume_at {
             self.resume_at = None;
+            self.judge_held_back();
             self.window.rewind();
             self.urgent.clear();
             self.values.clear();
             self.spool.rewind();
+        }
+    }
+
+    /// A message that is refused for now again and again blocks all others: it is given up in the end, unless the broker
+    /// says that the reason is not the message.
+    fn judge_held_back(&mut self) {
+        let Some((place, answer)) = self.window.held_back() else { return };
+        let rounds = match self.held_back {
+            _ if answer == Answer::Postponed => 0,
+            Some((known, rounds)) if known == place => rounds + 1,
+            _ => 1,
+        };
+        self.held_back = Some((place, rounds));
+        if rounds >= MAX_ROUNDS {
+            self.guilty = Some(Guilty { place, reason: REFUSED_AGAIN });
+        }
+    }
+
+    /// What there is to learn from the end of this connection.
+    pub(super) fn death(&self, is_hang_up: bool) -> Death {
+        Death {
+            has_answered: self.has_answered,
+            is_hang_up,
+            alone: Instant::now().checked_sub(PROMPTLY).and_then(|since| self.window.alone(since)),
+            had_messages: self.window.has_messages(),
         }
     }
 

@@ -14,9 +14,10 @@ use super::{
     link::{LinkParts, LinkShutdown},
     metrics::LinkMetrics,
     outgoing::BrokerLimits,
-    publisher::{Publisher, Sent},
+    publisher::{Caution, Publisher, Sent},
     status::StatusFeed,
     subscriptions::Subscriptions,
+    suspect::Death,
     trouble::{Address, Moment, Trouble, explain},
 };
 use crate::{domain::Timestamp, spool::Spool, supervisor::Connection};
@@ -38,6 +39,8 @@ pub(super) enum End {
         trouble: Trouble,
         /// Whether anything was delivered, so that the next attempt need not wait long.
         has_delivered: bool,
+        /// What there is to learn from it.
+        death: Death,
     },
 }
 
@@ -76,6 +79,7 @@ impl<'a> Session<'a> {
         shutdown: &'a LinkShutdown,
         requests: Requests,
         connack: Connack,
+        caution: Caution,
     ) -> Self {
         let limits = BrokerLimits::new(&connack);
         let spool: Arc<Spool> = Arc::clone(&parts.spool);
@@ -84,7 +88,7 @@ impl<'a> Session<'a> {
             parts,
             shutdown,
             status: StatusFeed::new(&parts.status),
-            publisher: Publisher::new(requests, spool, Arc::clone(metrics), limits, connack.receive_maximum),
+            publisher: Publisher::new(requests, spool, Arc::clone(metrics), limits, connack.receive_maximum, caution),
             subscriptions: Subscriptions::new(&parts.filters),
             is_intake_open: true,
             phase: Phase::Open,
@@ -120,10 +124,10 @@ impl<'a> Session<'a> {
             let now = Instant::now();
             let handled = match polled {
                 Ok(event) => self.handle(event, now),
-                Err(failure) => Err(self.explain(&failure)),
+                Err(failure) => return self.salvage(events, &failure),
             };
             if let Err(trouble) = handled {
-                return self.salvage(events, trouble);
+                return self.lost(trouble, false);
             }
             if !events.has_buffered() {
                 self.publisher.settle();
@@ -167,7 +171,7 @@ impl<'a> Session<'a> {
         } else {
             return None;
         };
-        Some(self.lost(Trouble::passing(sentence)))
+        Some(self.lost(Trouble::passing(sentence), false))
     }
 
     fn feed(&mut self) {
@@ -251,21 +255,22 @@ impl<'a> Session<'a> {
     }
 
     /// PUBACKs that were read before the connection broke save a repeat.
-    fn salvage(mut self, events: &mut Events, trouble: Trouble) -> End {
+    fn salvage(mut self, events: &mut Events, failure: &Failure) -> End {
         let now = Instant::now();
         while let Some(event) = events.take_buffered() {
             if self.handle(event, now).is_err() {
                 break;
             }
         }
-        self.lost(trouble)
+        self.lost(self.explain(failure), failure.is_hang_up())
     }
 
-    fn lost(&self, trouble: Trouble) -> End {
+    fn lost(&self, trouble: Trouble, is_hang_up: bool) -> End {
         // A broker that hangs up on our DISCONNECT does what it should.
         if self.phase == Phase::Gone {
             return End::Closed;
         }
-        End::Lost { trouble, has_delivered: self.publisher.has_delivered() }
+        let death = self.publisher.death(is_hang_up);
+        End::Lost { trouble, has_delivered: self.publisher.has_delivered(), death }
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Answer {
     Accepted,
     /// Refused; the same message may be taken later. It holds the watermark back until the window is rewound.
     RefusedForNow,
+    /// The same, for a reason that has nothing to do with the message.
+    Postponed,
     /// Refused, and it would be again. The watermark passes it.
     RefusedForGood,
 }
@@ -52,7 +54,7 @@ enum Progress<T> {
     /// Nothing more is expected.
     Done,
     /// Refused for now; nothing more is expected in this round.
-    HeldBack,
+    HeldBack(Answer),
 }
 
 #[derive(Debug)]
@@ -75,8 +77,8 @@ pub(super) struct Window<T> {
     values: Option<Position>,
     /// A message was refused for now: no message may follow until the window is rewound.
     is_rewinding: bool,
-    /// The refused message has reached the front: the watermarks stay where they are.
-    is_held_back: bool,
+    /// The first refused message that has reached the front: the watermarks stay where they are.
+    held_back: Option<((Lane, Position), Answer)>,
 }
 
 impl<T> Window<T> {
@@ -93,7 +95,7 @@ impl<T> Window<T> {
             urgent: None,
             values: None,
             is_rewinding: false,
-            is_held_back: false,
+            held_back: None,
         }
     }
 
@@ -115,6 +117,24 @@ impl<T> Window<T> {
     /// Packets written and not yet answered.
     pub(super) const fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// The first message in the row that was refused for now and holds the watermarks back, and the refusal.
+    pub(super) const fn held_back(&self) -> Option<((Lane, Position), Answer)> {
+        self.held_back
+    }
+
+    /// The message that is on its way and was written since `since`, when nothing else is.
+    pub(super) fn alone(&self, since: Instant) -> Option<(Lane, Position)> {
+        match self.slots.front()? {
+            Slot { place, progress: Progress::Sent { at, .. } } if self.slots.len() == 1 && *at >= since => *place,
+            _ => None,
+        }
+    }
+
+    /// Whether a message of the spool is on its way.
+    pub(super) fn has_messages(&self) -> bool {
+        self.slots.iter().any(|slot| slot.place.is_some() && matches!(slot.progress, Progress::Sent { .. }))
     }
 
     /// Whether nothing is on its way.
@@ -173,8 +193,8 @@ impl<T> Window<T> {
         let waits = |slot: &Slot<T>| matches!(&slot.progress, Progress::Sent { id: own, .. } if *own == id);
         let index = self.slots.iter().position(waits)?;
         let slot = &mut self.slots[index];
-        let is_held = answer == Answer::RefusedForNow && slot.place.is_some();
-        let progress = if is_held { Progress::HeldBack } else { Progress::Done };
+        let is_held = matches!(answer, Answer::RefusedForNow | Answer::Postponed) && slot.place.is_some();
+        let progress = if is_held { Progress::HeldBack(answer) } else { Progress::Done };
         self.is_rewinding |= is_held;
         let Progress::Sent { content, at, .. } = std::mem::replace(&mut slot.progress, progress) else { return None };
         self.in_flight -= 1;
@@ -198,17 +218,19 @@ impl<T> Window<T> {
     /// The owner reads again from the watermarks.
     pub(super) const fn rewind(&mut self) {
         self.is_rewinding = false;
-        self.is_held_back = false;
+        self.held_back = None;
     }
 
     fn sweep(&mut self) {
         while let Some(slot) = self.slots.front() {
             match slot.progress {
                 Progress::Requested(_) | Progress::Sent { .. } => return,
-                Progress::HeldBack => self.is_held_back = true,
+                Progress::HeldBack(answer) => {
+                    self.held_back = self.held_back.or(slot.place.map(|place| (place, answer)));
+                }
                 Progress::Done => {}
             }
-            if let Some((lane, position)) = slot.place.filter(|_| !self.is_held_back) {
+            if let Some((lane, position)) = slot.place.filter(|_| self.held_back.is_none()) {
                 match lane {
                     Lane::Urgent => self.urgent = Some(position),
                     Lane::Values => self.values = Some(position),

@@ -42,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
     let answer = prop_oneof![
         8 => Just(Answer::Accepted),
         1 => Just(Answer::RefusedForNow),
+        1 => Just(Answer::Postponed),
         1 => Just(Answer::RefusedForGood),
     ];
     prop_oneof![
@@ -142,12 +143,13 @@ impl Rig {
         let sent = self.window.on_answer(id, answer).expect("the packet is in flight").content;
         let packet = match sent {
             Sent::Message { lane, position } => {
-                if answer != Answer::RefusedForNow {
+                if !matches!(answer, Answer::RefusedForNow | Answer::Postponed) {
                     self.lanes[lane].settled.insert(position);
                 }
                 let reason = match answer {
                     Answer::Accepted => PubAckReason::Success,
-                    Answer::RefusedForNow => PubAckReason::QuotaExceeded,
+                    Answer::RefusedForNow => PubAckReason::UnspecifiedError,
+                    Answer::Postponed => PubAckReason::QuotaExceeded,
                     Answer::RefusedForGood => PubAckReason::NotAuthorized,
                 };
                 Packet::PubAck(PubAck { pkid: id, reason, properties: None })

@@ -16,6 +16,7 @@
 //! what goes with it; and what was lost is counted and named, on every way.
 
 mod cursor;
+mod dead_letters;
 pub mod disk;
 mod dropped;
 mod lane;
@@ -29,6 +30,7 @@ mod store;
 mod summary;
 mod task;
 
+pub use dead_letters::DeadLetters;
 pub use disk::{Directory, Disk, DiskFile};
 pub use dropped::{DropCause, DropReason, DroppedRange};
 pub use options::{SpoolOptions, SyncPolicy};

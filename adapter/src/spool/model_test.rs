@@ -200,7 +200,8 @@ fn options(sync: SyncPolicy, max_bytes: u64) -> SpoolOptions {
 
 fn open(disks: &[SimulatedDisk; 2], epoch: u64, options: SpoolOptions) -> Spool {
     let [urgent, values] = disks.clone();
-    let disks = SpoolDisks { urgent: std::sync::Arc::new(urgent), values: std::sync::Arc::new(values) };
+    let disks =
+        SpoolDisks { urgent: std::sync::Arc::new(urgent), values: std::sync::Arc::new(values), dead_letters: None };
     Spool::open("broker", disks, Epoch(epoch), options, &Metrics::new("test")).expect("a disk that can be read")
 }
 

@@ -11,7 +11,7 @@ use prometheus::{Gauge, IntCounter, IntGauge};
 use tokio::sync::Notify;
 
 use super::{
-    DropReason, DroppedRange, Position, SpoolOptions, SyncPolicy, Tails,
+    DeadLetters, DropReason, DroppedRange, Position, SpoolOptions, SyncPolicy, Tails,
     disk::{Directory, Disk},
     dropped::DropLedger,
     lane::LaneQueue,
@@ -22,13 +22,15 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// The disks of the two lanes.
+/// The disks of the two lanes, and the place for what a broker never takes.
 #[derive(Debug)]
 pub struct SpoolDisks {
     /// Of [`Lane::Urgent`].
     pub urgent: Arc<dyn Disk>,
     /// Of [`Lane::Values`].
     pub values: Arc<dyn Disk>,
+    /// Where messages go that are given up; `None` where they are only counted.
+    pub dead_letters: Option<DeadLetters>,
 }
 
 impl SpoolDisks {
@@ -39,7 +41,7 @@ impl SpoolDisks {
     /// When they cannot be made.
     pub fn below(path: &Path) -> io::Result<Self> {
         let open = |lane: &str| Directory::open(path.join(lane)).map(|directory| Arc::new(directory) as Arc<dyn Disk>);
-        Ok(Self { urgent: open("urgent")?, values: open("values")? })
+        Ok(Self { urgent: open("urgent")?, values: open("values")?, dead_letters: Some(DeadLetters::below(path)) })
     }
 }
 
@@ -50,6 +52,8 @@ pub struct Spool {
     changed: Notify,
     to_sync: Notify,
     options: SpoolOptions,
+    epoch: Epoch,
+    dead_letters: Option<DeadLetters>,
     messages: IntGauge,
     bytes: IntGauge,
     oldest_age: Gauge,
@@ -59,7 +63,6 @@ pub struct Spool {
 
 #[derive(Debug)]
 struct State {
-    epoch: Epoch,
     urgent: LaneQueue,
     values: LaneQueue,
     volatile: VecDeque<OutboundMessage>,
@@ -100,7 +103,6 @@ impl Spool {
             Ok::<_, io::Error>(LaneQueue::new(log, waiting))
         };
         let state = State {
-            epoch,
             urgent: open(disks.urgent, "urgent")?,
             values: open(disks.values, "values")?,
             volatile: VecDeque::new(),
@@ -114,6 +116,8 @@ impl Spool {
             changed: Notify::new(),
             to_sync: Notify::new(),
             options,
+            epoch,
+            dead_letters: disks.dead_letters,
             messages: metrics.spool_messages.with_label_values(&[broker]),
             bytes: metrics.spool_bytes.with_label_values(&[broker]),
             oldest_age: metrics.spool_oldest_age_seconds.with_label_values(&[broker]),
@@ -241,6 +245,15 @@ impl Spool {
     /// The publisher has let go of a message that it could not deliver.
     pub fn report_dropped(&self, message: &OutboundMessage, reason: DropReason) {
         self.note(&mut self.lock(), message, reason);
+    }
+
+    /// The broker will never take this message: it goes to the dead letters with the reason, and is announced.
+    pub fn bury(&self, message: &OutboundMessage, reason: &str, now: Timestamp) {
+        let letters = self.dead_letters.as_ref();
+        if let Some(Err(error)) = letters.map(|letters| letters.add(message, self.epoch, reason, now)) {
+            tracing::error!(topic = message.route.topic.as_str(), %error, "a dead letter was not written");
+        }
+        self.report_dropped(message, DropReason::Refused);
     }
 
     /// What was dropped since the last call, for the pipeline to announce as gaps. Bounded: one range per mapping and
@@ -386,7 +399,7 @@ impl Spool {
     }
 
     fn note(&self, state: &mut State, message: &OutboundMessage, reason: DropReason) {
-        let range = DroppedRange::new(message, message.epoch.unwrap_or(state.epoch), reason.cause());
+        let range = DroppedRange::new(message, message.epoch.unwrap_or(self.epoch), reason.cause());
         self.note_range(state, range, reason);
     }
 

@@ -21,7 +21,11 @@ struct Disks {
 impl Disks {
     fn open(&self, epoch: u64, options: SpoolOptions) -> (Spool, Metrics) {
         let metrics = Metrics::new("test");
-        let disks = SpoolDisks { urgent: Arc::new(self.urgent.clone()), values: Arc::new(self.values.clone()) };
+        let disks = SpoolDisks {
+            urgent: Arc::new(self.urgent.clone()),
+            values: Arc::new(self.values.clone()),
+            dead_letters: None,
+        };
         (Spool::open("broker", disks, Epoch(epoch), options, &metrics).unwrap(), metrics)
     }
 

@@ -50,6 +50,41 @@ impl Failure {
         matches!(self, Self::Refused(_))
     }
 
+    /// Whether the broker has hung up on us, and did not say that it was for a reason of its own.
+    pub(in crate::mqtt) fn is_hang_up(&self) -> bool {
+        use DisconnectReasonCode::{
+            AdministrativeAction, ConnectionRateExceeded, KeepAliveTimeout, MaximumConnectTime, MessageRateTooHigh,
+            NormalDisconnection, QuotaExceeded, ServerBusy, ServerMoved, ServerShuttingDown, SessionTakenOver,
+            UseAnotherServer,
+        };
+        match self {
+            Self::Closed => true,
+            Self::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::UnexpectedEof
+            ),
+            Self::Disconnected(reason, _) => !matches!(
+                reason,
+                AdministrativeAction
+                    | ConnectionRateExceeded
+                    | KeepAliveTimeout
+                    | MaximumConnectTime
+                    | MessageRateTooHigh
+                    | NormalDisconnection
+                    | QuotaExceeded
+                    | ServerBusy
+                    | ServerMoved
+                    | ServerShuttingDown
+                    | SessionTakenOver
+                    | UseAnotherServer
+            ),
+            _ => false,
+        }
+    }
+
     pub(super) fn of_tls(error: TlsError) -> Self {
         match error {
             TlsError::Io(error) => Self::Handshake(error),

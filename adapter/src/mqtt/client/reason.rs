@@ -10,8 +10,8 @@ pub(super) const fn answer(reason: PubAckReason) -> Answer {
         PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Answer::Accepted,
         PubAckReason::UnspecifiedError
         | PubAckReason::ImplementationSpecificError
-        | PubAckReason::PacketIdentifierInUse
-        | PubAckReason::QuotaExceeded => Answer::RefusedForNow,
+        | PubAckReason::PacketIdentifierInUse => Answer::RefusedForNow,
+        PubAckReason::QuotaExceeded => Answer::Postponed,
         PubAckReason::NotAuthorized | PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid => {
             Answer::RefusedForGood
         }
