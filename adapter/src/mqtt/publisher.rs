@@ -131,6 +131,11 @@ impl Publisher {
         self.volatile_may_have_more = true;
     }
 
+    /// The spool may have more urgent messages.
+    pub(super) const fn nudge_urgent(&mut self) {
+        self.urgent.nudge();
+    }
+
     /// Hands messages to the client as far as the window allows, urgent ones first. Never waits.
     pub(super) fn feed(&mut self) {
         let is_supplied = self.window.requested() > DEPTH / 2 || self.window.room() == 0;

@@ -131,6 +131,8 @@ impl<'a> Session<'a> {
             }
             if !events.has_buffered() {
                 self.publisher.settle();
+                // While answers keep coming nothing else is waited for, and an alarm must not wait for a tick.
+                self.publisher.nudge_urgent();
             }
         }
     }

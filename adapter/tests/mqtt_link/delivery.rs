@@ -3,14 +3,22 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use tagwise::{domain::Lane, spool::DropCause, supervisor::Connection};
+use tagwise::{config::effective::ProtocolVersion, domain::Lane, spool::DropCause, supervisor::Connection};
 
 use crate::{
     gate::Gate,
     mosquitto::Mosquitto,
-    rig::{Rig, message, plain, route, sequence_of},
+    rig::{Rig, message, plain, route, sequence_of, spoken},
+    versions::in_both_versions,
     watcher::{Watcher, user_property},
 };
+
+in_both_versions!(
+    a_broker_killed_in_the_middle_costs_no_message_and_no_order,
+    a_broker_that_is_not_there_yet_gets_everything_when_it_comes,
+    urgent_messages_overtake_values,
+    qos_0_is_sent_once_and_counted,
+);
 
 const TOPICS: usize = 10;
 const PER_TOPIC: u64 = 600;
@@ -41,12 +49,11 @@ impl Consumer {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_killed_in_the_middle_costs_no_message_and_no_order() {
+async fn a_broker_killed_in_the_middle_costs_no_message_and_no_order(version: ProtocolVersion) {
     let Some(mut broker) = Mosquitto::plain().await else { return };
     let gate = Gate::open_to(broker.port).await;
     let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
-    let rig = Rig::start(plain(gate.port), &[]);
+    let rig = Rig::start(spoken(version, gate.port), &[]);
     rig.until_connected().await;
     let routes: Vec<_> = (0..TOPICS).map(|topic| route(&format!("machine/{topic}"))).collect();
     let mut rounds = 1..=PER_TOPIC;
@@ -82,7 +89,8 @@ async fn a_broker_killed_in_the_middle_costs_no_message_and_no_order() {
     let mut replayed = 0;
     while !consumer.is_complete() {
         let publish = watcher.next().await;
-        assert_eq!(user_property(&publish, "replay"), Some("true"), "it was accepted before the CONNACK");
+        let replay = (version == ProtocolVersion::V5).then_some("true");
+        assert_eq!(user_property(&publish, "replay"), replay, "it was accepted before the CONNACK");
         consumer.take(publish.topic, publish.payload);
         replayed += 1;
     }
@@ -90,10 +98,9 @@ async fn a_broker_killed_in_the_middle_costs_no_message_and_no_order() {
     assert_eq!(replayed, waiting, "only what was not acknowledged is sent again");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_not_there_yet_gets_everything_when_it_comes() {
+async fn a_broker_that_is_not_there_yet_gets_everything_when_it_comes(version: ProtocolVersion) {
     let Some(mut broker) = Mosquitto::prepare(|_| String::new()) else { return };
-    let rig = Rig::start(plain(broker.port), &[]);
+    let rig = Rig::start(spoken(version, broker.port), &[]);
     let connection = rig.until_broker(|connection| connection.reason().is_some()).await;
     assert!(matches!(connection, Connection::Connecting { .. }), "{connection:?}");
     assert!(connection.reason().unwrap().contains("nothing listens at mqtt://127.0.0.1"), "{connection:?}");
@@ -107,11 +114,10 @@ async fn a_broker_that_is_not_there_yet_gets_everything_when_it_comes() {
     rig.check_published("acknowledged", 501);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn urgent_messages_overtake_values() {
+async fn urgent_messages_overtake_values(version: ProtocolVersion) {
     let Some(broker) = Mosquitto::plain().await else { return };
     let mut watcher = Watcher::subscribe(broker.port, "#").await;
-    let rig = Rig::start(plain(broker.port), &[]);
+    let rig = Rig::start(spoken(version, broker.port), &[]);
     rig.append(&route("machine/a"), 1..=5_000);
     rig.spool.append(Lane::Urgent, vec![message(&route("alarm"), 1)]);
     let mut values_before = 0;
@@ -126,11 +132,10 @@ async fn urgent_messages_overtake_values() {
     assert!(values_before < 1_500, "{values_before} values came before the alarm");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn qos_0_is_sent_once_and_counted() {
+async fn qos_0_is_sent_once_and_counted(version: ProtocolVersion) {
     let Some(broker) = Mosquitto::plain().await else { return };
     let mut watcher = Watcher::subscribe(broker.port, "machine/#").await;
-    let rig = Rig::start(plain(broker.port), &[]);
+    let rig = Rig::start(spoken(version, broker.port), &[]);
     rig.until_connected().await;
     let route = route("machine/a");
     rig.spool.append_volatile((1..=300).map(|sequence| message(&route, sequence)).collect());

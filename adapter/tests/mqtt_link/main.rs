@@ -1,11 +1,15 @@
 //! The MQTT link against a real broker (mosquitto) and against one that misbehaves on purpose.
 
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod gate;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod misbehaving;
 #[cfg(test)]
@@ -15,8 +19,18 @@ mod rig;
 #[cfg(test)]
 mod scripted_broker;
 #[cfg(test)]
+mod scripted_wire;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod security;
 #[cfg(test)]
+mod sni_router;
+#[cfg(test)]
 mod status;
+#[cfg(test)]
+mod transport;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod watcher;

@@ -60,7 +60,12 @@ impl Mosquitto {
         let mut command = Command::new(self.program);
         command.arg("-c").arg(self.path("mosquitto.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        self.until_listening(self.port).await;
+    }
+
+    /// Waits until it listens at a port, such as that of a second listener.
+    pub(crate) async fn until_listening(&self, port: u16) {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         for _ in 0..3000 {
             if TcpStream::connect(address).await.is_ok() {
                 return;
@@ -87,6 +92,15 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Writes a file with the only user and its password, as mosquitto wants it.
+pub(crate) fn password_file(directory: &Path, user: &str, password: &str) -> PathBuf {
+    let file = directory.join("passwords");
+    std::fs::write(&file, "").unwrap();
+    let status = Command::new("mosquitto_passwd").arg("-b").arg(&file).args([user, password]).status().unwrap();
+    assert!(status.success());
+    file
 }
 
 /// A port on which nothing listens. None is given twice: the system may offer one again as soon as it is let go, and

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use tagwise::{
-    config::effective::BrokerConfig,
+    config::effective::{BrokerConfig, ProtocolVersion},
     domain::{
         Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter,
         TopicName,
@@ -50,6 +50,11 @@ pub(crate) struct Rig {
 /// A broker at that port, without encryption or credentials.
 pub(crate) fn plain(port: u16) -> BrokerConfig {
     BrokerConfig::plain("edge", "127.0.0.1", port)
+}
+
+/// The same, spoken to in that version.
+pub(crate) fn spoken(version: ProtocolVersion, port: u16) -> BrokerConfig {
+    BrokerConfig { protocol_version: version, ..plain(port) }
 }
 
 impl Rig {

@@ -2,19 +2,26 @@
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
-use tagwise::supervisor::Connection;
+use tagwise::{config::effective::ProtocolVersion, supervisor::Connection};
 
 use crate::{
     mosquitto::Mosquitto,
-    rig::{Rig, STATUS_TOPIC, plain, route},
+    rig::{Rig, STATUS_TOPIC, route, spoken},
+    versions::in_both_versions,
     watcher::Watcher,
 };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_status_is_retained() {
+in_both_versions!(
+    the_newest_status_is_retained,
+    the_last_will_speaks_for_a_link_that_was_cut_off,
+    a_graceful_end_flushes_says_offline_once_and_leaves_no_will,
+    an_end_without_a_broker_takes_no_time_when_nothing_waits,
+);
+
+async fn the_newest_status_is_retained(version: ProtocolVersion) {
     let Some(broker) = Mosquitto::plain().await else { return };
     let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
-    let rig = Rig::start(plain(broker.port), &[]);
+    let rig = Rig::start(spoken(version, broker.port), &[]);
     assert_eq!(watcher.next().await.payload, "online");
     for number in 1..=50 {
         rig.status_tx.send_replace(Bytes::from(format!("degraded {number}")));
@@ -25,11 +32,10 @@ async fn the_newest_status_is_retained() {
     assert_eq!(retained.payload, "degraded 50");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_will_speaks_for_a_link_that_was_cut_off() {
+async fn the_last_will_speaks_for_a_link_that_was_cut_off(version: ProtocolVersion) {
     let Some(broker) = Mosquitto::plain().await else { return };
     let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
-    let rig = Rig::start(plain(broker.port), &[]);
+    let rig = Rig::start(spoken(version, broker.port), &[]);
     assert_eq!(watcher.next().await.payload, "online");
     rig.task.abort();
     assert_eq!(watcher.next().await.payload, "offline");
@@ -37,11 +43,10 @@ async fn the_last_will_speaks_for_a_link_that_was_cut_off() {
     assert_eq!((retained.retain, retained.payload), (true, Bytes::from_static(b"offline")));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_graceful_end_flushes_says_offline_once_and_leaves_no_will() {
+async fn a_graceful_end_flushes_says_offline_once_and_leaves_no_will(version: ProtocolVersion) {
     let Some(broker) = Mosquitto::plain().await else { return };
     let mut watcher = Watcher::subscribe(broker.port, STATUS_TOPIC).await;
-    let mut rig = Rig::start(plain(broker.port), &["machine/set"]);
+    let mut rig = Rig::start(spoken(version, broker.port), &["machine/set"]);
     assert_eq!(watcher.next().await.payload, "online");
     rig.append(&route("machine/a"), 1..=2_000);
     rig.shut_down().await;
@@ -57,9 +62,8 @@ async fn a_graceful_end_flushes_says_offline_once_and_leaves_no_will() {
     assert_eq!(retained.payload, "offline");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_without_a_broker_takes_no_time_when_nothing_waits() {
-    let mut rig = Rig::start(plain(crate::mosquitto::free_port()), &[]);
+async fn an_end_without_a_broker_takes_no_time_when_nothing_waits(version: ProtocolVersion) {
+    let mut rig = Rig::start(spoken(version, crate::mosquitto::free_port()), &[]);
     rig.until_broker(|connection| connection.reason().is_some()).await;
     let start = std::time::Instant::now();
     rig.shut_down().await;

@@ -59,6 +59,16 @@ impl Watcher {
         .await
     }
 
+    /// The next message to that topic.
+    pub(crate) async fn next_to(&mut self, topic: &str) -> Publish {
+        loop {
+            let publish = self.next().await;
+            if publish.topic == topic {
+                return publish;
+            }
+        }
+    }
+
     /// The next message, `None` when the broker is gone.
     pub(crate) async fn next_or_gone(&mut self) -> Option<Publish> {
         loop {
