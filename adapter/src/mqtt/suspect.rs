@@ -5,7 +5,7 @@
 //! flight, and a broker that hangs up for another reason must cost no message. So after two connections that ended
 //! without a single acknowledgement the next ones send one packet at a time, the link's own first. A message counts as
 //! guilty when the broker has hung up on it, and nothing else, three times in a row after it had answered all else:
-//! five connections in all.
+//! five connections in all, and more where acknowledgements of others came in between.
 //!
 //! A pure state machine, kept over connections.
 

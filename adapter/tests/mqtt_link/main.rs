@@ -5,6 +5,7 @@ mod certificates;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod dead_letters;
 mod delivery;
 #[cfg(test)]
 mod gate;

@@ -44,7 +44,7 @@ pub(crate) struct Rig {
     pub(crate) drain: CancellationToken,
     deadline: Arc<OnceLock<Instant>>,
     pub(crate) task: JoinHandle<()>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A broker at that port, without encryption or credentials.
@@ -87,7 +87,7 @@ impl Rig {
         let deadline = Arc::new(OnceLock::new());
         let shutdown = LinkShutdown { intake: intake.clone(), drain: drain.clone(), deadline: Arc::clone(&deadline) };
         let task = tokio::spawn(MqttLink::new(parts, &metrics).run(shutdown));
-        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, deadline, task, _folder: folder }
+        Self { spool, board, metrics, status_tx, commands_rx, refused, intake, drain, deadline, task, folder }
     }
 
     /// Waits until the board shows a state of the connection that pleases.
@@ -141,6 +141,12 @@ impl Rig {
     pub(crate) fn check_published(&self, result: &str, expected: u32) {
         let published = self.metric("mqtt_published_total", &format!("result=\"{result}\""));
         assert!((published - f64::from(expected)).abs() < 0.1, "{published} messages are {result}, not {expected}");
+    }
+
+    /// The messages that were given up.
+    pub(crate) fn dead_letters(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.folder.path().join("dead-letters.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub(crate) fn append(&self, route: &Arc<Route>, sequences: std::ops::RangeInclusive<u64>) {

@@ -1,0 +1,78 @@
+//! Messages that a broker never takes: they are kept with their reason, and block nothing.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use rumqttc::v5::mqttbytes::v5::PubAckReason;
+use tagwise::{config::effective::ProtocolVersion, spool::DropCause};
+
+use crate::{
+    rig::{Rig, plain, route, sequence_of, spoken},
+    scripted_broker::{Reply, ScriptedBroker},
+    scripted_wire::Greeting,
+    versions::in_both_versions,
+};
+
+in_both_versions!(a_message_on_which_five_connections_die_is_given_up_and_no_other);
+
+async fn a_message_on_which_five_connections_die_is_given_up_and_no_other(version: ProtocolVersion) {
+    let deaths = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&deaths);
+    let broker = ScriptedBroker::start(Greeting::of(version), move |heard| {
+        if sequence_of(&heard.payload) == 30 {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return Reply::HangUp;
+        }
+        Reply::Acknowledge
+    })
+    .await;
+    let rig = Rig::start(spoken(version, broker.port), &["machine/set"]);
+    rig.append(&route("machine/a"), 1..=100);
+    rig.until_delivered().await;
+    let letters = rig.dead_letters();
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!((&letter["sequence"], &letter["topic"]), (&30.into(), &"machine/a".into()));
+    assert!(letter["reason"].as_str().unwrap().contains("five times in a row"), "{letter}");
+    // Acknowledgements of those before it may be lost with a connection; each of them that arrives is progress.
+    assert!((5..=12).contains(&deaths.load(Ordering::Relaxed)), "{deaths:?} connections have died");
+    let dropped = rig.spool.take_dropped();
+    let dropped: Vec<_> = dropped.iter().map(|range| (range.count, range.cause)).collect();
+    assert_eq!(dropped, [(1, DropCause::Refused)]);
+    rig.check_published("acknowledged", 99);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_goes_away_while_it_has_answered_nothing_costs_no_message() {
+    let mut connections = 0;
+    // Whatever comes first on a connection is its last, a message or not: nothing says that the message is at fault.
+    let broker = ScriptedBroker::start(Greeting::of(ProtocolVersion::V5), move |heard| {
+        connections += 1;
+        if connections <= 4 && heard.id <= 2 { Reply::HangUp } else { Reply::Acknowledge }
+    })
+    .await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    rig.append(&route("machine/a"), 1..=50);
+    rig.until_delivered().await;
+    assert!(rig.dead_letters().is_empty() && rig.spool.take_dropped().is_empty());
+    rig.check_published("acknowledged", 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_good_is_kept_with_the_broker_s_words() {
+    let greeting = Greeting::of(ProtocolVersion::V5);
+    let broker = ScriptedBroker::start(greeting, |heard| match sequence_of(&heard.payload) {
+        7 => Reply::Refuse(PubAckReason::NotAuthorized),
+        8 => Reply::Refuse(PubAckReason::PayloadFormatInvalid),
+        _ => Reply::Acknowledge,
+    })
+    .await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    rig.append(&route("machine/a"), 1..=20);
+    rig.until_delivered().await;
+    let letters = rig.dead_letters();
+    let found: Vec<_> = letters.iter().map(|letter| (letter["sequence"].as_u64(), letter["reason"].as_str())).collect();
+    assert_eq!(found, [(Some(7), Some("not authorized")), (Some(8), Some("payload format invalid"))]);
+    assert_eq!(sequence_of(letters[0]["payload"].as_str().unwrap().as_bytes()), 7, "as it was to be sent");
+}
