@@ -4,7 +4,9 @@
 
 mod adapter;
 mod binary;
+mod broker;
 mod fault_proxy;
+mod hivemq;
 mod http;
 mod mapping;
 mod message;
@@ -25,7 +27,9 @@ mod wait;
 
 pub use adapter::{Adapter, Output, run_to_end};
 pub use binary::{example_binary, tagwise_binary, workspace_root};
+pub use broker::{Broker, BrokerKind, BrokerOptions};
 pub use fault_proxy::{FaultProxy, Service};
+pub use hivemq::{HiveMq, HiveMqOptions};
 pub use http::{Http, Reply};
 pub use mapping::Mapping;
 pub use message::Message;
