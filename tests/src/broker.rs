@@ -1,6 +1,6 @@
 //! The brokers that the adapter is tested against, behind one face, so that a scenario is written once.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, thread};
 
 use anyhow::Result;
 
@@ -28,16 +28,17 @@ impl BrokerKind {
     }
 
     /// A broker as asked, running; `None`, said aloud, where its program is missing.
-    pub async fn start_or_announce(self, scenario: &str, options: BrokerOptions) -> Result<Option<Broker>> {
-        let Some(mut broker) = self.prepare_or_announce(scenario, options)? else { return Ok(None) };
+    pub async fn start_or_announce(self, options: BrokerOptions) -> Result<Option<Broker>> {
+        let Some(mut broker) = self.prepare_or_announce(options)? else { return Ok(None) };
         broker.resume().await?;
         Ok(Some(broker))
     }
 
     /// A broker as asked, not yet running: its port refuses connections.
-    pub fn prepare_or_announce(self, scenario: &str, options: BrokerOptions) -> Result<Option<Broker>> {
+    pub fn prepare_or_announce(self, options: BrokerOptions) -> Result<Option<Broker>> {
         let Some(program) = self.peer().program() else {
-            announce_skip(self.peer(), scenario);
+            // The test runner names the thread after the test.
+            announce_skip(self.peer(), thread::current().name().unwrap_or("a scenario"));
             return Ok(None);
         };
         let BrokerOptions { user, has_tls, port, is_persistent } = options;

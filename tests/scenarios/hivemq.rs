@@ -1,0 +1,153 @@
+//! What HiveMQ does and mosquitto does not: its cloud's way of connecting, its bridge's mark, PUBACKs that say no.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+};
+
+use anyhow::{Context, Result};
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
+use tagwise_tests::{
+    Adapter, HiveMq, HiveMqOptions, Mapping, Message, MqttProbe, PATIENCE, SequenceCheck, Simulator, peer_or_skip,
+};
+
+const HOP_COUNT: &str = "hmq-bridge-hop-count";
+const PASSWORD: &str = "correct horse battery";
+
+fn vibration(topic: &str) -> String {
+    format!("tags:\n  - {{ name: vibration, node: '{}', topic: {topic} }}\n", Simulator::node("Machine", "Vibration"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hivemq_clouds_way_is_tls_with_server_name_user_and_password() -> Result<()> {
+    let options = HiveMqOptions {
+        user: Some(("edge".to_owned(), PASSWORD.to_owned())),
+        has_tls: true,
+        wants_server_name: true,
+        ..HiveMqOptions::default()
+    };
+    let broker = HiveMq::start_with(peer_or_skip!(HiveMq), options).await?;
+    let simulator = Simulator::start().await?;
+    let probe = MqttProbe::connect(broker.access()).await?;
+    let tls = format!("tls: {{ ca_file: '{}' }}", broker.authority_file().display());
+    let auth = "auth: { username: edge, password: \"${env:CLOUD_PASSWORD}\" }";
+    let to = |url: &str| Ok::<_, anyhow::Error>(Mapping::between(&simulator.url(), url)?.broker(&tls).broker(auth));
+    let environment = [("CLOUD_PASSWORD", PASSWORD)];
+
+    let mut adapter = Adapter::spawn_in(&to(&broker.url())?.with(&vibration("a/b")), &environment)?;
+    adapter.ready().await?;
+    SequenceCheck::check(&probe.wait_for_count("a/b", 5).await?)?;
+
+    // An address is no name to ask for, so this one has to be turned away, whatever its password.
+    let nameless = format!("mqtts://127.0.0.1:{}", broker.access().port);
+    let mut nameless = Adapter::spawn_in(&to(&nameless)?.with(&vibration("c/d")), &environment)?;
+    let says_why = |body: &str| body.to_lowercase().contains("another server");
+    nameless.readiness("the refusal is named", |reply| reply.status == 503 && says_why(&reply.body)).await?;
+    assert!(probe.on_topic("c/d").is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hop_count_of_edges_bridge_never_comes_back_out() -> Result<()> {
+    let broker = HiveMq::start(peer_or_skip!(HiveMq)).await?;
+    let simulator = Simulator::start().await?;
+    let probe = MqttProbe::connect(broker.access()).await?;
+    let tags = format!(
+        "tags:
+  - {{ name: speed, node: '{}', topic: speed, mqtt_user_properties: {{ site: plant1 }} }}
+southbound_mappings:
+  - {{ topic_filter: speed/set, tag_name: speed, range: {{ min: 0, max: 3000 }} }}
+",
+        Simulator::node("Machine", "SpeedSetpoint")
+    );
+    let mapping = Mapping::between(&simulator.url(), &broker.url())?.with(&tags);
+    let _adapter = Adapter::start(&mapping).await?;
+
+    // A command that a bridge has brought from the cloud; the second one is refused.
+    let bridged = |response_topic: Option<&str>| PublishProperties {
+        response_topic: response_topic.map(str::to_owned),
+        user_properties: vec![(HOP_COUNT.to_owned(), "1".to_owned()), ("site".to_owned(), "cloud".to_owned())],
+        ..PublishProperties::default()
+    };
+    probe.publish_with("speed/set", r#"{"value":1234}"#, false, bridged(Some("answers/1"))).await?;
+    probe.publish_with("speed/set", r#"{"value":9999}"#, false, bridged(None)).await?;
+    let answer = probe.wait_for("the verdict came", |message| message.topic == "answers/1").await?;
+    assert_eq!(answer.json()?["outcome"], "succeeded", "{answer:?}");
+    let refusal = probe.wait_for("the refusal came", |message| message.topic == "speed/set/result").await?;
+    assert_eq!(refusal.json()?["outcome"], "rejected", "{refusal:?}");
+    let is_new_speed = |message: &Message| message.json().is_ok_and(|json| json["value"] == 1234);
+    probe.wait_for("the new speed came", |message| message.topic == "speed" && is_new_speed(message)).await?;
+
+    let heard = probe.messages();
+    let (commands, ours): (Vec<_>, Vec<_>) = heard.iter().partition(|message| message.topic == "speed/set");
+    assert_eq!(commands.len(), 2);
+    let has_mark = |message: &&Message| message.user_property(HOP_COUNT).is_some();
+    assert!(commands.iter().all(has_mark), "the broker passes the mark on: {commands:?}");
+    assert!(!ours.iter().any(has_mark), "a bridge would not take these on: {ours:?}");
+    let of_the_cloud = |message: &&Message| message.user_property("site") == Some("cloud");
+    assert!(!ours.iter().any(of_the_cloud), "nothing else is copied either: {ours:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_refused_for_good_does_not_hold_up_the_others() -> Result<()> {
+    let broker = HiveMq::start(peer_or_skip!(HiveMq)).await?;
+    let simulator = Simulator::start().await?;
+    let probe = MqttProbe::connect(broker.access()).await?;
+    let node = Simulator::node("Machine", "Temperature");
+    let tags = format!("{}  - {{ name: t, node: '{node}', topic: forbidden/t }}\n", vibration("a/b"));
+    let mut adapter = Adapter::start(&Mapping::between(&simulator.url(), &broker.url())?.with(&tags)).await?;
+    let refused =
+        |metrics: &tagwise_tests::Metrics| metrics.sum("tagwise_mqtt_published_total", &[("result", "refused")]) >= 3.0;
+    adapter.metrics_where("messages are refused", refused).await?;
+    let seen = probe.on_topic("a/b").len();
+    SequenceCheck::check(&probe.wait_for_count("a/b", seen + 10).await?)?;
+    assert!(probe.on_topic("forbidden/t").is_empty());
+    assert!(adapter.log()?.contains("not authorized"), "the log names the reason");
+    adapter.ensure_running()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_refused_for_now_is_sent_again_until_it_is_taken() -> Result<()> {
+    let options = HiveMqOptions { quota_refusals: 7, ..HiveMqOptions::default() };
+    let broker = HiveMq::start_with(peer_or_skip!(HiveMq), options).await?;
+    let simulator = Simulator::start().await?;
+    let probe = MqttProbe::connect(broker.access()).await?;
+    let mapping = Mapping::between(&simulator.url(), &broker.url())?.with(&vibration("quota/v"));
+    let mut adapter = Adapter::start(&mapping).await?;
+    let is_first =
+        |message: &Message| message.topic == "quota/v" && message.json().is_ok_and(|json| json["sequence"] == 1);
+    probe.wait_for("the message that was refused first came after all", is_first).await?;
+    // Later ones may have been taken before the first was sent again; what counts is that none is missing.
+    let numbers = |messages: &[Message]| {
+        let sequences = messages.iter().filter(|message| message.topic == "quota/v");
+        sequences
+            .filter_map(|message| message.json().ok()?["sequence"].as_u64())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let whole = |messages: &[Message]| (1..=20).all(|number| numbers(messages).contains(&number)).then_some(());
+    probe.wait_until("the first twenty are there", PATIENCE, whole).await?;
+    adapter.ensure_running()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hivemq_starts_in_seconds_and_speaks_websocket_too() -> Result<()> {
+    let java = peer_or_skip!(HiveMq);
+    let started = std::time::Instant::now();
+    let broker = HiveMq::start_with(java, HiveMqOptions { has_websocket: true, ..HiveMqOptions::default() }).await?;
+    // Past the test runner's capture, so that the log of a run tells what each start costs.
+    let line = format!("HiveMQ Community Edition was ready after {:.1} s\n", started.elapsed().as_secs_f64());
+    std::io::stderr().write_all(line.as_bytes())?;
+
+    let port = broker.websocket_port().context("a port")?;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                   Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+    stream.write_all(request.as_bytes())?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start)?;
+    assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 101");
+    Ok(())
+}
