@@ -84,10 +84,11 @@ async fn no_value_or_command_is_lost_when_hivemq_is_killed() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_value_is_lost_when_hivemq_ends_in_order_and_remembers() -> Result<()> {
+async fn no_value_is_lost_when_a_persistent_hivemq_ends_in_order_or_is_killed() -> Result<()> {
     let options = BrokerOptions { is_persistent: true, ..BrokerOptions::default() };
     let Some(mut stand) = Stand::set_up(BrokerKind::HiveMq, options).await? else { return Ok(()) };
     stand.restart(true).await?;
+    stand.restart(false).await?;
     let seen = stand.probe.on_topic("load/T0050").len();
     stand.probe.wait_for_count("load/T0050", seen + 10).await?;
     SequenceCheck::check(&stand.probe.messages())?;

@@ -34,6 +34,7 @@ mod predict;
 mod read_write;
 mod retrain;
 mod shutdown;
+mod side_by_side;
 mod simulate;
 mod soak;
 mod soak_faults;

@@ -25,7 +25,7 @@ mod ua_server;
 mod usage;
 mod wait;
 
-pub use adapter::{Adapter, Output, run_to_end};
+pub use adapter::{Adapter, Output, run_to_end, run_to_end_in};
 pub use binary::{example_binary, tagwise_binary, workspace_root};
 pub use broker::{Broker, BrokerKind, BrokerOptions};
 pub use fault_proxy::{FaultProxy, Service};
