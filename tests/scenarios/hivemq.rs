@@ -1,9 +1,6 @@
 //! What HiveMQ does and mosquitto does not: its cloud's way of connecting, and PUBACKs that say no.
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpStream},
-};
+use std::io::Write;
 
 use anyhow::{Context, Result};
 use tagwise_tests::{
@@ -21,7 +18,8 @@ async fn hivemq_clouds_way_is_tls_with_server_name_user_and_password() -> Result
     let options = HiveMqOptions {
         user: Some(("edge".to_owned(), PASSWORD.to_owned())),
         has_tls: true,
-        wants_server_name: true,
+        server_name: Some("localhost"),
+        has_websocket: true,
         ..HiveMqOptions::default()
     };
     let broker = HiveMq::start_with(peer_or_skip!(HiveMq), options).await?;
@@ -35,6 +33,11 @@ async fn hivemq_clouds_way_is_tls_with_server_name_user_and_password() -> Result
     let mut adapter = Adapter::spawn_in(&to(&broker.url())?.with(&vibration("a/b")), &environment)?;
     adapter.ready().await?;
     SequenceCheck::check(&probe.wait_for_count("a/b", 5).await?)?;
+
+    let websocket = broker.websocket_url().context("a URL")?;
+    let mut adapter = Adapter::spawn_in(&to(&websocket)?.with(&vibration("a/w")), &environment)?;
+    adapter.ready().await?;
+    SequenceCheck::check(&probe.wait_for_count("a/w", 5).await?)?;
 
     // An address is no name to ask for, so this one has to be turned away, whatever its password.
     let nameless = format!("mqtts://127.0.0.1:{}", broker.access().port);
@@ -96,15 +99,10 @@ async fn hivemq_starts_in_seconds_and_speaks_websocket_too() -> Result<()> {
     let line = format!("HiveMQ Community Edition was ready after {:.1} s\n", started.elapsed().as_secs_f64());
     std::io::stderr().write_all(line.as_bytes())?;
 
-    let port = broker.websocket_port().context("a port")?;
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request = "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                   Sec-WebSocket-Protocol: mqtt\r\n\r\n";
-    stream.write_all(request.as_bytes())?;
-    let mut start = [0; 12];
-    stream.read_exact(&mut start)?;
-    assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 101");
-    Ok(())
+    let simulator = Simulator::start().await?;
+    let probe = MqttProbe::connect(broker.access()).await?;
+    let websocket = broker.websocket_url().context("a URL")?;
+    let mut adapter = Adapter::start(&Mapping::between(&simulator.url(), &websocket)?.with(&vibration("a/b"))).await?;
+    SequenceCheck::check(&probe.wait_for_count("a/b", 5).await?)?;
+    adapter.ensure_running()
 }

@@ -19,8 +19,8 @@ pub struct HiveMqOptions {
     pub user: Option<(String, String)>,
     /// Whether it speaks TLS only, with a certificate of an authority of its own.
     pub has_tls: bool,
-    /// Whether clients over TLS have to ask for the server name `localhost` (SNI), as HiveMQ Cloud demands it.
-    pub wants_server_name: bool,
+    /// The name that clients over TLS have to ask for (SNI), as HiveMQ Cloud demands it; the certificate has `localhost`.
+    pub server_name: Option<&'static str>,
     /// Whether there is a WebSocket listener as well, over TLS when `has_tls`.
     pub has_websocket: bool,
     /// The port; a free one when absent.
@@ -65,8 +65,8 @@ impl HiveMq {
         if options.has_tls {
             access.authority = Some(write_identity(directory.path())?);
         }
-        if options.wants_server_name {
-            "localhost".clone_into(&mut access.host);
+        if let Some(name) = options.server_name {
+            name.clone_into(&mut access.host);
         }
         let websocket_port = options.has_websocket.then(free_port).transpose()?;
         Ok(Self { process: None, program: java, directory, access, websocket_port, options })
@@ -82,9 +82,10 @@ impl HiveMq {
         self.access.url()
     }
 
-    /// The port of the WebSocket listener, whose path is `/mqtt`.
-    pub fn websocket_port(&self) -> Option<u16> {
-        self.websocket_port
+    /// The URL of the WebSocket listener for a mapping.
+    pub fn websocket_url(&self) -> Option<String> {
+        let scheme = if self.options.has_tls { "wss" } else { "ws" };
+        self.websocket_port.map(|port| format!("{scheme}://{}:{port}/mqtt", self.access.host))
     }
 
     /// The file with the authority's certificate, for a mapping's `ca_file`.
@@ -163,8 +164,8 @@ impl HiveMq {
         if let Some((name, password)) = &self.options.user {
             command.args(["--user", &format!("{name}:{password}")]);
         }
-        if self.options.wants_server_name {
-            command.args(["--server-name", &self.access.host]);
+        if let Some(name) = self.options.server_name {
+            command.args(["--server-name", name]);
         }
         command.args(["--quota", &self.options.quota_refusals.to_string()]);
         Ok(command)
