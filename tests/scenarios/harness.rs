@@ -23,7 +23,7 @@ async fn the_probe_hears_again_after_the_broker_was_killed() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_broker_lets_in_whoever_knows_the_password_and_the_authority() -> Result<()> {
     let user = ("edge".to_owned(), "right".to_owned());
-    let options = MosquittoOptions { user: Some(user), has_tls: true, port: None };
+    let options = MosquittoOptions { user: Some(user), has_tls: true, ..MosquittoOptions::default() };
     let broker = Mosquitto::start_with(peer_or_skip!(Mosquitto), options).await?;
     let probe = MqttProbe::connect(broker.access()).await?;
     probe.fence().await?;

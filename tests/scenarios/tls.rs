@@ -7,7 +7,7 @@ const PASSWORD: &str = "correct horse battery";
 
 async fn broker(program: std::path::PathBuf) -> Result<Mosquitto> {
     let user = Some(("edge".to_owned(), PASSWORD.to_owned()));
-    Mosquitto::start_with(program, MosquittoOptions { user, has_tls: true, port: None }).await
+    Mosquitto::start_with(program, MosquittoOptions { user, has_tls: true, ..MosquittoOptions::default() }).await
 }
 
 fn mapping(simulator: &Simulator, broker: &Mosquitto) -> Result<Mapping> {

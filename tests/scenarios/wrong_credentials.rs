@@ -30,7 +30,7 @@ async fn check_refused(adapter: &mut Adapter, words: &[&str]) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_refuses_the_password_is_named() -> Result<()> {
-    let options = MosquittoOptions { user: Some(user()), has_tls: false, port: None };
+    let options = MosquittoOptions { user: Some(user()), ..MosquittoOptions::default() };
     let broker = Mosquitto::start_with(peer_or_skip!(Mosquitto), options).await?;
     let simulator = Simulator::start().await?;
     let node = Simulator::node("Machine", "Vibration");

@@ -179,8 +179,18 @@ pub struct Output {
 
 /// Runs `tagwise` with these arguments in `directory` until it ends by itself.
 pub async fn run_to_end(arguments: &[&str], directory: &Path, deadline: Duration) -> Result<Output> {
+    run_to_end_in(arguments, &[], directory, deadline).await
+}
+
+/// As `run_to_end`, with environment variables.
+pub async fn run_to_end_in(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    directory: &Path,
+    deadline: Duration,
+) -> Result<Output> {
     let mut command = tagwise(directory)?;
-    command.args(arguments);
+    command.args(arguments).envs(environment.iter().copied());
     // Output is appended, so each run writes to a place of its own.
     let output = tempfile::tempdir()?;
     let mut process = Process::spawn("tagwise", &mut command, output.path())?;

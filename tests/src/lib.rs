@@ -4,7 +4,9 @@
 
 mod adapter;
 mod binary;
+mod broker;
 mod fault_proxy;
+mod hivemq;
 mod http;
 mod mapping;
 mod message;
@@ -23,9 +25,11 @@ mod ua_server;
 mod usage;
 mod wait;
 
-pub use adapter::{Adapter, Output, run_to_end};
+pub use adapter::{Adapter, Output, run_to_end, run_to_end_in};
 pub use binary::{example_binary, tagwise_binary, workspace_root};
+pub use broker::{Broker, BrokerKind, BrokerOptions};
 pub use fault_proxy::{FaultProxy, Service};
+pub use hivemq::{HiveMq, HiveMqOptions};
 pub use http::{Http, Reply};
 pub use mapping::Mapping;
 pub use message::Message;

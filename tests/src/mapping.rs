@@ -1,10 +1,10 @@
 //! Mapping files for the adapter under test.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
-use crate::free_port;
+use crate::{free_port, workspace_root};
 
 /// A mapping file in the making: the head says whom the adapter stands between, the scenario adds the tags.
 #[derive(Clone, Debug)]
@@ -18,10 +18,25 @@ pub struct Mapping {
     broker: String,
     http: String,
     rest: String,
+    /// Stands for all of the above.
+    whole: Option<String>,
     http_port: u16,
 }
 
 impl Mapping {
+    /// A file of the repository as it stands there, but for its addresses: its pages go to a free port, and each first of
+    /// `replacements` becomes its second.
+    pub fn of_repository(file: &str, replacements: &[(&str, &str)]) -> Result<Self> {
+        let mapping = Self::between("", "")?;
+        let mut text = fs::read_to_string(workspace_root().join(file)).with_context(|| file.to_owned())?;
+        let pages = format!("127.0.0.1:{}", mapping.http_port);
+        for (old, new) in replacements.iter().copied().chain([("127.0.0.1:9464", pages.as_str())]) {
+            ensure!(text.contains(old), "{file} does not contain {old}");
+            text = text.replace(old, new);
+        }
+        Ok(Self { whole: Some(text), ..mapping })
+    }
+
     /// Between an OPC UA endpoint and a broker, both by URL, with quick publishing and a page of metrics on a free port.
     pub fn between(opcua: &str, broker: &str) -> Result<Self> {
         let http_port = free_port()?;
@@ -35,6 +50,7 @@ impl Mapping {
             broker: format!("url: \"{broker}\""),
             http: format!("listen: \"127.0.0.1:{http_port}\""),
             rest: String::new(),
+            whole: None,
             http_port,
         })
     }
@@ -115,6 +131,9 @@ impl Mapping {
 
     /// The file's text.
     pub fn text(&self) -> String {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
         let Self { adapter, drain_timeout, opcua, security, connection, subscription, broker, http, rest, .. } = self;
         format!(
             "version: 1\nadapter: {{ {adapter}, drain_timeout: {drain_timeout} }}\n\

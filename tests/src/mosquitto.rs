@@ -10,11 +10,13 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::{Authority, PATIENCE, Process, Signal, free_port, peer::find_program, wait_until};
+use crate::{PATIENCE, Process, Signal, free_port, peer::find_program, tls::write_identity, wait_until};
 
 /// How to reach a broker, for the probe.
 #[derive(Clone, Debug)]
 pub struct BrokerAccess {
+    /// The name or address of loopback. TLS asks the server for a name, and for no address.
+    pub host: String,
     /// The port on loopback.
     pub port: u16,
     /// User name and password.
@@ -26,7 +28,13 @@ pub struct BrokerAccess {
 impl BrokerAccess {
     /// A broker on loopback without TLS or users.
     pub fn plain(port: u16) -> Self {
-        Self { port, user: None, authority: None }
+        Self { host: "127.0.0.1".to_owned(), port, user: None, authority: None }
+    }
+
+    /// The URL for a mapping.
+    pub fn url(&self) -> String {
+        let scheme = if self.authority.is_some() { "mqtts" } else { "mqtt" };
+        format!("{scheme}://{}:{}", self.host, self.port)
     }
 }
 
@@ -39,6 +47,8 @@ pub struct MosquittoOptions {
     pub has_tls: bool,
     /// The port; a free one when absent.
     pub port: Option<u16>,
+    /// Whether sessions, retained and queued messages survive an end in order.
+    pub is_persistent: bool,
 }
 
 /// A broker that can be ended and started again on the same port.
@@ -68,10 +78,11 @@ impl Mosquitto {
     pub fn prepare(program: PathBuf, options: MosquittoOptions) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let port = options.port.map_or_else(free_port, Ok)?;
-        let mut access = BrokerAccess { port, user: options.user, authority: None };
+        let mut access = BrokerAccess { user: options.user, ..BrokerAccess::plain(port) };
         let mut lines = vec![
             format!("listener {port} 127.0.0.1"),
-            "persistence false".to_owned(),
+            format!("persistence {}", options.is_persistent),
+            format!("persistence_location {}/", directory.path().display()),
             // The scenarios look at what the adapter loses, so the broker must not drop anything for a slow probe.
             "max_queued_messages 0".to_owned(),
             "max_inflight_messages 0".to_owned(),
@@ -84,9 +95,9 @@ impl Mosquitto {
         ];
         lines.extend(credentials(&access, directory.path())?);
         if options.has_tls {
-            let (authority, tls_lines) = certificates(directory.path())?;
-            access.authority = Some(authority);
-            lines.extend(tls_lines);
+            access.authority = Some(write_identity(directory.path())?);
+            let file = |name| directory.path().join(name).display().to_string();
+            lines.extend([format!("certfile {}", file("server.pem")), format!("keyfile {}", file("server.key"))]);
         }
         fs::write(directory.path().join("mosquitto.conf"), lines.join("\n") + "\n")?;
         Ok(Self { program, directory, access, process: None })
@@ -99,8 +110,7 @@ impl Mosquitto {
 
     /// The URL for a mapping.
     pub fn url(&self) -> String {
-        let scheme = if self.access.authority.is_some() { "mqtts" } else { "mqtt" };
-        format!("{scheme}://127.0.0.1:{}", self.access.port)
+        self.access.url()
     }
 
     /// The file with the authority's certificate, for a mapping's `ca_file`.
@@ -163,16 +173,4 @@ fn credentials(access: &BrokerAccess, directory: &Path) -> Result<Vec<String>> {
     let status = Command::new(tool).arg("-b").arg(&file).args([name, password]).status()?;
     ensure!(status.success(), "mosquitto_passwd failed");
     Ok(vec!["allow_anonymous false".to_owned(), format!("password_file {}", file.display())])
-}
-
-fn certificates(directory: &Path) -> Result<(String, [String; 2])> {
-    let authority = Authority::new("Test authority")?;
-    let server = authority.issue()?;
-    let certificate = directory.join("server.pem");
-    let key = directory.join("server.key");
-    fs::write(directory.join("ca.pem"), authority.certificate())?;
-    fs::write(&certificate, server.certificate)?;
-    fs::write(&key, server.key)?;
-    let lines = [format!("certfile {}", certificate.display()), format!("keyfile {}", key.display())];
-    Ok((authority.certificate(), lines))
 }

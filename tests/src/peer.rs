@@ -14,6 +14,8 @@ use crate::workspace_root;
 pub enum Peer {
     /// Debian's mosquitto, an MQTT broker.
     Mosquitto,
+    /// HiveMQ Community Edition, an MQTT broker, in `tests/.peers/hivemq`; its program is Java.
+    HiveMq,
     /// `PyPI`'s asyncua, an OPC UA server, in the virtual environment `tests/.peers/venv`.
     Asyncua,
     /// npm's node-opcua, an OPC UA server, in `tests/.peers/node-opcua`; its program is Node.js.
@@ -33,6 +35,7 @@ impl Peer {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mosquitto => "mosquitto",
+            Self::HiveMq => "hivemq",
             Self::Asyncua => "asyncua",
             Self::NodeOpcua => "node-opcua",
             Self::Milo => "milo",
@@ -47,6 +50,7 @@ impl Peer {
         match self {
             _ if self.is_to_be_skipped() => None,
             Self::Mosquitto => find_program("mosquitto"),
+            Self::HiveMq => program_with("java", "hivemq/classes/tagwise/Broker.class"),
             Self::Asyncua => python_with("venv", "asyncua"),
             Self::NodeOpcua => program_with("node", "node-opcua/node_modules/node-opcua-server/package.json"),
             Self::Milo => program_with("java", "milo/classes/tagwise/TestServer.class"),

@@ -231,7 +231,7 @@ impl Drop for MqttProbe {
 }
 
 fn options(id: String, access: &BrokerAccess) -> MqttOptions {
-    let mut options = MqttOptions::new(id, "127.0.0.1", access.port);
+    let mut options = MqttOptions::new(id, &access.host, access.port);
     options.set_keep_alive(Duration::from_secs(5)).set_clean_start(true);
     let mut connect = ConnectProperties::new();
     connect.max_packet_size = Some(PAYLOAD_LIMIT);

@@ -1,5 +1,7 @@
 //! A certificate authority of the test's own.
 
+use std::{fs, path::Path};
+
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
@@ -41,4 +43,15 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(ServerCertificate { certificate: certificate.pem(), key: key.serialize_pem() })
     }
+}
+
+/// Makes an authority and a server's certificate, writes `ca.pem`, `server.pem` and `server.key` into a folder, and
+/// returns the authority's certificate.
+pub(crate) fn write_identity(folder: &Path) -> Result<String> {
+    let authority = Authority::new("Test authority")?;
+    let server = authority.issue()?;
+    fs::write(folder.join("ca.pem"), authority.certificate())?;
+    fs::write(folder.join("server.pem"), server.certificate)?;
+    fs::write(folder.join("server.key"), server.key)?;
+    Ok(authority.certificate())
 }

@@ -1,4 +1,4 @@
-//! Foreign OPC UA servers that npm and Maven bring, in ignored folders.
+//! Foreign OPC UA servers, and a broker, that npm and Maven bring, in ignored folders.
 
 use std::{
     fs,
@@ -20,17 +20,20 @@ pub(crate) enum Server {
     NodeOpcua,
     /// Eclipse Milo, by Maven: the packages, and our classes compiled against them.
     Milo,
+    /// HiveMQ Community Edition, a broker, in the same way.
+    HiveMq,
 }
 
 impl Server {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::NodeOpcua, Self::Milo];
+    pub(crate) const ALL: [Self; 3] = [Self::NodeOpcua, Self::Milo, Self::HiveMq];
 
     /// What to name aloud where it is missing.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::NodeOpcua => "node-opcua (npm package, tests/peers/node-opcua/package.json)",
             Self::Milo => "milo (Maven package, tests/peers/milo/pom.xml)",
+            Self::HiveMq => "hivemq (Maven package, tests/peers/hivemq/pom.xml)",
         }
     }
 
@@ -39,7 +42,8 @@ impl Server {
         match self {
             // npm writes this file last.
             Self::NodeOpcua => self.installed("node_modules/.package-lock.json").is_file() && self.has_same_lock(),
-            Self::Milo => self.is_compiled_since_changed().unwrap_or(false),
+            Self::Milo => self.is_compiled_since_changed("TestServer").unwrap_or(false),
+            Self::HiveMq => self.is_compiled_since_changed("Broker").unwrap_or(false),
         }
     }
 
@@ -51,7 +55,7 @@ impl Server {
         }
         attempt(match self {
             Self::NodeOpcua => self.install_packages(),
-            Self::Milo => self.compile(),
+            Self::Milo | Self::HiveMq => self.compile(),
         });
     }
 
@@ -84,8 +88,8 @@ impl Server {
         matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
     }
 
-    fn is_compiled_since_changed(self) -> Result<bool> {
-        let compiled = modified(&self.installed("classes/tagwise/TestServer.class"))?;
+    fn is_compiled_since_changed(self, main_class: &str) -> Result<bool> {
+        let compiled = modified(&self.installed(&format!("classes/tagwise/{main_class}.class")))?;
         let mut sources = vec![self.source("pom.xml")];
         for entry in fs::read_dir(self.source("src/tagwise"))? {
             sources.push(entry?.path());
@@ -106,6 +110,7 @@ impl Server {
         match self {
             Self::NodeOpcua => "node-opcua",
             Self::Milo => "milo",
+            Self::HiveMq => "hivemq",
         }
     }
 }
