@@ -62,8 +62,7 @@ pub(super) struct Publisher {
     volatile: VecDeque<OutboundMessage>,
     volatile_may_have_more: bool,
     last_answer_at: Instant,
-    has_delivered: bool,
-    has_answered: bool,
+    progress: Progress,
     refusals: RefusalLog,
     backoff: Backoff,
     resume_at: Option<Instant>,
@@ -73,6 +72,15 @@ pub(super) struct Publisher {
     guilty: Option<Guilty>,
     /// The message that was refused for now, and how often in a row.
     held_back: Option<((Lane, Position), u32)>,
+}
+
+/// What the broker has said to messages of the spool on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    None,
+    /// Refusals only.
+    Answered,
+    Delivered,
 }
 
 /// A message that is given up.
@@ -113,8 +121,7 @@ impl Publisher {
             volatile: VecDeque::new(),
             volatile_may_have_more: true,
             last_answer_at: Instant::now(),
-            has_delivered: false,
-            has_answered: false,
+            progress: Progress::None,
             refusals: RefusalLog::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             resume_at: None,
@@ -267,11 +274,11 @@ impl Publisher {
             }
             return Some(answered.content);
         };
-        self.has_answered = true;
+        self.progress = self.progress.max(Progress::Answered);
         self.is_probing = false;
         match answer {
             Answer::Accepted => {
-                self.has_delivered = true;
+                self.progress = Progress::Delivered;
                 self.metrics.acknowledged.inc();
                 self.metrics.ack_seconds.observe((now - answered.sent_at).as_secs_f64());
                 if let Some(source) = message.source_timestamp {
@@ -360,7 +367,7 @@ impl Publisher {
     /// What there is to learn from the end of this connection.
     pub(super) fn death(&self, is_hang_up: bool) -> Death {
         Death {
-            has_answered: self.has_answered,
+            has_answered: self.progress >= Progress::Answered,
             is_hang_up,
             alone: Instant::now().checked_sub(PROMPTLY).and_then(|since| self.window.alone(since)),
             had_messages: self.window.has_messages(),
@@ -379,7 +386,7 @@ impl Publisher {
 
     /// Whether the broker has taken at least one message of the spool on this connection.
     pub(super) const fn has_delivered(&self) -> bool {
-        self.has_delivered
+        matches!(self.progress, Progress::Delivered)
     }
 }
 

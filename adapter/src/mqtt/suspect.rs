@@ -33,7 +33,7 @@ pub(super) struct Death {
 #[derive(Debug, Default)]
 pub(super) struct Suspect {
     blind_deaths: u32,
-    suspect: Option<(Lane, Position)>,
+    candidate: Option<(Lane, Position)>,
     strikes: u32,
 }
 
@@ -51,10 +51,10 @@ impl Suspect {
             return;
         }
         let Some(alone) = death.alone else { return };
-        if self.suspect == Some(alone) {
+        if self.candidate == Some(alone) {
             self.strikes += 1;
         } else {
-            (self.suspect, self.strikes) = (Some(alone), 1);
+            (self.candidate, self.strikes) = (Some(alone), 1);
         }
     }
 
@@ -69,7 +69,7 @@ impl Suspect {
             return None;
         }
         self.strikes = 0;
-        self.suspect.take()
+        self.candidate.take()
     }
 }
 
