@@ -135,4 +135,39 @@ mod tests {
         check(Some("-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"), "is no PEM file");
         check(Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "no usable certificate");
     }
+
+    fn pem(label: &str, content: &str) -> String {
+        format!("-----BEGIN {label}-----\n{content}\n-----END {label}-----\n")
+    }
+
+    #[track_caller]
+    fn check_pair(certificate: &str, key: &str, expected: &str) {
+        let directory = tempfile::tempdir().unwrap();
+        let (cert_file, key_file) = (directory.path().join("me.pem"), directory.path().join("me.key"));
+        std::fs::write(&cert_file, certificate).unwrap();
+        std::fs::write(&key_file, key).unwrap();
+        // Any certificate will do as the one that is trusted.
+        let ca_file = directory.path().join("ca.pem");
+        std::fs::write(&ca_file, rcgen::generate_simple_self_signed(["ca".to_owned()]).unwrap().cert.pem()).unwrap();
+        let client = Some(ClientCertificate { cert_file, key_file });
+        let config = client_config(&TlsConfig { ca_file: Some(ca_file), client, server_name: None });
+        let said = config.map_or_else(|error| error.to_string(), |_| "good".to_owned());
+        assert!(said.contains(expected), "{said}");
+    }
+
+    #[test]
+    fn a_client_certificate_and_its_key_are_a_pair_or_it_is_said_why_not() {
+        let one = rcgen::generate_simple_self_signed(["one".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap();
+        let (certificate, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+        check_pair(&certificate, &key, "good");
+        check_pair(&certificate, &other.signing_key.serialize_pem(), "is not that of the certificate");
+        check_pair("", &key, "me.pem has no certificate");
+        check_pair(&certificate, "", "me.key has no private key");
+        check_pair(&certificate, &certificate, "me.key has no private key");
+        check_pair(&certificate, &pem("ENCRYPTED PRIVATE KEY", "AAAA"), "me.key is encrypted");
+        let old = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA";
+        check_pair(&certificate, &pem("RSA PRIVATE KEY", old), "me.key is encrypted");
+        check_pair(&certificate, &pem("PRIVATE KEY", "AAAA"), "me.key cannot be used");
+    }
 }

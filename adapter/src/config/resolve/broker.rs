@@ -17,7 +17,7 @@ use crate::config::{
 
 /// The name of a broker that the mapping does not name.
 const DEFAULT_NAME: &str = "broker";
-/// Where brokers listen for WebSockets.
+/// The path at which brokers offer a WebSocket.
 const DEFAULT_PATH: &str = "/mqtt";
 
 /// URLs go into logs and messages.
@@ -116,7 +116,7 @@ fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<Bro
         websocket_path: is_websocket.then(|| if url.path.is_empty() { DEFAULT_PATH } else { url.path }.to_owned()),
         protocol_version,
         keep_alive: keep_alive?,
-        tls: if is_encrypted { Some(tls?) } else { None },
+        tls: is_encrypted.then_some(tls),
         auth,
     })
 }
@@ -175,9 +175,8 @@ fn is_plain_path(path: &str) -> bool {
     path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._~-%:=".contains(&byte))
 }
 
-/// `None` when a mistake was reported.
-fn tls(section: &View<'_>, context: &mut Context<'_>) -> Option<TlsConfig> {
-    let Some(tls) = section.section("tls") else { return Some(TlsConfig::default()) };
+fn tls(section: &View<'_>, context: &mut Context<'_>) -> TlsConfig {
+    let Some(tls) = section.section("tls") else { return TlsConfig::default() };
     let mut file = |name| {
         tls.text(name).map(|text| {
             let path = context.path(text);
@@ -202,7 +201,7 @@ fn tls(section: &View<'_>, context: &mut Context<'_>) -> Option<TlsConfig> {
         }
     };
     let server_name = tls.text("server_name").and_then(|text| server_name(text, context));
-    Some(TlsConfig { ca_file, client, server_name })
+    TlsConfig { ca_file, client, server_name }
 }
 
 fn server_name(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {

@@ -24,7 +24,7 @@ pub(in crate::mqtt) enum Failure {
     ServerName,
     /// The server answered the upgrade to a WebSocket with this HTTP status.
     UpgradeRefused(String),
-    /// The server has WebSockets, but not for MQTT; in its own words.
+    /// The server has a WebSocket, but not for MQTT; in its own words.
     NoMqttWebSocket(String),
     /// The broker refuses us. MQTT 5 has every word that MQTT 3.1.1 has.
     Refused(ConnectReturnCode),

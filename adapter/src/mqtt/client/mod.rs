@@ -9,6 +9,8 @@ mod failure;
 mod halves;
 mod reason;
 mod setup;
+#[cfg(test)]
+mod tests;
 mod v311;
 mod v5;
 

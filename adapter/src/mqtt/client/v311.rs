@@ -101,7 +101,7 @@ impl Loop {
     }
 }
 
-fn incoming(packet: Packet) -> Event {
+pub(super) fn incoming(packet: Packet) -> Event {
     match packet {
         Packet::PubAck(puback) => Event::Puback { id: puback.pkid, answer: Answer::Accepted, words: "success" },
         Packet::SubAck(suback) => {

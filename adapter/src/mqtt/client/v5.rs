@@ -136,7 +136,7 @@ impl Loop {
     }
 }
 
-fn incoming(packet: Packet) -> Event {
+pub(super) fn incoming(packet: Packet) -> Event {
     match packet {
         Packet::PubAck(puback) => Event::Puback {
             id: puback.pkid,
