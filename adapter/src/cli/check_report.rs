@@ -154,8 +154,9 @@ pub(super) fn render_text(report: &OnlineReport) -> String {
     let server = report.server_problem.as_deref().unwrap_or("connected");
     push(&mut text, format_args!("opcua  {}: {}\n", printable(&report.server), printable(server)));
     for broker in &report.brokers {
-        let found = broker.problem.as_deref().unwrap_or("reachable, credentials good, MQTT 5");
-        push(&mut text, format_args!("{}  {}: {}\n", printable(&broker.name), broker.url, printable(found)));
+        let good = || format!("reachable, credentials good, MQTT {}", broker.protocol_version.as_str());
+        let found = broker.problem.clone().unwrap_or_else(good);
+        push(&mut text, format_args!("{}  {}: {}\n", printable(&broker.name), broker.url, printable(&found)));
     }
     let rows: Vec<[String; 7]> = report.tags.iter().map(row).collect();
     if !rows.is_empty() {
@@ -208,7 +209,7 @@ pub(super) fn render_json(report: &OnlineReport) -> anyhow::Result<String> {
             "url": broker.url,
             "reachable": broker.is_reachable,
             "credentialsGood": broker.is_let_in,
-            "protocolVersion": broker.is_let_in.map(|_| "5"),
+            "protocolVersion": broker.is_let_in.map(|_| broker.protocol_version.as_str()),
             "problem": broker.problem,
         })
     };
@@ -254,6 +255,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        config::effective::ProtocolVersion,
         domain::{NodeAddress, StatusCode},
         opcua::GrantedItem,
     };
@@ -327,6 +329,7 @@ mod tests {
             name: "edge".into(),
             url: "mqtt://edge:1883".into(),
             is_reachable: true,
+            protocol_version: ProtocolVersion::V5,
             is_let_in: Some(true),
             problem: None,
         };

@@ -10,7 +10,7 @@ use super::{
     connect::{Connected, NotConnected, connect},
     trouble::Address,
 };
-use crate::config::effective::BrokerConfig;
+use crate::config::effective::{BrokerConfig, ProtocolVersion};
 
 const REQUESTS: usize = 1;
 
@@ -21,6 +21,8 @@ pub struct BrokerReport {
     pub name: String,
     /// Scheme, host and port.
     pub url: String,
+    /// Which MQTT was spoken.
+    pub protocol_version: ProtocolVersion,
     /// Whether something answered as a broker does, over TLS where that is asked for.
     pub is_reachable: bool,
     /// Whether it let us in; `None` when it was not asked.
@@ -38,7 +40,14 @@ pub async fn probe_broker(broker: &BrokerConfig, client_id: &str) -> BrokerRepor
         Err(NotConnected { trouble, is_refusal: true }) => (true, Some(false), Some(trouble.sentence)),
         Err(NotConnected { trouble, is_refusal: false }) => (false, None, Some(trouble.sentence)),
     };
-    BrokerReport { name: broker.name.clone(), url: Address(broker).to_string(), is_reachable, is_let_in, problem }
+    BrokerReport {
+        name: broker.name.clone(),
+        url: Address(broker).to_string(),
+        protocol_version: broker.protocol_version,
+        is_reachable,
+        is_let_in,
+        problem,
+    }
 }
 
 async fn visit(broker: &BrokerConfig, client_id: &str) -> Result<(), NotConnected> {

@@ -6,6 +6,7 @@ mod certificates;
 mod commands;
 #[cfg(test)]
 mod dead_letters;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod gate;

@@ -91,7 +91,9 @@ async fn serve(
                 }
                 Packet::Disconnect => return Ok(()),
             };
-            answers.into_iter().for_each(|answer| greeting.write(answer, &mut output));
+            for answer in answers {
+                greeting.write(answer, &mut output);
+            }
         }
         socket.write_all(&output).await?;
         if socket.read_buf(&mut input).await? == 0 {

@@ -1,4 +1,4 @@
-//! The ways that packets travel: WebSockets, TLS, and a server that has another name than the one that is dialled.
+//! The ways that packets travel: a WebSocket, TLS, and a server that has another name than the one that is dialled.
 
 use std::path::Path;
 
@@ -32,8 +32,7 @@ async fn check_round_trip(broker: BrokerConfig, plain_port: u16) {
     let mut rig = Rig::start(broker.clone(), &["machine/+/set"]);
     rig.append(&route("machine/a"), 1..=1_000);
     rig.until_delivered().await;
-    let mut expected = 1..=1_000;
-    while let Some(sequence) = expected.next() {
+    for sequence in 1..=1_000 {
         let publish = watcher.next_to("machine/a").await;
         assert_eq!(sequence_of(&publish.payload), sequence);
     }

@@ -41,10 +41,8 @@ fn in_5(packet: Shared) -> mqtt5::Packet {
     match packet {
         Shared::Puback(id) => mqtt5::Packet::PubAck(mqtt5::PubAck::new(id, None)),
         Shared::Suback(pkid, granted) => {
-            let code = |is_granted| match is_granted {
-                true => SubscribeReasonCode::Success(QoS::AtLeastOnce),
-                false => SubscribeReasonCode::NotAuthorized,
-            };
+            let granted_code = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+            let code = |is_granted| if is_granted { granted_code } else { SubscribeReasonCode::NotAuthorized };
             let return_codes = granted.into_iter().map(code).collect();
             mqtt5::Packet::SubAck(mqtt5::SubAck { pkid, return_codes, properties: None })
         }
@@ -64,10 +62,8 @@ fn in_3_1_1(packet: Shared) -> v4::Packet {
     match packet {
         Shared::Puback(id) => v4::Packet::PubAck(v4::PubAck::new(id)),
         Shared::Suback(id, granted) => {
-            let code = |is_granted| match is_granted {
-                true => v4::SubscribeReasonCode::Success(rumqttc::QoS::AtLeastOnce),
-                false => v4::SubscribeReasonCode::Failure,
-            };
+            let granted_code = v4::SubscribeReasonCode::Success(rumqttc::QoS::AtLeastOnce);
+            let code = |is_granted| if is_granted { granted_code } else { v4::SubscribeReasonCode::Failure };
             v4::Packet::SubAck(v4::SubAck::new(id, granted.into_iter().map(code).collect()))
         }
         Shared::Unsuback(id) => v4::Packet::UnsubAck(v4::UnsubAck::new(id)),
