@@ -50,9 +50,8 @@ impl Relay {
         let mut task = JoinSet::new();
         let record = Arc::clone(&failure);
         task.spawn(async move {
-            if let Err(error) = serve(listener, server).await {
-                *record.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
+            let note = |error| *record.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            serve(listener, server, note).await;
         });
         Ok(Self { socket, task, failure })
     }
@@ -96,8 +95,12 @@ fn listen() -> io::Result<(UnixListener, String)> {
     Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
-async fn serve(listener: UnixListener, server: TlsStream<TcpStream>) -> io::Result<()> {
-    let client = accept_own(&listener).await?;
+/// Notes what goes wrong before the client can see the end of its socket.
+async fn serve(listener: UnixListener, server: TlsStream<TcpStream>, note: impl FnOnce(io::Error)) {
+    let client = match accept_own(&listener).await {
+        Ok(client) => client,
+        Err(error) => return note(error),
+    };
     drop(listener);
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = split(server);
@@ -110,9 +113,12 @@ async fn serve(listener: UnixListener, server: TlsStream<TcpStream>) -> io::Resu
         to_client.shutdown().await
     };
     // Whoever hangs up first ends it; the other side then has had everything.
-    tokio::select! {
+    let ended: io::Result<()> = tokio::select! {
         ended = up => ended,
         ended = down => ended,
+    };
+    if let Err(error) = ended {
+        note(error);
     }
 }
 

@@ -125,6 +125,10 @@ async fn a_client_certificate_that_is_missing_or_wrong_is_said_to_be() {
         heard.await;
     };
     check(None, "demands a client certificate; set `tls.cert_file` and `tls.key_file`").await;
+    // The same behind a detour for `server_name`, where the alert is met by somebody else.
+    let detour = TlsConfig { ca_file: Some(server.file()), client: None, server_name: Some("localhost".into()) };
+    let rig = Rig::start(BrokerConfig { tls: Some(detour), ..plain(broker.port) }, &[]);
+    rig.until_broker(|connection| connection.reason().is_some_and(|reason| reason.contains("demands a client"))).await;
     let stranger = Authority::new();
     check(Some(stranger.issue("line1").client()), "does not take the client certificate in").await;
     let (one, other) = (clients.issue("one").client(), clients.issue("other").client());
