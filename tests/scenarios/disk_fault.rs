@@ -66,13 +66,10 @@ impl MqttFaultStand {
         // It ends although it cannot deliver, and leaves all of it on the disk.
         self.adapter.terminate(Duration::from_secs(30)).await?;
         let spool = SpoolFolder::in_state(&self.state_dir())?;
-        let before = spool.messages()?;
-        before.iter().for_each(|message| self.account.expect(&message.topic, &message.payload));
+        self.expect(&spool.messages()?);
         damage.inflict(&spool)?;
-        let over = {
-            self.adapter.resume()?;
-            self.broker_returns().await?
-        };
+        self.adapter.resume()?;
+        let over = self.broker_returns().await?;
         let row = self.recover(damage.name(), over).await?;
         ensure!(row.verdict.missing > 0, "nothing was damaged: {row}");
         self.is_announced(&row).await?;
@@ -100,7 +97,7 @@ impl MqttFaultStand {
         disk.go_back_to_what_was_kept()?;
         ensure!(fs::read(&unsynced).unwrap_or_default().is_empty(), "the cut has to cut off what was not synced");
         let survivors = spool.messages()?;
-        survivors.iter().for_each(|message| self.account.expect(&message.topic, &message.payload));
+        self.expect(&survivors);
         let survived: HashSet<SpooledMessage> = survivors.into_iter().collect();
         let lost = promised.iter().filter(|message| !survived.contains(message)).count();
         report_survivors(promised.len(), survived.len());
@@ -142,15 +139,12 @@ fn report_survivors(promised: usize, survived: usize) {
 pub(crate) enum Damage {
     /// A bit here, a page there.
     BitsAndPages,
-    /// A file is shorter than it was.
-    Truncated,
 }
 
 impl Damage {
     const fn name(self) -> &'static str {
         match self {
             Self::BitsAndPages => "spool segment: bits flipped, a page zeroed",
-            Self::Truncated => "spool segment truncated",
         }
     }
 
@@ -167,7 +161,6 @@ impl Damage {
                 }
                 file.write_all_at(&[0; 4096], length / 2)?;
             }
-            Self::Truncated => file.set_len(length / 2)?,
         }
         Ok(())
     }

@@ -14,11 +14,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tagwise_tests::{
     Account, Adapter, Broker, BrokerKind, BrokerOptions, Mapping, Message, Metrics, MqttProbe, MqttProxy, PATIENCE,
-    Simulator, SimulatorOptions, SpoolFolder, Verdict, pause, wait_until,
+    Simulator, SimulatorOptions, SpoolFolder, SpooledMessage, Verdict, pause, wait_until,
 };
 
 /// Until the data of a long outage has been sent on a busy machine.
-pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(4);
 /// Nothing more comes from the broker when nothing has come for so long.
 const QUIET: Duration = Duration::from_millis(300);
 /// For so long the broker gets messages whose acknowledgements never arrive.
@@ -69,7 +69,7 @@ pub(crate) struct MqttFaultStand {
     pub(crate) proxy: MqttProxy,
     pub(crate) broker: Broker,
     _simulator: Simulator,
-    pub(crate) account: Account,
+    account: Account,
     pub(crate) terms: Terms,
     counted: Verdict,
 }
@@ -222,15 +222,20 @@ impl MqttFaultStand {
         self.terms.state_dir.clone().unwrap_or_else(|| self.adapter.directory().join("state/line1"))
     }
 
+    /// All of these have been accepted, and have to arrive.
+    pub(crate) fn expect(&mut self, messages: &[SpooledMessage]) {
+        for message in messages {
+            self.account.expect(&message.topic, &message.payload);
+        }
+    }
+
     /// Kills the adapter, and takes note of all that it had accepted by then.
     pub(crate) fn kill_adapter(&mut self) -> Result<()> {
         self.adapter.kill()?;
         let state_dir = self.state_dir();
         // It may have been killed before it had one.
         if state_dir.join("spool").is_dir() {
-            for message in SpoolFolder::in_state(&state_dir)?.messages()? {
-                self.account.expect(&message.topic, &message.payload);
-            }
+            self.expect(&SpoolFolder::in_state(&state_dir)?.messages()?);
         }
         Ok(())
     }

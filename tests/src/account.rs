@@ -80,12 +80,6 @@ impl Account {
         start.due = start.due.max(sequence);
     }
 
-    /// How many values of a start have arrived, all mappings together.
-    pub fn arrived(&self, epoch: u64) -> u64 {
-        let starts = self.mappings.values().filter_map(|mapping| mapping.starts.get(&epoch));
-        starts.map(|start| start.seen.len() as u64).sum()
-    }
-
     /// What can be said by now.
     pub fn verdict(&self) -> Verdict {
         let mut verdict = self.counts;

@@ -63,17 +63,17 @@ impl MqttProbe {
 
     /// As `connect`, with a session that the broker keeps for an hour: what comes while the probe is away is heard later.
     pub async fn connect_to_stay(access: &BrokerAccess) -> Result<Self> {
-        let probe = Self::spawn_with(access, false)?;
+        let probe = Self::spawn_with(access, false);
         probe.subscribed(1).await?;
         Ok(probe)
     }
 
     /// As `connect`, without waiting: the broker may come later.
     pub fn spawn(access: &BrokerAccess) -> Result<Self> {
-        Self::spawn_with(access, true)
+        Ok(Self::spawn_with(access, true))
     }
 
-    fn spawn_with(access: &BrokerAccess, is_clean: bool) -> Result<Self> {
+    fn spawn_with(access: &BrokerAccess, is_clean: bool) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let id = format!("probe-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (client, event_loop) = AsyncClient::new(options(id, access, is_clean), 1000);
@@ -83,7 +83,7 @@ impl MqttProbe {
             subscriptions: watch::Sender::new(0),
         });
         let task = tokio::spawn(listen(client.clone(), event_loop, Arc::clone(&inbox)));
-        Ok(Self { client, inbox, task, next_reply: AtomicU64::new(1) })
+        Self { client, inbox, task, next_reply: AtomicU64::new(1) }
     }
 
     /// How many connections have been subscribed so far.

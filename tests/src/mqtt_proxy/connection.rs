@@ -77,7 +77,7 @@ async fn pass_hole(plan: &Plan) -> bool {
 async fn has_left(client: &TcpStream) -> bool {
     // It can always be written to, so this does not wait.
     let ready = client.ready(Interest::READABLE | Interest::WRITABLE).await;
-    ready.map_or(true, |ready| ready.is_read_closed())
+    ready.map_or(true, tokio::io::Ready::is_read_closed)
 }
 
 async fn run(mut client: TcpStream, mut broker: TcpStream, plan: &Plan, mut endings: watch::Receiver<(u64, Ending)>) {
