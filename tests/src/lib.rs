@@ -2,6 +2,7 @@
 //!
 //! Everything listens on loopback, everything started is stopped on drop, and every wait has a deadline and a name.
 
+mod account;
 mod adapter;
 mod binary;
 mod broker;
@@ -12,12 +13,15 @@ mod mapping;
 mod message;
 mod metrics;
 mod mosquitto;
+mod mqtt_proxy;
 mod peer;
 mod ports;
 mod probe;
 mod process;
 mod sequence;
 mod simulator;
+mod small_disk;
+mod spooled;
 mod stack;
 mod tls;
 mod ua_client;
@@ -25,6 +29,7 @@ mod ua_server;
 mod usage;
 mod wait;
 
+pub use account::{Account, Verdict};
 pub use adapter::{Adapter, Output, run_to_end, run_to_end_in};
 pub use binary::{example_binary, tagwise_binary, workspace_root};
 pub use broker::{Broker, BrokerKind, BrokerOptions};
@@ -35,12 +40,15 @@ pub use mapping::Mapping;
 pub use message::Message;
 pub use metrics::{Metrics, Sample};
 pub use mosquitto::{BrokerAccess, Mosquitto, MosquittoOptions};
+pub use mqtt_proxy::MqttProxy;
 pub use peer::{Peer, announce_skip};
 pub use ports::free_port;
 pub use probe::MqttProbe;
 pub use process::{Process, Signal};
 pub use sequence::{Fault, SequenceCheck};
 pub use simulator::{Simulator, SimulatorOptions};
+pub use small_disk::{SmallDisk, cannot_mount};
+pub use spooled::{SpoolFolder, SpooledMessage};
 pub use stack::Stack;
 pub use tls::{Authority, ServerCertificate};
 pub use ua_client::UaClient;

@@ -61,18 +61,29 @@ impl MqttProbe {
         Ok(probe)
     }
 
+    /// As `connect`, with a session that the broker keeps for an hour: what comes while the probe is away is heard later.
+    pub async fn connect_to_stay(access: &BrokerAccess) -> Result<Self> {
+        let probe = Self::spawn_with(access, false);
+        probe.subscribed(1).await?;
+        Ok(probe)
+    }
+
     /// As `connect`, without waiting: the broker may come later.
     pub fn spawn(access: &BrokerAccess) -> Result<Self> {
+        Ok(Self::spawn_with(access, true))
+    }
+
+    fn spawn_with(access: &BrokerAccess, is_clean: bool) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let id = format!("probe-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let (client, event_loop) = AsyncClient::new(options(id, access), 1000);
+        let (client, event_loop) = AsyncClient::new(options(id, access, is_clean), 1000);
         let inbox = Arc::new(Inbox {
             messages: Mutex::default(),
             arrivals: watch::Sender::new(0),
             subscriptions: watch::Sender::new(0),
         });
         let task = tokio::spawn(listen(client.clone(), event_loop, Arc::clone(&inbox)));
-        Ok(Self { client, inbox, task, next_reply: AtomicU64::new(1) })
+        Self { client, inbox, task, next_reply: AtomicU64::new(1) }
     }
 
     /// How many connections have been subscribed so far.
@@ -230,10 +241,11 @@ impl Drop for MqttProbe {
     }
 }
 
-fn options(id: String, access: &BrokerAccess) -> MqttOptions {
+fn options(id: String, access: &BrokerAccess, is_clean: bool) -> MqttOptions {
     let mut options = MqttOptions::new(id, &access.host, access.port);
-    options.set_keep_alive(Duration::from_secs(5)).set_clean_start(true);
+    options.set_keep_alive(Duration::from_secs(5)).set_clean_start(is_clean);
     let mut connect = ConnectProperties::new();
+    connect.session_expiry_interval = (!is_clean).then_some(3600);
     connect.max_packet_size = Some(PAYLOAD_LIMIT);
     options.set_connect_properties(connect);
     if let Some((name, password)) = &access.user {

@@ -22,6 +22,8 @@ pub(crate) enum SoakPart {
     Load,
     /// Each fault of network and server against each stack, for some ten minutes.
     Faults,
+    /// Each fault of network, broker, disk and the adapter's own end on the way to the broker, for some twenty minutes.
+    Mqtt,
     /// Fifty restarts of a server in a row, for some three minutes.
     Restarts,
 }
@@ -32,12 +34,13 @@ impl SoakPart {
         match self {
             Self::Load => "soak::",
             Self::Faults => "soak_faults::",
+            Self::Mqtt => "soak_mqtt::",
             Self::Restarts => "soak_restarts::",
         }
     }
 }
 
-/// All that takes long: the load, the faults and the restarts, or one of them, one after another.
+/// All that takes long: the load, the faults of both sides and the restarts, or one of them, one after another.
 pub(crate) fn soak(seconds: u32, part: Option<SoakPart>) -> bool {
     report(&install_peers().and_then(|()| {
         let mut test = cargo(&["test", "--workspace", "--test", "scenarios", "--"]);
