@@ -7,7 +7,7 @@ use crate::{
     spool::{Position, Spool},
 };
 
-/// Messages read from the spool at a time.
+/// Messages read from the spool at a time, at most.
 pub(super) const CHUNK: usize = 256;
 
 /// The next messages of one lane.
@@ -33,7 +33,7 @@ impl Ahead {
     /// The next message; `None` when the spool had none at the last look.
     pub(super) fn next(&mut self, spool: &Spool) -> Option<(Position, OutboundMessage)> {
         if self.messages.is_empty() && self.may_have_more {
-            self.may_have_more = spool.read(self.lane, CHUNK, &mut self.taken) == CHUNK;
+            self.may_have_more = spool.read(self.lane, CHUNK, &mut self.taken) > 0;
             self.messages.extend(self.taken.drain(..));
         }
         self.messages.pop_front()

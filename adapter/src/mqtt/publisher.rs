@@ -30,8 +30,13 @@ pub(super) const CHANNEL_CAPACITY: usize = 4 * DEPTH;
 const MAX_ROUNDS: u32 = 20;
 /// A broker that hangs up on a message does so within this time after it was written.
 const PROMPTLY: Duration = Duration::from_secs(10);
+/// Messages that are sent one at a time after connections have died without an answer.
+const PROBES: u32 = 64;
 const REFUSED_AGAIN: &str = "the broker refuses it for now again and again";
 const HUNG_UP: &str = "the broker hung up on it five times in a row";
+
+/// Bytes of messages that wait for their PUBACK; one larger than that goes alone.
+const MAX_BYTES_IN_FLIGHT: usize = 8 << 20;
 
 /// What a packet in the window was for.
 #[derive(Debug)]
@@ -55,6 +60,7 @@ pub(super) struct Publisher {
     metrics: Arc<LinkMetrics>,
     limits: BrokerLimits,
     window: Window<Sent>,
+    bytes_in_flight: usize,
     /// What was accepted before the connection came up is marked as a replay.
     replay_until: Tails,
     urgent: Ahead,
@@ -66,8 +72,8 @@ pub(super) struct Publisher {
     refusals: RefusalLog,
     backoff: Backoff,
     resume_at: Option<Instant>,
-    /// One packet is sent at a time, until a message of the spool is answered.
-    is_probing: bool,
+    /// One packet is sent at a time, until so many messages of the spool are answered.
+    probes_left: u32,
     /// A message that is given up when its turn comes, and why.
     guilty: Option<Guilty>,
     /// The message that was refused for now, and how often in a row.
@@ -93,7 +99,7 @@ struct Guilty {
 /// What connections before have shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Caution {
-    /// Whether one packet is to be sent at a time, until a message of the spool is answered.
+    /// Whether one packet is to be sent at a time, until some messages of the spool are answered.
     pub(super) is_probing: bool,
     /// A message on which connections die.
     pub(super) guilty: Option<(Lane, Position)>,
@@ -115,6 +121,7 @@ impl Publisher {
             metrics,
             limits,
             window: Window::new(inflight_maximum),
+            bytes_in_flight: 0,
             replay_until,
             urgent: Ahead::new(Lane::Urgent),
             values: Ahead::new(Lane::Values),
@@ -125,7 +132,7 @@ impl Publisher {
             refusals: RefusalLog::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
             resume_at: None,
-            is_probing: caution.is_probing,
+            probes_left: if caution.is_probing { PROBES } else { 0 },
             guilty: caution.guilty.map(|place| Guilty { place, reason: HUNG_UP }),
             held_back: None,
         }
@@ -150,7 +157,7 @@ impl Publisher {
             return;
         }
         let now = Timestamp::now();
-        while !self.window.is_rewinding() && self.room() > 0 && self.window.requested() < DEPTH {
+        while self.may_offer() {
             let next = match self.urgent.next(&self.spool) {
                 Some((position, message)) => Some((Lane::Urgent, position, message)),
                 None => self.values.next(&self.spool).map(|(position, message)| (Lane::Values, position, message)),
@@ -162,14 +169,21 @@ impl Publisher {
                 break;
             }
         }
-        if !self.is_probing {
+        if self.probes_left == 0 {
             self.feed_volatile(now);
         }
     }
 
+    fn may_offer(&self) -> bool {
+        !self.window.is_rewinding()
+            && self.room() > 0
+            && self.window.requested() < DEPTH
+            && self.bytes_in_flight < MAX_BYTES_IN_FLIGHT
+    }
+
     /// How many packets with an id may be requested now.
     fn room(&self) -> usize {
-        if self.is_probing { usize::from(self.window.is_idle()) } else { self.window.room() }
+        if self.probes_left > 0 { usize::from(self.window.is_idle()) } else { self.window.room() }
     }
 
     /// Gives the message back when the client's channel is full.
@@ -191,6 +205,7 @@ impl Publisher {
                 if !self.publish(&message, Qos::AtLeastOnce, properties) {
                     return Err(message);
                 }
+                self.bytes_in_flight += message.weight();
                 self.window.request(Some((lane, position)), Sent::Message(message));
             }
             Fate::Expired => {
@@ -274,8 +289,9 @@ impl Publisher {
             }
             return Some(answered.content);
         };
+        self.bytes_in_flight -= message.weight();
         self.progress = self.progress.max(Progress::Answered);
-        self.is_probing = false;
+        self.probes_left = self.probes_left.saturating_sub(1);
         match answer {
             Answer::Accepted => {
                 self.progress = Progress::Delivered;

@@ -40,25 +40,16 @@ pub(super) struct Suspect {
 impl Suspect {
     /// A connection has ended.
     pub(super) fn on_death(&mut self, death: Death) {
-        if death.has_answered {
-            *self = Self::default();
-        }
-        if !death.is_hang_up || !death.had_messages {
-            return;
-        }
-        if !self.is_probing() {
-            self.blind_deaths += u32::from(!death.has_answered);
-            return;
-        }
-        let Some(alone) = death.alone else { return };
-        if self.candidate == Some(alone) {
-            self.strikes += 1;
-        } else {
-            (self.candidate, self.strikes) = (Some(alone), 1);
+        let is_of_interest = death.is_hang_up && death.had_messages;
+        match death.alone.filter(|_| is_of_interest && self.is_probing()) {
+            Some(alone) if self.candidate == Some(alone) => self.strikes += 1,
+            Some(alone) => (self.candidate, self.strikes) = (Some(alone), 1),
+            None if death.has_answered => *self = Self::default(),
+            None => self.blind_deaths += u32::from(is_of_interest),
         }
     }
 
-    /// Whether the next connection is to send one packet at a time, until a message of the spool is taken.
+    /// Whether the next connection is to send one packet at a time, until some messages of the spool are answered.
     pub(super) const fn is_probing(&self) -> bool {
         self.blind_deaths >= BLIND_DEATHS
     }
@@ -113,6 +104,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_answered_before_it_does_not_clear_the_suspect() {
+        let mut suspect = Suspect::default();
+        (0..2).for_each(|_| suspect.on_death(death(None)));
+        (0..3).for_each(|_| suspect.on_death(Death { has_answered: true, ..death(Some(30)) }));
+        assert_eq!(suspect.take_guilty(), Some((Lane::Values, Position(30))));
+    }
+
+    #[test]
     fn progress_clears_everything() {
         let mut suspect = Suspect::default();
         (0..4).for_each(|_| suspect.on_death(death(Some(7))));
@@ -133,12 +132,12 @@ mod tests {
             let (mut suspect, mut head, mut is_given_up) = (Suspect::default(), 1, false);
             for (delivered, own_reason) in delivered.into_iter().zip(own_reasons) {
                 let target = if is_given_up { u64::MAX } else { poisoned };
-                let is_alone = suspect.is_probing() && head == target;
                 let acknowledged = delivered.min(target - head);
                 // One at a time, each is answered before the next is sent.
-                let acknowledged = if suspect.is_probing() && !own_reason { target.min(40) - head } else { acknowledged };
+                let probes = suspect.is_probing() && !own_reason;
+                let acknowledged = if probes { target.min(40) - head } else { acknowledged };
                 head += acknowledged;
-                let alone = (is_alone && acknowledged == 0).then_some((Lane::Values, Position(head)));
+                let alone = (probes && head == target).then_some((Lane::Values, Position(head)));
                 suspect.on_death(Death {
                     has_answered: acknowledged > 0,
                     is_hang_up: !own_reason,

@@ -100,7 +100,7 @@ fn a_reason_code_is_an_answer() {
     let mut puback = mqtt5::PubAck::new(7, None);
     puback.reason = PubAckReason::QuotaExceeded;
     let event = v5::incoming(mqtt5::Packet::PubAck(puback));
-    assert_eq!(event, Event::Puback { id: 7, answer: Answer::RefusedForNow, words: "quota exceeded" });
+    assert_eq!(event, Event::Puback { id: 7, answer: Answer::Postponed, words: "quota exceeded" });
 }
 
 #[test]
