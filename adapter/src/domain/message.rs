@@ -15,6 +15,19 @@ pub enum Lane {
     Values,
 }
 
+impl Lane {
+    /// Both, in the order in which they are sent.
+    pub const ALL: [Self; 2] = [Self::Urgent, Self::Values];
+
+    /// The name of its directory, and how results spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Values => "values",
+        }
+    }
+}
+
 /// MQTT's quality of service, as far as it is sent here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Qos {

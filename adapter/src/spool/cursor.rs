@@ -68,5 +68,6 @@ fn read_slot(slot: &[u8]) -> Option<(u64, Position)> {
     let (content, checksum) = slot.split_at_checked(16)?;
     let number = |at: usize| Some(u64::from_le_bytes(content.get(at..at + 8)?.try_into().ok()?));
     let is_whole = crc32fast::hash(content).to_le_bytes() == checksum;
-    is_whole.then(|| Some((number(0)?, Position(number(8)?))))?
+    let slot = is_whole.then(|| Some((number(0)?, Position(number(8)?))))?;
+    slot.filter(|(writings, position)| *writings < u64::MAX && position.is_believable())
 }

@@ -146,7 +146,7 @@ impl DroppedRange {
         };
         self.from_time = self.from_time.min(other.from_time);
         self.to_time = self.to_time.max(other.to_time);
-        self.count += other.count;
+        self.count = self.count.saturating_add(other.count);
     }
 }
 

@@ -121,14 +121,14 @@ impl Log {
             is_synced: true,
         };
         if let Some(summary) = segment::read_summary(file.as_ref(), length)? {
-            return Ok((summary.count > 0).then(|| closed(&summary, length)));
+            return believable((summary.count > 0).then(|| closed(&summary, length)));
         }
         let (summary, whole) = scan(Arc::clone(&file), epoch)?;
         if whole < length {
             recovery.torn_bytes += length - whole;
             file.truncate(whole)?;
         }
-        Ok((summary.count > 0).then(|| closed(&summary, whole)))
+        believable((summary.count > 0).then(|| closed(&summary, whole)))
     }
 
     /// Messages behind the cursor.
@@ -411,6 +411,16 @@ impl Log {
             range.after(last_seen.get(&key).map(|(last, _)| *last))
         });
         Ok(lost.ranges(closed.epoch, DropCause::Disk).chain(ends).collect())
+    }
+}
+
+/// The segment, unless its positions are none that a spool can reach.
+fn believable(closed: Option<Closed>) -> io::Result<Option<Closed>> {
+    match closed {
+        Some(closed) if !closed.last.is_believable() => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, format!("it claims message {}", closed.last.0)))
+        }
+        closed => Ok(closed),
     }
 }
 

@@ -19,27 +19,35 @@ mod cursor;
 mod dead_letters;
 pub mod disk;
 mod dropped;
+pub mod hostile;
+mod inspect;
 mod lane;
 mod log;
 mod options;
 mod position;
+mod read_only;
 mod record;
 mod rescue;
 mod segment;
 mod store;
 mod summary;
+mod tally;
 mod task;
 
 pub use dead_letters::DeadLetters;
 pub use disk::{Directory, Disk, DiskFile};
 pub use dropped::{DropCause, DropReason, DroppedRange};
+pub use inspect::{DeadLetters, LaneFiles, Passed, SpoolFiles};
 pub use options::{SpoolOptions, SyncPolicy};
 pub use position::{Position, Tails};
 pub use store::{Spool, SpoolDisks};
+pub use tally::{MappingTally, Tally};
 pub use task::SpoolTask;
 
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]

@@ -7,6 +7,11 @@ use crate::domain::Lane;
 pub struct Position(pub u64);
 
 impl Position {
+    /// Whether so many messages can ever have been appended. A file that says more would let the counting end.
+    pub(super) const fn is_believable(self) -> bool {
+        self.0 < 1 << 62
+    }
+
     /// The place after this one.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -11,11 +11,11 @@
 //!
 //! | kind | body |
 //! |---|---|
-//! | 1, route | id u32, `QoS` u8, retained u8, expiry in ms u64 (`MAX`: none), topic text, tag name text or none, content type text or none, count u16 and that many pairs of texts |
-//! | 2, message | position u64, route id u32, created u64, source time u64 (`MAX`: none), sequence u64 (0: none), correlation data or none, count u16 and that many pairs of texts, payload to the end |
+//! | 1, route | id u32, `QoS` u8, retained u8, expiry in ms u64 (`MAX`: none), topic text, tag name text or none, content type text or none, count u32 and that many pairs of texts |
+//! | 2, message | position u64, route id u32, created u64, source time u64 (`MAX`: none), sequence u64 (0: none), correlation data or none, count u32 and that many pairs of texts, payload to the end |
 //! | 3, summary | count u64, last position u64, newest created u64, count u32 and per route: topic text, tag name text or none, count u64, first and last sequence u64 (0: none), oldest and newest time u64 |
 //!
-//! Times are 100 ns since 1601. A text is a u32 of length and UTF-8; "or none" is a length of `MAX`.
+//! Positions and sequences stay below 2^63. Times are 100 ns since 1601. A text is a u32 of length and UTF-8; "or none" is a length of `MAX`.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -30,6 +30,9 @@ pub(super) const MARKER: [u8; 2] = [0xE7, 0x54];
 pub(super) const HEADER_BYTES: usize = 10;
 /// No message is larger than MQTT can carry.
 pub(super) const MAX_BODY: usize = 300 << 20;
+
+/// The least that a message takes.
+pub(super) const LEAST_BYTES_OF_A_MESSAGE: u64 = 55;
 
 const ROUTE: u8 = 1;
 const MESSAGE: u8 = 2;
@@ -82,6 +85,14 @@ pub(super) enum Parsed {
     Short(usize),
     /// No record.
     Damaged,
+}
+
+/// How long the body is that the header at the beginning of `bytes` promises; 0 where there is no header.
+pub(super) fn promised_bytes(bytes: &[u8]) -> usize {
+    match bytes {
+        [first, second, a, b, c, d, ..] if [*first, *second] == MARKER => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
+        _ => 0,
+    }
 }
 
 /// Reads the record at the beginning of `bytes`. Never panics, whatever the bytes.
@@ -177,7 +188,8 @@ pub(super) fn put_u64(body: &mut Vec<u8>, number: u64) {
 }
 
 pub(super) fn put_time(body: &mut Vec<u8>, time: Option<Timestamp>) {
-    put_u64(body, time.map_or(u64::MAX, |time| time.opcua_ticks().cast_unsigned()));
+    // A time just before 1601 has the bits that stand for none.
+    put_u64(body, time.map_or(u64::MAX, |time| time.opcua_ticks().cast_unsigned().min(u64::MAX - 1)));
 }
 
 pub(super) fn put_text(body: &mut Vec<u8>, text: Option<&str>) {
@@ -190,9 +202,8 @@ fn put_bytes(body: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 fn put_pairs<'a>(body: &mut Vec<u8>, pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) {
-    let count = u16::try_from(pairs.len()).unwrap_or(u16::MAX);
-    body.extend_from_slice(&count.to_le_bytes());
-    for (name, value) in pairs.take(usize::from(count)) {
+    put_u32(body, u32::try_from(pairs.len()).unwrap_or(u32::MAX));
+    for (name, value) in pairs {
         put_text(body, Some(name));
         put_text(body, Some(value));
     }
@@ -232,11 +243,11 @@ impl<'a> Fields<'a> {
     }
 
     fn message(&mut self) -> Option<Record> {
-        let position = Position(self.u64()?);
+        let position = self.counted()?.map(Position)?;
         let route = self.u32()?;
         let created_at = self.time()??;
         let source_timestamp = self.time()?;
-        let sequence = Some(self.u64()?).filter(|sequence| *sequence > 0).map(Sequence);
+        let sequence = self.counted()?.map(Sequence);
         let correlation_data = self.bytes()?.map(Bytes::copy_from_slice);
         let user_properties = self.pairs()?.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
         let payload = Bytes::copy_from_slice(self.bytes);
@@ -266,6 +277,12 @@ impl<'a> Fields<'a> {
         self.take(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 
+    /// What is counted from 1, or none of it.
+    #[expect(clippy::option_option, reason = "the outer one is for bytes that end too soon")]
+    pub(super) fn counted(&mut self) -> Option<Option<u64>> {
+        self.u64().filter(|number| *number < 1 << 63).map(|number| Some(number).filter(|number| *number > 0))
+    }
+
     /// A time, or none of it.
     #[expect(clippy::option_option, reason = "the outer one is for bytes that end too soon")]
     pub(super) fn time(&mut self) -> Option<Option<Timestamp>> {
@@ -292,7 +309,7 @@ impl<'a> Fields<'a> {
     }
 
     fn pairs(&mut self) -> Option<Vec<(String, String)>> {
-        let count = self.take(2)?.try_into().ok().map(u16::from_le_bytes)?;
+        let count = self.u32()?;
         (0..count).map(|_| Some((self.text()??, self.text()??))).collect()
     }
 

@@ -37,6 +37,9 @@ const SUFFIX: &str = ".seg";
 const READ_BYTES: usize = 256 << 10;
 /// Bytes that a disk reads at a time: where one of them cannot be read, the next may be.
 const BLOCK_BYTES: u64 = 4 << 10;
+/// How many bytes may be checked in vain for each byte that was read: real damage takes hardly any, since no text holds a
+/// marker.
+const CREDIT_FOR_A_BYTE: u64 = 16;
 /// A segment with so many routes is closed: each takes memory, and verdicts may go to ever new topics.
 const MANY_ROUTES: usize = 16_384;
 /// A buffer that one large batch has made larger is not kept.
@@ -186,7 +189,8 @@ pub(super) fn read_head(file: &dyn DiskFile) -> io::Result<Option<(Epoch, Positi
     }
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|index| head[at + index]));
     let checksum = u32::from_le_bytes(std::array::from_fn(|index| head[24 + index]));
-    Ok((crc32fast::hash(&head[..24]) == checksum).then(|| (Epoch(number(8)), Position(number(16)))))
+    let (epoch, before) = (Epoch(number(8)), Position(number(16)));
+    Ok((crc32fast::hash(&head[..24]) == checksum && before.is_believable()).then_some((epoch, before)))
 }
 
 /// The summary at the end of a file of `length` bytes; `None` where it was never closed, or is damaged.
@@ -205,7 +209,7 @@ pub(super) fn read_summary(file: &dyn DiskFile, length: u64) -> io::Result<Optio
     let mut summary = vec![0; bytes];
     file.read_at(&mut summary, start)?;
     Ok(match record::parse(&summary) {
-        Parsed::Whole(Record::Summary(summary), _) => Some(summary),
+        Parsed::Whole(Record::Summary(summary), _) if summary.is_consistent(start) => Some(summary),
         _ => None,
     })
 }
@@ -223,10 +227,17 @@ pub(super) struct Reader {
     pub(super) whole: u64,
     /// Whether something could not be read that stood before what could.
     pub(super) is_damaged: bool,
+    /// How many bytes that was.
+    pub(super) damaged_bytes: u64,
     /// Whether the segment has an end, so that nothing follows.
     pub(super) is_closed: bool,
     /// Whether bytes without a record have been passed since the last one.
     is_searching: bool,
+    /// Whether the file has ended while the record at hand was looked for.
+    is_at_end: bool,
+    /// Bytes of promised bodies that may still turn out to be none: without a bound, a file of markers that each promise
+    /// the rest of it would be checked once for every marker.
+    credit: u64,
     unreadable: Unreadable,
 }
 
@@ -252,8 +263,11 @@ impl Reader {
             offset: HEAD_BYTES as u64,
             whole: HEAD_BYTES as u64,
             is_damaged: false,
+            damaged_bytes: 0,
             is_closed: false,
             is_searching: false,
+            is_at_end: false,
+            credit: record::MAX_BODY as u64,
             unreadable: Unreadable::Error,
         }
     }
@@ -268,10 +282,16 @@ impl Reader {
         self.unreadable = Unreadable::Damage;
     }
 
+    /// Up to where the file is read: its length once `next` has answered `None`.
+    pub(super) fn end(&self) -> u64 {
+        if self.is_closed { self.whole + END_BYTES as u64 } else { self.offset + self.buffer.len() as u64 }
+    }
+
     /// The next message; `None` at the end of what can be read by now. What is written later can be read later.
     pub(super) fn next(&mut self) -> io::Result<Option<(Position, OutboundMessage)>> {
         while !self.is_closed {
             let Some((parsed, bytes)) = self.parse()? else { return Ok(None) };
+            self.damaged_bytes += self.offset - self.whole;
             self.advance(bytes);
             self.whole = self.offset;
             self.is_damaged |= std::mem::take(&mut self.is_searching);
@@ -281,7 +301,10 @@ impl Reader {
                 Record::Message(message) => match self.routes.get(&message.route) {
                     Some(route) => return Ok(Some((message.position, message.with_route(route, self.epoch)))),
                     // Its route stood in what is damaged.
-                    None => self.is_damaged = true,
+                    None => {
+                        self.is_damaged = true;
+                        self.damaged_bytes += bytes as u64;
+                    }
                 },
             }
         }
@@ -290,12 +313,18 @@ impl Reader {
 
     /// The next whole record, over bytes that are none.
     fn parse(&mut self) -> io::Result<Option<(Record, usize)>> {
+        self.is_at_end = false;
         loop {
-            match record::parse(&self.buffer) {
-                Parsed::Whole(record, bytes) => return Ok(Some((record, bytes))),
-                Parsed::Short(wanted) if self.fill(wanted)? => continue,
-                // A length that is damaged may ask for more than there is, and a record may stand behind it.
-                Parsed::Short(_) | Parsed::Damaged => {}
+            let promised = record::promised_bytes(&self.buffer) as u64;
+            // Behind a whole record the next one is always checked.
+            if !self.is_searching || promised <= self.credit {
+                match record::parse(&self.buffer) {
+                    Parsed::Whole(record, bytes) => return Ok(Some((record, bytes))),
+                    Parsed::Short(wanted) if self.fill(wanted)? => continue,
+                    // A length that is damaged may ask for more than there is, and a record may stand behind it.
+                    Parsed::Short(_) => {}
+                    Parsed::Damaged => self.credit = self.credit.saturating_sub(promised),
+                }
             }
             if !self.search() && !self.fill(self.buffer.len() + HEADER_BYTES)? && !self.jump() {
                 return Ok(None);
@@ -328,16 +357,20 @@ impl Reader {
         true
     }
 
-    /// Gets the buffer to hold `wanted` bytes. Whether it does.
+    /// Gets the buffer to hold `wanted` bytes. Whether it does. The file's end is only come to once for a record: what
+    /// another process has just appended must not be read behind what was passed as no record.
     fn fill(&mut self, wanted: usize) -> io::Result<bool> {
         while self.buffer.len() < wanted {
+            if self.is_at_end {
+                return Ok(false);
+            }
             let have = self.buffer.len();
             let more = READ_BYTES.max(wanted - have).min(64 * READ_BYTES);
             self.buffer.resize(have + more, 0);
             let read = self.file.read_at(&mut self.buffer[have..], self.offset + have as u64);
             self.buffer.truncate(have + read.as_ref().copied().unwrap_or(0));
             match read {
-                Ok(0) => return Ok(false),
+                Ok(0) => self.is_at_end = true,
                 Ok(_) => {}
                 Err(error) if self.unreadable == Unreadable::Error => return Err(error),
                 Err(_) => {
@@ -352,5 +385,6 @@ impl Reader {
     fn advance(&mut self, bytes: usize) {
         self.buffer.advance(bytes);
         self.offset += bytes as u64;
+        self.credit = self.credit.saturating_add(CREDIT_FOR_A_BYTE * bytes as u64);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     DropCause, DroppedRange, Position,
-    record::{Fields, put_text, put_time, put_u32, put_u64},
+    record::{self, Fields, put_text, put_time, put_u32, put_u64},
 };
 use crate::domain::{Epoch, OutboundMessage, Sequence, TagName, Timestamp, TopicName};
 
@@ -57,6 +57,12 @@ impl Summary {
         }
     }
 
+    /// Whether it counts each message once, and no more of them than `bytes` can hold.
+    pub(super) fn is_consistent(&self, bytes: u64) -> bool {
+        let of_routes = self.routes.values().try_fold(0_u64, |sum, range| sum.checked_add(range.count));
+        of_routes == Some(self.count) && self.count <= bytes / record::LEAST_BYTES_OF_A_MESSAGE
+    }
+
     /// All of it as what was dropped for one cause.
     pub(super) fn ranges(&self, epoch: Epoch, cause: DropCause) -> impl Iterator<Item = DroppedRange> + '_ {
         self.routes.values().map(move |range| DroppedRange { epoch, cause, ..range.clone() })
@@ -80,7 +86,7 @@ impl Summary {
     }
 
     pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Self> {
-        let (count, last, newest) = (fields.u64()?, Position(fields.u64()?), fields.time()?);
+        let (count, last, newest) = (fields.u64()?, Position(fields.counted()?.unwrap_or(0)), fields.time()?);
         let route_count = fields.u32()?;
         if route_count as usize > fields.left() / LEAST_BYTES_OF_A_ROUTE {
             return None;
@@ -90,9 +96,12 @@ impl Summary {
             let topic = TopicName::parse(&fields.text()??).ok()?;
             let tag_name = fields.text()?.map(|name| TagName::new(&name));
             let count = fields.u64()?;
-            let (first, last) = (fields.u64()?, fields.u64()?);
+            let (first, last) = (fields.counted()?, fields.counted()?);
             let (from_time, to_time) = (fields.time()??, fields.time()??);
-            let sequences = (first > 0).then_some((Sequence(first), Sequence(last)));
+            let sequences = first.zip(last).map(|(first, last)| (Sequence(first), Sequence(last)));
+            if sequences.is_some_and(|(first, last)| first > last) {
+                return None;
+            }
             let key = (topic.clone(), tag_name.clone());
             let cause = DropCause::Retention;
             let epoch = Epoch(0);
