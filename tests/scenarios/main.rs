@@ -45,6 +45,7 @@ mod soak;
 mod soak_faults;
 mod soak_mqtt;
 mod soak_restarts;
+mod spool_cli;
 mod stack_types;
 mod stacks;
 mod stacks_secure;

@@ -10,6 +10,7 @@ use super::{
     certs_args::Certs,
     model_args::{Eval, Models, Score, Train},
     online_args::{Browse, Read, Watch, Write},
+    spool_args::SpoolCommand,
 };
 use crate::telemetry::logging::LogFormat;
 
@@ -95,6 +96,9 @@ pub enum Command {
     Certs(Certs),
     /// Print the JSON Schema of the mapping language, for editors.
     Schema,
+    /// Look at what waits on the disk for the brokers, also while an adapter runs.
+    #[command(subcommand)]
+    Spool(SpoolCommand),
     /// Train a model of a mapping on a CSV file, and keep it as a file.
     #[command(
         after_help = "Examples:\n  tagwise train line1.yaml vibration --input normal.csv --output vibration.model\n  \
@@ -240,6 +244,10 @@ mod tests {
             "tagwise eval m.model --input a.csv --label label",
             "tagwise models import a.json --output m.model",
             "tagwise models show m.model",
+            "tagwise spool stat a.yaml --by-mapping --format json",
+            "tagwise spool stat --dir state/a",
+            "tagwise spool export a.yaml --broker cloud --lane urgent --all --output f",
+            "tagwise spool export --dir state/a",
         ] {
             Args::try_parse_from(line.split(' ')).unwrap();
         }
@@ -255,6 +263,9 @@ mod tests {
             "tagwise read --config a.yaml i=1 --user edge --password-env PW",
             "tagwise check a.yaml --online --resolved",
             "tagwise read",
+            "tagwise spool stat",
+            "tagwise spool stat a.yaml --dir state/a",
+            "tagwise spool export a.yaml --lane fast",
         ] {
             assert_eq!(Args::try_parse_from(line.split(' ')).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use super::{
     args::{Args, Command, Level},
-    browse, certs, check, check_online, evaluate, models, read, run, score, train, watch, write,
+    browse, certs, check, check_online, evaluate, models, read, run, score, spool, train, watch, write,
 };
 use crate::telemetry::logging;
 
@@ -65,6 +65,7 @@ fn execute(command: Command) -> anyhow::Result<u8> {
         Command::Watch(arguments) => watch::watch(&arguments),
         Command::Certs(command) => certs::certs(&command),
         Command::Schema => check::schema(),
+        Command::Spool(command) => spool::spool(&command),
         Command::Train(arguments) => train::train(&arguments),
         Command::Score(arguments) => score::score(&arguments),
         Command::Eval(arguments) => evaluate::evaluate(&arguments),

@@ -32,6 +32,10 @@ mod score;
 pub mod signals;
 #[cfg(feature = "demo")]
 pub mod simulate;
+mod spool;
+pub mod spool_args;
+mod spool_export;
+mod spool_text;
 mod train;
 mod watch;
 mod watch_table;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, BufWriter, Read, Write},
     path::{Path, absolute},
 };
 
@@ -64,11 +64,25 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_file(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// As `write`, bit by bit as `write_all` gives it. On standard output, a reader that has seen enough is no failure.
+pub(super) fn stream(path: &Path, write_all: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let buffered = |out: &mut dyn Write| {
+        let mut out = BufWriter::with_capacity(64 << 10, out);
+        write_all(&mut out)?;
+        out.flush()
+    };
+    if is_standard(path) { tolerate_closed(buffered(&mut io::stdout().lock())) } else { replace(path, buffered) }
+}
+
 fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |file| file.write_all(bytes))
+}
+
+fn replace(path: &Path, write_all: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // A link stays one: what it leads to is replaced.
     let target = fs::canonicalize(path).or_else(|_| absolute(path))?;
     match fs::symlink_metadata(&target) {
-        Ok(found) if !found.is_file() => return File::options().write(true).open(&target)?.write_all(bytes),
+        Ok(found) if !found.is_file() => return write_all(&mut File::options().write(true).open(&target)?),
         _ => {}
     }
     // A name of this process's own, that nothing else stands under.
@@ -76,7 +90,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = target.with_file_name(name);
     let mut file = File::options().write(true).create_new(true).open(&temporary)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &target));
+    let written = write_all(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
         drop(fs::remove_file(&temporary));
     }

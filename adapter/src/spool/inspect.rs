@@ -139,7 +139,8 @@ pub struct Passed {
 impl LaneFiles {
     pub(super) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
         let files = disk.list()?.into_iter();
-        let segment = |(name, bytes): (String, u64)| Some(Segment { before: segment::position_of(&name)?, name, bytes });
+        let segment =
+            |(name, bytes): (String, u64)| Some(Segment { before: segment::position_of(&name)?, name, bytes });
         let mut segments: Vec<_> = files.filter_map(segment).collect();
         segments.sort_unstable();
         // After the list, so that what is acknowledged in between is not taken for waiting.
@@ -203,7 +204,7 @@ impl Passed {
         self.bytes += reader.end();
         self.damaged_bytes += reader.damaged_bytes;
         self.unreadable_messages += unreadable;
-        self.damaged_segments += u64::from(reader.is_damaged || unreadable > 0);
+        self.damaged_segments += u64::from(reader.is_damaged() || unreadable > 0);
         if !reader.is_closed {
             self.unfinished_bytes += reader.end() - reader.whole;
         }

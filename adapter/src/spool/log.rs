@@ -306,7 +306,7 @@ impl Log {
                     self.read_up_to = position;
                     taken.push((position, message));
                     next = position.next();
-                    if reader.is_damaged {
+                    if reader.is_damaged() {
                         damaged.extend(self.assess(before)?);
                     }
                     self.reading = Some((before, reader));
@@ -315,7 +315,7 @@ impl Log {
                 // The reader has gone too far; it begins anew when this is wanted.
                 Some(_) => next = until,
                 None => {
-                    if reader.is_damaged {
+                    if reader.is_damaged() {
                         damaged.extend(self.assess(before)?);
                     }
                     next = last.next();

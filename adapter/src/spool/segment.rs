@@ -39,7 +39,7 @@ const READ_BYTES: usize = 256 << 10;
 const BLOCK_BYTES: u64 = 4 << 10;
 /// How many bytes may be checked in vain for each byte that was read: real damage takes hardly any, since no text holds a
 /// marker.
-const CREDIT_FOR_A_BYTE: u64 = 16;
+const CREDIT_FOR_A_BYTE: u64 = 8;
 /// A segment with so many routes is closed: each takes memory, and verdicts may go to ever new topics.
 const MANY_ROUTES: usize = 16_384;
 /// A buffer that one large batch has made larger is not kept.
@@ -225,14 +225,10 @@ pub(super) struct Reader {
     offset: u64,
     /// Where the last whole record ended.
     pub(super) whole: u64,
-    /// Whether something could not be read that stood before what could.
-    pub(super) is_damaged: bool,
-    /// How many bytes that was.
+    /// Bytes that could not be read and stood before what could.
     pub(super) damaged_bytes: u64,
     /// Whether the segment has an end, so that nothing follows.
     pub(super) is_closed: bool,
-    /// Whether bytes without a record have been passed since the last one.
-    is_searching: bool,
     /// Whether the file has ended while the record at hand was looked for.
     is_at_end: bool,
     /// Bytes of promised bodies that may still turn out to be none: without a bound, a file of markers that each promise
@@ -262,12 +258,10 @@ impl Reader {
             buffer: BytesMut::new(),
             offset: HEAD_BYTES as u64,
             whole: HEAD_BYTES as u64,
-            is_damaged: false,
             damaged_bytes: 0,
             is_closed: false,
-            is_searching: false,
             is_at_end: false,
-            credit: record::MAX_BODY as u64,
+            credit: 0,
             unreadable: Unreadable::Error,
         }
     }
@@ -287,6 +281,16 @@ impl Reader {
         if self.is_closed { self.whole + END_BYTES as u64 } else { self.offset + self.buffer.len() as u64 }
     }
 
+    /// Whether something could not be read that stood before what could.
+    pub(super) const fn is_damaged(&self) -> bool {
+        self.damaged_bytes > 0
+    }
+
+    /// Whether bytes without a record have been passed since the last one.
+    const fn is_searching(&self) -> bool {
+        self.offset > self.whole
+    }
+
     /// The next message; `None` at the end of what can be read by now. What is written later can be read later.
     pub(super) fn next(&mut self) -> io::Result<Option<(Position, OutboundMessage)>> {
         while !self.is_closed {
@@ -294,18 +298,16 @@ impl Reader {
             self.damaged_bytes += self.offset - self.whole;
             self.advance(bytes);
             self.whole = self.offset;
-            self.is_damaged |= std::mem::take(&mut self.is_searching);
             match parsed {
                 Record::Route(id, route) => drop(self.routes.insert(id, Arc::new(route))),
                 Record::Summary(_) => self.is_closed = true,
-                Record::Message(message) => match self.routes.get(&message.route) {
-                    Some(route) => return Ok(Some((message.position, message.with_route(route, self.epoch)))),
-                    // Its route stood in what is damaged.
-                    None => {
-                        self.is_damaged = true;
-                        self.damaged_bytes += bytes as u64;
+                Record::Message(message) => {
+                    if let Some(route) = self.routes.get(&message.route) {
+                        return Ok(Some((message.position, message.with_route(route, self.epoch))));
                     }
-                },
+                    // Its route stood in what is damaged.
+                    self.damaged_bytes += bytes as u64;
+                }
             }
         }
         Ok(None)
@@ -315,9 +317,11 @@ impl Reader {
     fn parse(&mut self) -> io::Result<Option<(Record, usize)>> {
         self.is_at_end = false;
         loop {
-            let promised = record::promised_bytes(&self.buffer) as u64;
+            let promised = record::promised_bytes(&self.buffer);
+            let is_here = self.buffer.len() >= HEADER_BYTES.saturating_add(promised);
+            let promised = promised as u64;
             // Behind a whole record the next one is always checked.
-            if !self.is_searching || promised <= self.credit {
+            if !self.is_searching() || !is_here || promised <= self.credit {
                 match record::parse(&self.buffer) {
                     Parsed::Whole(record, bytes) => return Ok(Some((record, bytes))),
                     Parsed::Short(wanted) if self.fill(wanted)? => continue,
@@ -338,7 +342,6 @@ impl Reader {
             return false;
         }
         let next = self.buffer.get(1..).and_then(|rest| rest.windows(2).position(|bytes| bytes == MARKER));
-        self.is_searching = true;
         // The last byte may be the first one of a marker.
         self.advance(next.map_or(self.buffer.len() - 1, |at| at + 1));
         next.is_some()
@@ -353,7 +356,6 @@ impl Reader {
         let unread = self.offset + self.buffer.len() as u64;
         self.buffer.clear();
         self.offset = (unread / BLOCK_BYTES + 1) * BLOCK_BYTES;
-        self.is_searching = true;
         true
     }
 
@@ -371,7 +373,7 @@ impl Reader {
             self.buffer.truncate(have + read.as_ref().copied().unwrap_or(0));
             match read {
                 Ok(0) => self.is_at_end = true,
-                Ok(_) => {}
+                Ok(count) => self.credit = self.credit.saturating_add(CREDIT_FOR_A_BYTE * count as u64),
                 Err(error) if self.unreadable == Unreadable::Error => return Err(error),
                 Err(_) => {
                     self.unreadable = Unreadable::DamageAhead;
@@ -385,6 +387,5 @@ impl Reader {
     fn advance(&mut self, bytes: usize) {
         self.buffer.advance(bytes);
         self.offset += bytes as u64;
-        self.credit = self.credit.saturating_add(CREDIT_FOR_A_BYTE * bytes as u64);
     }
 }

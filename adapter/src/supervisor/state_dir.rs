@@ -4,11 +4,19 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use thiserror::Error;
 
 use crate::domain::Epoch;
+
+/// Bytes that are read of a holder's name; its process id takes few.
+const MOST_OF_A_HOLDER: u64 = 64;
+/// How often and how long it is waited for one who only looks.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why the state directory cannot be used.
 #[derive(Debug, Error)]
@@ -70,7 +78,7 @@ impl StateDir {
             .truncate(false)
             .open(&lock_path)
             .map_err(failed(&lock_path))?;
-        match lock.try_lock() {
+        match take(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -86,6 +94,28 @@ impl StateDir {
         };
         write_holder(&mut lock).map_err(failed(&lock_path))?;
         Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Which process holds the directory, as it wrote it; `None` when none does. The directory is not changed.
+    ///
+    /// # Errors
+    ///
+    /// When the lock is there and cannot be looked at.
+    pub fn holder(path: &Path) -> io::Result<Option<String>> {
+        let lock = match File::open(path.join("lock")) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                (&lock).take(MOST_OF_A_HOLDER).read_to_string(&mut holder)?;
+                Ok(Some(holder.trim().to_owned()))
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Where it is.
@@ -107,6 +137,18 @@ impl StateDir {
         write_atomically(&path, format!("{next}\n").as_bytes()).map_err(|source| StateDirError::Io { path, source })?;
         Ok(Epoch(next))
     }
+}
+
+/// Takes the lock. Whoever asks for the holder has a share of it for a moment, which is waited for.
+#[expect(clippy::disallowed_methods, reason = "for a moment at the start, when there is nothing else to do")]
+fn take(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            outcome => return outcome,
+        }
+    }
+    lock.try_lock()
 }
 
 /// Replaces a file whole or not at all, through power cuts too: a new file, synced, renamed over the old one.
@@ -140,6 +182,18 @@ mod tests {
         let error = StateDir::open(dir.path()).unwrap_err();
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         drop(held);
+        StateDir::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn who_asks_for_the_holder_takes_nothing_and_makes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(StateDir::holder(dir.path()).unwrap(), None);
+        assert!(!dir.path().join("lock").exists());
+        let held = StateDir::open(dir.path()).unwrap();
+        assert_eq!(StateDir::holder(dir.path()).unwrap(), Some(std::process::id().to_string()));
+        drop(held);
+        assert_eq!(StateDir::holder(dir.path()).unwrap(), None);
         StateDir::open(dir.path()).unwrap();
     }
 
