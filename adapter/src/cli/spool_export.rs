@@ -56,6 +56,7 @@ fn head(broker: &str, lane: Lane, position: Position, message: &OutboundMessage)
         ("createdAt", json!(message.created_at.unix_millis())),
         ("sourceTimestamp", json!(message.source_timestamp.map(Timestamp::unix_millis))),
         ("messageExpiryMillis", json!(route.message_expiry.map(|expiry| u64::try_from(expiry.as_millis()).ok()))),
+        ("contentType", json!(route.content_type)),
         ("userProperties", properties.collect()),
         ("correlationData", json!(message.correlation_data.as_ref().map(|data| STANDARD.encode(data)))),
     ];
@@ -93,7 +94,7 @@ mod tests {
             line(b"{\"value\":1.0}"),
             "{\"broker\":\"cloud\",\"lane\":\"urgent\",\"position\":9,\"topic\":\"a/b\",\"qos\":1,\"retain\":false,\
              \"tagName\":\"a/b\",\"epoch\":4,\"sequence\":7,\"createdAt\":0,\"sourceTimestamp\":7,\
-             \"messageExpiryMillis\":null,\"userProperties\":[{\"name\":\"anomaly-label\",\"value\":\"1\"}],\
+             \"messageExpiryMillis\":null,\"contentType\":null,\"userProperties\":[{\"name\":\"anomaly-label\",\"value\":\"1\"}],\
              \"correlationData\":\"AP8=\",\"payload\":{\"value\":1.0}}\n"
         );
     }

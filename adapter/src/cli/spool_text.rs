@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::printable::{printable, time};
 use crate::{
     domain::{Lane, TagName, Timestamp},
-    spool::{DeadLetters, Passed, Position, Tally},
+    spool::{DeadLetterCount, Passed, Position, Tally},
 };
 
 /// The spools of one adapter.
@@ -22,7 +22,7 @@ pub(super) struct SpoolStat {
 pub(super) struct BrokerStat {
     pub(super) broker: String,
     pub(super) lanes: Vec<LaneStat>,
-    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) dead_letters: Option<DeadLetterCount>,
 }
 
 /// What waits in one lane.
@@ -166,13 +166,13 @@ mod tests {
     fn stat() -> SpoolStat {
         let mut waiting = Tally::default();
         for sequence in [3, 4] {
-            let mut message = sample::message("line\u{1b}1", sequence);
+            let mut message = sample::message("line\u{202e}1", sequence);
             message.epoch = Some(Epoch(2));
             waiting.add(&message);
         }
         let passed = Passed { segments: 2, bytes: 900, damaged_segments: 1, damaged_bytes: 70, ..Passed::default() };
         let values = LaneStat { lane: Lane::Values, acknowledged: Position(5), waiting, passed };
-        let dead_letters = Some(DeadLetters { messages: 1, bytes: 80 });
+        let dead_letters = Some(DeadLetterCount { messages: 1, bytes: 80 });
         let broker = BrokerStat { broker: "cloud".to_owned(), lanes: vec![values], dead_letters };
         SpoolStat { state_dir: "state/line1".into(), holder: Some("17".to_owned()), brokers: vec![broker] }
     }
@@ -186,7 +186,7 @@ mod tests {
              values        2 messages wait, created from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:00.000Z\n                \
              acknowledged up to position 5; 900 bytes in 2 files\n                \
              damaged: 1 of these, 70 bytes; at least 0 messages cannot be read\n    \
-             line\\u{1b}1  tag line\\u{1b}1, epoch 2, sequence 3 to 4: 2 messages\n  \
+             line\\u{202e}1  tag line\\u{202e}1, epoch 2, sequence 3 to 4: 2 messages\n  \
              dead letters  1 messages, 80 bytes\n"
         );
         assert!(!stat().text(false).contains("epoch"));
@@ -205,7 +205,7 @@ mod tests {
         let lane = &json["brokers"][0]["lanes"][0];
         assert_eq!((&lane["messages"], &lane["bytes"], &lane["damagedBytes"]), (&json!(2), &json!(900), &json!(70)));
         let mapping = json!({
-            "topic": "line\u{1b}1", "tagName": "line\u{1b}1", "epoch": 2,
+            "topic": "line\u{202e}1", "tagName": "line\u{202e}1", "epoch": 2,
             "firstSequence": 3, "lastSequence": 4, "messages": 2,
         });
         assert_eq!(lane["mappings"], json!([mapping]));

@@ -53,7 +53,14 @@ impl Cursor {
             Some(file) => Arc::clone(file),
             None => Arc::clone(self.file.insert(disk.create(NAME)?)),
         };
-        let writings = self.writings + 1;
+        let writings = match self.writings + 1 {
+            // No process counts so far: something else has written the file, and nothing could follow.
+            u64::MAX => {
+                file.truncate(0)?;
+                1
+            }
+            next => next,
+        };
         let mut slot = Vec::with_capacity(SLOT_BYTES);
         slot.extend_from_slice(&writings.to_le_bytes());
         slot.extend_from_slice(&position.0.to_le_bytes());
@@ -70,4 +77,34 @@ fn read_slot(slot: &[u8]) -> Option<(u64, Position)> {
     let is_whole = crc32fast::hash(content).to_le_bytes() == checksum;
     let slot = is_whole.then(|| Some((number(0)?, Position(number(8)?))))?;
     slot.filter(|(writings, position)| *writings < u64::MAX && position.is_believable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::{hostile::read_cursor, simulated::SimulatedDisk};
+
+    fn slot(writings: u64, position: u64) -> Vec<u8> {
+        let content = [writings.to_le_bytes(), position.to_le_bytes()].concat();
+        [&content[..], &crc32fast::hash(&content).to_le_bytes()].concat()
+    }
+
+    #[test]
+    fn a_torn_slot_leaves_the_one_before() {
+        let disk = SimulatedDisk::default();
+        let mut cursor = Cursor::open(&disk).unwrap();
+        for position in 1..=6 {
+            cursor.write(&disk, Position(position)).unwrap();
+        }
+        assert_eq!(Cursor::open(&disk).unwrap().written(), Position(6));
+        disk.change("cursor", |bytes| bytes[3] ^= 1);
+        assert_eq!(Cursor::open(&disk).unwrap().written(), Position(5));
+    }
+
+    #[test]
+    fn numbers_that_no_process_reaches_do_not_stop_the_cursor() {
+        assert_eq!(read_cursor(&slot(u64::MAX - 1, 7)).unwrap(), (7, 8));
+        assert_eq!(read_cursor(&slot(u64::MAX, 7)).unwrap(), (0, 1));
+        assert_eq!(read_cursor(&[slot(2, 7), slot(3, u64::MAX)].concat()).unwrap(), (7, 8));
+    }
 }

@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use crate::domain::{Epoch, OutboundMessage, TagName, Timestamp};
 
-const NAME: &str = "dead-letters.jsonl";
-const OLD_NAME: &str = "dead-letters.old.jsonl";
+pub(super) const NAME: &str = "dead-letters.jsonl";
+pub(super) const OLD_NAME: &str = "dead-letters.old.jsonl";
 /// Bytes of both files together.
 const MAX_BYTES: u64 = 16 << 20;
 

@@ -53,6 +53,7 @@ fn no_route() -> Arc<Route> {
         is_retained: false,
         user_properties: Vec::new(),
         message_expiry: None,
+        content_type: None,
         tag_name: None,
     })
 }

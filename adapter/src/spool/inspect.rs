@@ -15,14 +15,13 @@ use std::{
 use super::{
     Position,
     cursor::Cursor,
+    dead_letters,
     disk::Disk,
     read_only::ReadOnlyDirectory,
     segment::{self, HEAD_BYTES, Reader},
 };
 use crate::domain::{Lane, OutboundMessage};
 
-/// Dead letters, a JSON object a line, in the directory of a broker.
-const DEAD_LETTERS: &str = "dead-letters.jsonl";
 /// Bytes that are read at a time where lines are counted.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -34,12 +33,12 @@ pub struct SpoolFiles {
     path: PathBuf,
 }
 
-/// Messages that no broker will ever take, kept in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeadLetters {
-    /// How many.
+/// How many messages are kept that a broker will never take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetterCount {
+    /// Messages.
     pub messages: u64,
-    /// Bytes of the file.
+    /// Bytes of their files.
     pub bytes: u64,
 }
 
@@ -74,26 +73,38 @@ impl SpoolFiles {
         }
     }
 
-    /// The dead letters; `None` where there is no file of them.
+    /// How many dead letters there are; `None` where there is no file of them.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
-    pub fn dead_letters(&self) -> io::Result<Option<DeadLetters>> {
-        let mut file = match File::open(self.path.join(DEAD_LETTERS)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut found = DeadLetters { messages: 0, bytes: 0 };
+    /// When a file of them cannot be read.
+    pub fn dead_letters(&self) -> io::Result<Option<DeadLetterCount>> {
+        let mut count = None;
+        for name in [dead_letters::OLD_NAME, dead_letters::NAME] {
+            match File::open(self.path.join(name)) {
+                Ok(file) => count.get_or_insert_with(DeadLetterCount::default).add(&file)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl DeadLetterCount {
+    /// Counts the lines of a file that hold something.
+    fn add(&mut self, mut file: &File) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK_BYTES];
+        let mut last = b'\n';
         loop {
             match file.read(&mut chunk) {
-                Ok(0) => return Ok(Some(found)),
+                Ok(0) => return Ok(()),
                 Ok(count) => {
-                    let lines = chunk[..count].split(|byte| *byte == b'\n').count() - 1;
-                    found.messages += lines as u64;
-                    found.bytes += count as u64;
+                    self.bytes += count as u64;
+                    for byte in &chunk[..count] {
+                        self.messages += u64::from(*byte == b'\n' && last != b'\n');
+                        last = *byte;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -142,14 +142,15 @@ fn directories_are_found_by_broker_and_none_is_made() {
     let directory = |broker: &str| state.path().join("spool").join(broker);
     fs::create_dir_all(directory("west")).unwrap();
     let values = Directory::open(directory("cloud").join("values")).unwrap();
-    fs::write(directory("cloud").join("dead-letters.jsonl"), "{}\n{\"a\":1}\n").unwrap();
+    fs::write(directory("cloud").join("dead-letters.jsonl"), "{}\n\n{\"a\":1}\n").unwrap();
+    fs::write(directory("cloud").join("dead-letters.old.jsonl"), "{}\n").unwrap();
     let mut log = Log::open(Arc::new(values), Epoch(1), SEGMENT_BYTES).unwrap().0;
     append(&mut log, 1..=2);
 
     let all = SpoolFiles::all(state.path()).unwrap();
     assert_eq!(all.iter().map(|files| files.broker.as_str()).collect::<Vec<_>>(), ["cloud", "west"]);
     assert_eq!(look(&all[0].lane(Lane::Values).unwrap().unwrap()).0, [(1, 1), (2, 2)]);
-    assert_eq!(all[0].dead_letters().unwrap(), Some(DeadLetters { messages: 2, bytes: 11 }));
+    assert_eq!(all[0].dead_letters().unwrap(), Some(DeadLetterCount { messages: 3, bytes: 15 }));
     for (files, lane) in [(&all[0], Lane::Urgent), (&all[1], Lane::Urgent), (&all[1], Lane::Values)] {
         assert!(files.lane(lane).unwrap().is_none());
     }

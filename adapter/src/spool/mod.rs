@@ -37,7 +37,7 @@ mod task;
 pub use dead_letters::DeadLetters;
 pub use disk::{Directory, Disk, DiskFile};
 pub use dropped::{DropCause, DropReason, DroppedRange};
-pub use inspect::{DeadLetters, LaneFiles, Passed, SpoolFiles};
+pub use inspect::{DeadLetterCount, LaneFiles, Passed, SpoolFiles};
 pub use options::{SpoolOptions, SyncPolicy};
 pub use position::{Position, Tails};
 pub use store::{Spool, SpoolDisks};

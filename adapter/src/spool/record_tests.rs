@@ -43,13 +43,15 @@ fn expiry() -> impl Strategy<Value = Option<Duration>> {
 
 fn route() -> impl Strategy<Value = Route> {
     let tag_name = prop::option::of(text().prop_map(|name| TagName::new(&name)));
-    (topic(), any::<bool>(), any::<bool>(), pairs(), expiry(), tag_name).prop_map(
-        |(topic, is_sure, is_retained, user_properties, message_expiry, tag_name)| Route {
+    let content_type = prop::option::of(text());
+    (topic(), any::<bool>(), any::<bool>(), pairs(), expiry(), tag_name, content_type).prop_map(
+        |(topic, is_sure, is_retained, user_properties, message_expiry, tag_name, content_type)| Route {
             topic,
             qos: if is_sure { Qos::AtLeastOnce } else { Qos::AtMostOnce },
             is_retained,
             user_properties,
             message_expiry,
+            content_type,
             tag_name,
         },
     )
@@ -162,6 +164,7 @@ fn more_properties_than_sixteen_bits_count_are_all_kept() {
         qos: Qos::AtLeastOnce,
         is_retained: false,
         message_expiry: None,
+        content_type: None,
         tag_name: None,
     };
     let mut bytes = Vec::new();

@@ -13,7 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn check(file: &[u8]) {
     let (told, moved) = read_cursor(file).expect("memory does not fail");
-    assert_eq!(moved, told + 1);
+    // One step further no spool gets.
+    assert!(moved == told + 1 || told == (1 << 62) - 1, "{told}, then {moved}");
 }
 
 /// A slot with a right checksum.
