@@ -125,11 +125,10 @@ impl MqttFaultStand {
 
     /// From now on the broker gets nothing more, and the probe has all that it got.
     async fn cut_off_and_listen(&mut self) -> Result<()> {
-        // Where the proxy can, it keeps acknowledgements back, so that much is in doubt when the broker dies.
-        self.proxy.set_mute(true);
+        // Acknowledgements are kept back first, so that much is in doubt when the broker dies.
+        self.proxy.hold_answers();
         pause(IN_DOUBT).await;
         self.proxy.open_hole();
-        self.proxy.set_mute(false);
         self.probe.fence_within(LONG_PATIENCE).await?;
         self.probe.silence("load/", QUIET).await
     }
