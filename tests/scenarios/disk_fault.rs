@@ -10,12 +10,15 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tagwise_tests::{Reply, Signal, SmallDisk, SpoolFolder, SpooledMessage, Verdict, pause};
 
-use crate::mqtt_fault_stand::{MqttFaultStand, Row, Terms};
+use crate::mqtt_fault_stand::{MqttFaultStand, Row, Terms, waiting};
 
 /// More than twenty times the interval at which the spool is synced by default.
 const SYNCED_BY_THEN: Duration = Duration::from_secs(3);
 /// In which a sync that has begun is over, on a disk in the memory of the machine.
 const SYNC_IS_OVER: Duration = Duration::from_millis(500);
+
+/// For an orderly end that waits in vain for the broker.
+const ENOUGH_TO_END: Duration = Duration::from_secs(30);
 
 /// The adapter with its state on a disk of its own.
 pub(crate) async fn on(disk: &SmallDisk, terms: Terms) -> Result<Option<MqttFaultStand>> {
@@ -62,9 +65,12 @@ impl MqttFaultStand {
     /// Files of the spool are damaged between two runs.
     pub(crate) async fn suffer_damage(&mut self, damage: Damage, messages: f64) -> Result<Row> {
         self.broker_dies(true).await?;
-        self.backlog(messages).await?;
+        // Nothing of a segment that is begun without a broker has been delivered.
+        self.restart().await?;
+        let waiting = waiting(&self.adapter.http().metrics().await?);
+        self.backlog(waiting + messages).await?;
         // It ends although it cannot deliver, and leaves all of it on the disk.
-        self.adapter.terminate(Duration::from_secs(30)).await?;
+        self.adapter.terminate(ENOUGH_TO_END).await?;
         let spool = SpoolFolder::in_state(&self.state_dir())?;
         self.expect(&spool.messages()?);
         damage.inflict(&spool)?;
@@ -109,6 +115,14 @@ impl MqttFaultStand {
         Ok(row)
     }
 
+    async fn restart(&mut self) -> Result<()> {
+        self.adapter.terminate(ENOUGH_TO_END).await?;
+        self.adapter.resume()?;
+        // Not ready: the broker is missing, and only that.
+        let is_up = |reply: &Reply| reply.status == 503 && !reply.body.contains("opcua");
+        self.adapter.readiness("the adapter runs again", is_up).await.map(drop)
+    }
+
     /// What is missing is announced, and counted for the same reason.
     async fn is_announced(&self, row: &Row) -> Result<()> {
         row.is_announced()?;
@@ -134,23 +148,33 @@ fn report_survivors(promised: usize, survived: usize) {
     println!("power cut: {promised} messages had long been accepted; {survived} are there afterwards");
 }
 
-/// What happens to the files.
+/// What a segment's file begins with, and is no record.
+const HEAD: u64 = 28;
+const PAGE: usize = 4096;
+
+/// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// A bit here, a page there.
     BitsAndPages,
+    /// The first page, in which it says where the messages go.
+    Beginning,
+    /// The file is half as long as it was.
+    Truncated,
 }
 
 impl Damage {
     const fn name(self) -> &'static str {
         match self {
             Self::BitsAndPages => "spool segment: bits flipped, a page zeroed",
+            Self::Beginning => "spool segment: beginning zeroed",
+            Self::Truncated => "spool segment: cut short",
         }
     }
 
     fn inflict(self, spool: &SpoolFolder) -> Result<()> {
         let segments = spool.value_segments()?;
-        let (path, length) = segments.first().context("there is no segment")?;
+        let (path, length) = segments.last().context("there is no segment")?;
         let file = File::options().read(true).write(true).open(path)?;
         match self {
             Self::BitsAndPages => {
@@ -159,8 +183,11 @@ impl Damage {
                     file.read_exact_at(&mut byte, length * quarter / 4)?;
                     file.write_all_at(&[byte[0] ^ 0x10], length * quarter / 4)?;
                 }
-                file.write_all_at(&[0; 4096], length / 2)?;
+                file.write_all_at(&[0; PAGE], length / 2)?;
             }
+            // What the file is, and of which start, stays readable.
+            Self::Beginning => file.write_all_at(&[0; PAGE], HEAD)?,
+            Self::Truncated => file.set_len(length / 2)?,
         }
         Ok(())
     }

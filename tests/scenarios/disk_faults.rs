@@ -41,6 +41,13 @@ async fn what_is_damaged_on_the_disk_is_announced() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missing_at_either_end_of_a_file_is_announced() -> Result<()> {
+    let Some(mut stand) = MqttFaultStand::set_up(terms().load(50, 10.0)).await? else { return Ok(()) };
+    stand.suffer_damage(Damage::Truncated, 1_000.0).await?;
+    stand.suffer_damage(Damage::Beginning, 1_000.0).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_costs_only_what_sync_does_not_promise() -> Result<()> {
     if cannot_mount("a_power_cut_costs_only_what_sync_does_not_promise") {
         return Ok(());

@@ -6,6 +6,7 @@
 //! sending into the hole, and has no acknowledgement of what got through last: the most that can be in doubt.
 
 use std::{
+    collections::HashSet,
     fmt,
     path::PathBuf,
     time::{Duration, Instant},
@@ -124,12 +125,11 @@ impl MqttFaultStand {
 
     /// From now on the broker gets nothing more, and the probe has all that it got.
     async fn cut_off_and_listen(&mut self) -> Result<()> {
-        // Where the proxy can, it keeps acknowledgements back, so that much is in doubt when the broker dies.
-        self.proxy.set_mute(true);
+        // Acknowledgements are kept back first, so that much is in doubt when the broker dies.
+        self.proxy.hold_answers();
         pause(IN_DOUBT).await;
         self.proxy.open_hole();
-        self.proxy.set_mute(false);
-        self.probe.fence().await?;
+        self.probe.fence_within(LONG_PATIENCE).await?;
         self.probe.silence("load/", QUIET).await
     }
 
@@ -156,7 +156,7 @@ impl MqttFaultStand {
         let again = over.elapsed();
         self.is_caught_up().await?;
         self.every_tag_is_live().await?;
-        self.probe.fence().await?;
+        self.probe.fence_within(LONG_PATIENCE).await?;
         self.adapter.ensure_running()?;
         self.hear_announcements().await;
         Ok(self.row(fault, again))
@@ -200,14 +200,16 @@ impl MqttFaultStand {
 
     /// Waits until of every tag a value has come that waited for nothing: whatever of it is missing now has left a hole.
     async fn every_tag_is_live(&mut self) -> Result<()> {
-        let mark = self.probe.mark();
+        let mut looked_at = self.probe.mark();
+        let mut live = HashSet::new();
         let tags = self.terms.tags;
         self.probe
             .wait_until("every tag is live", LONG_PATIENCE, |messages| {
                 let is_live = |message: &&Message| is_value(message) && message.user_property("replay").is_none();
-                let live = messages.get(mark..).unwrap_or_default().iter().filter(is_live);
-                let topics: std::collections::HashSet<&str> = live.map(|message| message.topic.as_str()).collect();
-                (topics.len() == tags).then_some(())
+                let later = messages.get(looked_at..).unwrap_or_default().iter();
+                live.extend(later.filter(is_live).map(|message| message.topic.clone()));
+                looked_at = messages.len();
+                (live.len() == tags).then_some(())
             })
             .await
     }
@@ -246,6 +248,7 @@ fn mapping(terms: &Terms, simulator: &Simulator, proxy: &MqttProxy, broker: &Bro
     // The server is to forget the sessions of killed adapters soon.
     let mut mapping = Mapping::between(&simulator.url(), &proxy.url())?
         .connection("session_timeout: 10s")
+        .drain_timeout("1s")
         .publishing(Duration::from_millis(100), 0)
         .broker("keep_alive: 5s")
         .with(&tags(terms));

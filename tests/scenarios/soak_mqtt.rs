@@ -72,7 +72,9 @@ async fn soak_of_disk_faults() -> Result<()> {
     let mut rows = Vec::new();
     let terms = Terms::of(BrokerKind::Mosquitto).load(TAGS, RATE);
     let Some(mut stand) = MqttFaultStand::set_up(terms.clone()).await? else { return Ok(()) };
-    rows.push(stand.suffer_damage(Damage::BitsAndPages, 20_000.0).await?);
+    for damage in [Damage::BitsAndPages, Damage::Beginning, Damage::Truncated] {
+        rows.push(stand.suffer_damage(damage, 10_000.0).await?);
+    }
     drop(stand);
     if !cannot_mount("soak_of_disk_faults") {
         let disk = SmallDisk::in_memory(64)?;

@@ -207,10 +207,21 @@ impl MqttProbe {
 
     /// Sends a message to itself and waits for it: whatever the broker had passed on before has then been heard.
     pub async fn fence(&self) -> Result<()> {
+        self.fence_within(PATIENCE).await
+    }
+
+    /// As `fence`, where so much is on its way that it takes longer.
+    pub async fn fence_within(&self, patience: Duration) -> Result<()> {
         let mark = self.mark();
         let text = format!("fence {mark}");
         self.publish(FENCE_TOPIC, &text).await?;
-        self.wait_after(mark, "the fence came back", |message| message.topic == FENCE_TOPIC).await.map(drop)
+        let mut looked_at = mark;
+        self.wait_until("the fence came back", patience, |messages| {
+            let mut later = messages.get(looked_at..).unwrap_or_default().iter();
+            looked_at = messages.len();
+            later.any(|message| message.topic == FENCE_TOPIC).then_some(())
+        })
+        .await
     }
 
     /// Waits until nothing has come on topics that begin with `prefix` for `quiet`.

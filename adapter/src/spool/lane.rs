@@ -246,6 +246,11 @@ impl LaneQueue {
         self.log.finish(rescue)
     }
 
+    /// Closes the segment at hand, so that it knows what is in it.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        self.log.close()
+    }
+
     /// Closes the segment at hand when its first message was created before `time`.
     pub(super) fn close_when_begun_before(&mut self, time: Timestamp) -> io::Result<()> {
         self.log.close_when_begun_before(time)

@@ -1,7 +1,7 @@
 //! The log of one lane: its segments, what is still needed of them, and where reading is.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     io,
     sync::Arc,
 };
@@ -9,12 +9,14 @@ use std::{
 use super::{
     DropCause, DroppedRange, Position,
     cursor::Cursor,
+    damage,
     disk::{Disk, DiskFile},
     rescue::{self, Rescue},
+    second_summary,
     segment::{self, HEAD_BYTES, Reader, Writer},
     summary::Summary,
 };
-use crate::domain::{Epoch, OutboundMessage, Sequence, Timestamp};
+use crate::domain::{Epoch, OutboundMessage, Timestamp};
 
 /// A segment that is not written any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ struct Closed {
     epoch: Epoch,
     /// Whether it survives a power cut, as far as is known.
     is_synced: bool,
+    /// Whether the file was cut short behind its end's back: only the second summary knows what was in it.
+    is_cut: bool,
 }
 
 /// What opening a log has found.
@@ -79,9 +83,11 @@ impl Log {
             failed_reads: 0,
         };
         let files = log.disk.list()?;
-        let unfinished: Vec<&str> =
-            files.iter().map(|(name, _)| name.as_str()).filter(|name| rescue::is_unfinished(name)).collect();
-        for name in unfinished {
+        let is_there = |segment: &str| files.iter().any(|(name, _)| name == segment);
+        let is_useless = |name: &str| {
+            rescue::is_unfinished(name) || second_summary::segment_of(name).is_some_and(|segment| !is_there(segment))
+        };
+        for (name, _) in files.iter().filter(|(name, _)| is_useless(name)) {
             log.remove_file(name);
         }
         let mut segments: Vec<(Position, String, u64)> = files
@@ -119,9 +125,15 @@ impl Log {
             newest: summary.newest,
             epoch,
             is_synced: true,
+            is_cut: false,
         };
         if let Some(summary) = segment::read_summary(file.as_ref(), length)? {
             return believable((summary.count > 0).then(|| closed(&summary, length)));
+        }
+        // What stands beside it is of help, and nothing depends on it.
+        if let Ok(Some(summary)) = second_summary::read(self.disk.as_ref(), epoch, before) {
+            let cut = |summary: &Summary| Closed { is_cut: true, ..closed(summary, length) };
+            return Ok((summary.count > 0).then(|| cut(&summary)));
         }
         let (summary, whole) = scan(Arc::clone(&file), epoch)?;
         if whole < length {
@@ -177,6 +189,12 @@ impl Log {
     /// Closes the segment that is written, so that it can be dropped, or a next one be begun.
     pub(super) fn close(&mut self) -> io::Result<()> {
         let closed = self.active.as_mut().map_or(Ok(()), Writer::close);
+        if closed.is_ok()
+            && let Some(active) = &self.active
+            && let Err(error) = second_summary::write(self.disk.as_ref(), self.epoch, active.before, &active.summary())
+        {
+            tracing::debug!(%error, "a segment of the spool has no second summary");
+        }
         self.forget_active(closed.is_ok());
         closed
     }
@@ -204,6 +222,7 @@ impl Log {
             newest: active.newest,
             epoch: self.epoch,
             is_synced,
+            is_cut: false,
         });
     }
 
@@ -258,6 +277,7 @@ impl Log {
             self.reading = None;
         }
         self.remove_file(&segment::name_of(before));
+        self.remove_file(&second_summary::name_of(before));
     }
 
     /// What cannot be removed now is found and removed at the next start.
@@ -315,7 +335,7 @@ impl Log {
                 // The reader has gone too far; it begins anew when this is wanted.
                 Some(_) => next = until,
                 None => {
-                    if reader.is_damaged() {
+                    if reader.is_damaged() || self.is_cut(before) {
                         damaged.extend(self.assess(before)?);
                     }
                     next = last.next();
@@ -323,6 +343,10 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    fn is_cut(&self, before: Position) -> bool {
+        self.closed.iter().any(|closed| closed.before == before && closed.is_cut)
     }
 
     /// Whether there is a message at `position` or after it.
@@ -371,7 +395,10 @@ impl Log {
         let file = self.disk.open(&segment::name_of(closed.before))?;
         match segment::read_summary(file.as_ref(), closed.bytes) {
             Ok(Some(summary)) => Ok(summary),
-            Ok(None) | Err(_) => Ok(scan(file, closed.epoch)?.0),
+            Ok(None) | Err(_) => match second_summary::read(self.disk.as_ref(), closed.epoch, closed.before) {
+                Ok(Some(summary)) => Ok(summary),
+                Ok(None) | Err(_) => Ok(scan(file, closed.epoch)?.0),
+            },
         }
     }
 
@@ -386,31 +413,14 @@ impl Log {
         Ok(summary.ranges(closed.epoch, cause).collect())
     }
 
-    /// What cannot be read any more of a damaged segment, said once: the holes in what can be read, and at its end what its
-    /// summary knows of besides.
+    /// What cannot be read any more of a damaged segment, said once.
     fn assess(&mut self, before: Position) -> io::Result<Vec<DroppedRange>> {
         if !self.assessed.insert(before) {
             return Ok(Vec::new());
         }
         let Some(closed) = self.closed.iter().find(|closed| closed.before == before) else { return Ok(Vec::new()) };
-        let mut reader = Reader::over_all(self.disk.open(&segment::name_of(before))?, closed.epoch);
-        let mut last_seen: BTreeMap<_, (Sequence, u64)> = BTreeMap::new();
-        let mut lost = Summary::default();
-        while let Some((_, message)) = reader.next()? {
-            let key = (message.route.topic.clone(), message.route.tag_name.clone());
-            let Some(sequence) = message.sequence else { continue };
-            let (last, seen) = last_seen.entry(key).or_insert((sequence, 0));
-            if sequence.0 > last.0 + 1 {
-                lost.add_hole(&message, closed.epoch, Sequence(last.0 + 1), Sequence(sequence.0 - 1));
-            }
-            (*last, *seen) = (sequence, *seen + 1);
-        }
-        let whole = self.summary_of(closed)?;
-        let ends = whole.ranges(closed.epoch, DropCause::Disk).filter_map(|range| {
-            let key = (range.topic.clone(), range.tag_name.clone());
-            range.after(last_seen.get(&key).map(|(last, _)| *last))
-        });
-        Ok(lost.ranges(closed.epoch, DropCause::Disk).chain(ends).collect())
+        let reader = Reader::over_all(self.disk.open(&segment::name_of(before))?, closed.epoch);
+        damage::losses(reader, &self.summary_of(closed)?, closed.epoch, self.acknowledged())
     }
 }
 

@@ -16,6 +16,7 @@
 //! what goes with it; and what was lost is counted and named, on every way.
 
 mod cursor;
+mod damage;
 mod dead_letters;
 pub mod disk;
 mod dropped;
@@ -28,6 +29,7 @@ mod position;
 mod read_only;
 mod record;
 mod rescue;
+mod second_summary;
 mod segment;
 mod store;
 mod summary;

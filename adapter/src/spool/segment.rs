@@ -83,12 +83,7 @@ impl Writer {
     /// Begins a segment.
     pub(super) fn create(disk: &dyn Disk, epoch: Epoch, before: Position) -> io::Result<Self> {
         let file = disk.create(&name_of(before))?;
-        let mut head = HEAD.to_vec();
-        head.extend_from_slice(&epoch.0.to_le_bytes());
-        head.extend_from_slice(&before.0.to_le_bytes());
-        let checksum = crc32fast::hash(&head);
-        head.extend_from_slice(&checksum.to_le_bytes());
-        file.write_at(&head, 0)?;
+        file.write_at(&head(epoch, before), 0)?;
         Ok(Self {
             file,
             before,
@@ -162,7 +157,8 @@ impl Writer {
         }
     }
 
-    fn summary(&self) -> Summary {
+    /// What is in it.
+    pub(super) fn summary(&self) -> Summary {
         let ranges = self.routes.iter().filter_map(|(_, range)| range.clone());
         Summary::of_routes(self.count, self.last, self.newest, ranges)
     }
@@ -179,6 +175,16 @@ impl Writer {
         self.length += end.len() as u64;
         self.file.sync()
     }
+}
+
+/// The head of a file.
+pub(super) fn head(epoch: Epoch, before: Position) -> Vec<u8> {
+    let mut head = HEAD.to_vec();
+    head.extend_from_slice(&epoch.0.to_le_bytes());
+    head.extend_from_slice(&before.0.to_le_bytes());
+    let checksum = crc32fast::hash(&head);
+    head.extend_from_slice(&checksum.to_le_bytes());
+    head
 }
 
 /// Epoch and position before the first message, from the head of a file.

@@ -329,6 +329,18 @@ impl Spool {
         self.show(&state);
     }
 
+    /// Nothing more is appended: what is on the disk is given its end, so that damage to it can be told. Blocks on the disk.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        if state.trouble.is_some() {
+            return;
+        }
+        let closed = state.urgent.close().and_then(|()| state.values.close());
+        if let Err(error) = closed {
+            state.suffer("write", &error);
+        }
+    }
+
     /// When what was written is synced.
     pub const fn sync_policy(&self) -> SyncPolicy {
         self.options.sync

@@ -131,6 +131,63 @@ fn a_flipped_bit_costs_its_message_and_is_announced() {
 }
 
 #[test]
+fn what_is_missing_at_the_end_of_a_segment_that_was_cut_short_is_announced() {
+    let disks = Disks::default();
+    let spool = disks.spool();
+    spool.append(Lane::Values, batch(1..=20));
+    spool.close();
+    disks.values.change(".seg", |bytes| bytes.truncate(bytes.len() / 2));
+    let spool = disks.restart(End::Killed);
+    let found = read(&spool, Lane::Values, 99);
+    let last = found.len() as u64;
+    assert!(found.iter().copied().eq(1..=last) && last > 5 && last < 15, "{found:?}");
+    assert_eq!(dropped(&spool), [(DropCause::Disk, 1, last + 1, 20)]);
+    assert_eq!(spool.append(Lane::Values, batch([1])), Position(21), "no position is used twice");
+    assert_eq!(read(&spool, Lane::Values, 99), [21]);
+}
+
+#[test]
+fn what_is_missing_at_the_beginning_of_a_segment_is_announced() {
+    let disks = Disks::default();
+    let spool = disks.spool();
+    spool.append(Lane::Values, [message("a", 1), message("b", 1)].into());
+    spool.append(Lane::Values, (2..=20).map(|sequence| message("b", sequence)).collect());
+    spool.close();
+    // The head of the file stays, and the first records, with all that is known of `a`, are gone.
+    disks.values.change(".seg", |bytes| bytes[28..300].fill(0));
+    let spool = disks.restart(End::Killed);
+    let mut taken = Vec::new();
+    while spool.read(Lane::Values, 99, &mut taken) > 0 {}
+    let found: Vec<u64> = taken.iter().filter_map(|(_, message)| message.sequence).map(|it| it.0).collect();
+    let lost: u64 = spool.take_dropped().iter().map(|range| range.count).sum();
+    assert_eq!(found.len() as u64 + lost, 21, "{found:?}");
+}
+
+#[test]
+fn a_segment_cut_short_between_others_is_announced_and_the_rest_is_there() {
+    let disks = Disks::default();
+    let options = SpoolOptions { max_bytes: 64 << 10, ..SpoolOptions::default() };
+    let (spool, _) = disks.open(1, options);
+    for sequence in 1..=300 {
+        spool.append(Lane::Values, batch([sequence]));
+    }
+    let mut count = 0;
+    disks.values.change(".seg", |bytes| {
+        count += 1;
+        if count == 2 {
+            bytes.truncate(bytes.len() / 2);
+        }
+    });
+    assert!(count > 3, "{count} segments");
+    let spool = disks.restart(End::Killed);
+    let mut taken = Vec::new();
+    while spool.read(Lane::Values, 99, &mut taken) > 0 {}
+    let found: Vec<u64> = taken.iter().map(|(position, _)| position.0).collect();
+    let [(DropCause::Disk, 1, first, last)] = dropped(&spool)[..] else { panic!("one range") };
+    assert!(found.iter().copied().eq((1..first).chain(last + 1..=300)), "{first} to {last}: {found:?}");
+}
+
+#[test]
 fn retention_drops_whole_segments_and_names_what_goes() {
     let disks = Disks::default();
     let (spool, _) = disks.open(1, SpoolOptions { max_bytes: 20_000, ..SpoolOptions::default() });

@@ -24,7 +24,7 @@ impl SpoolTask {
         Self { spool, board }
     }
 
-    /// Works until it is cancelled, and syncs once more then.
+    /// Works until it is cancelled; then it syncs once more, and closes what is open.
     pub async fn run(self, cancel: CancellationToken) {
         let mut ticks = time::interval(TICK);
         let mut syncs = time::interval(match self.spool.sync_policy() {
@@ -44,6 +44,7 @@ impl SpoolTask {
         }
         self.tick().await;
         self.on_disk(Spool::sync).await;
+        self.on_disk(Spool::close).await;
     }
 
     async fn tick(&self) {

@@ -131,6 +131,9 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, source: End, passin
     loop {
         // An error ends it as the end of the stream does.
         let count = from.read(&mut buffer).await.unwrap_or(0);
+        while source == End::Broker && passing.plan.tricks().gate == Gate::Deaf {
+            pause(LOOK).await;
+        }
         if pass_hole(passing.plan).await {
             passing.was_in_hole.store(true, Ordering::Relaxed);
         }

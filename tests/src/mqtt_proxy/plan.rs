@@ -10,6 +10,8 @@ pub(super) enum Gate {
     /// It goes on.
     #[default]
     Open,
+    /// What the broker says waits.
+    Deaf,
     /// It waits, and nobody is told.
     Hole,
     /// New connections are closed at once.

@@ -48,6 +48,11 @@ impl MqttProxy {
         self.plan.change(|tricks| tricks.gate = Gate::Hole);
     }
 
+    /// The broker hears the client, and the client hears nothing of the broker until the proxy is opened.
+    pub fn hold_answers(&self) {
+        self.plan.change(|tricks| tricks.gate = Gate::Deaf);
+    }
+
     /// Closes new connections at once, as where no broker listens.
     pub fn shut(&self) {
         self.plan.change(|tricks| tricks.gate = Gate::Shut);
