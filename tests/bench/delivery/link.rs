@@ -52,7 +52,7 @@ impl Delivery {
             deadline: Arc::new(OnceLock::new()),
         };
         let status = watch::Sender::new(Bytes::from_static(b"{}"));
-        Ok(Self { spool, metrics, board, cancel, tasks: vec![tokio::spawn(upkeep)], shutdown, status: status })
+        Ok(Self { spool, metrics, board, cancel, tasks: vec![tokio::spawn(upkeep)], shutdown, status })
     }
 
     /// Starts the link, and returns once it is connected.

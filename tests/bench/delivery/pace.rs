@@ -66,7 +66,7 @@ pub(crate) fn watch(
             }
             drop(handed);
             seen = newest;
-            thread::sleep(LOOK);
+            thread::park_timeout(LOOK);
         }
         delays
     }))

@@ -66,8 +66,8 @@ pub(super) fn print(flow: &Flow, moderate: u64, rounds: &[(Turn, Turn)]) {
     }
 }
 
-fn pair(figures: [String; 2]) -> String {
-    figures.join(" / ")
+fn pair([bare, spooled]: [String; 2]) -> String {
+    format!("{bare} / {spooled}")
 }
 
 fn per_second(side: &Value) -> f64 {
