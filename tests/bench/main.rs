@@ -2,15 +2,18 @@
 //!
 //! The simulated PLC, the adapter, mosquitto and a measuring subscriber run as processes of their own. After that, a bare
 //! OPC UA client receives the same load and a bare MQTT client publishes the same bytes, so that the adapter's cost can
-//! be compared with what its two libraries cost by themselves. `receive` measures the OPC UA side alone.
+//! be compared with what its two libraries cost by themselves. `receive` measures the OPC UA side alone, `deliver` the way
+//! from the spool to the broker, and `spool` the spool while there is none.
 
 mod bare_mqtt;
 mod bare_opcua;
+mod delivery;
 mod link;
 mod load;
 mod mapping;
 mod receive;
 mod report;
+mod spooling;
 mod subscriber;
 mod tally;
 
@@ -40,6 +43,10 @@ struct Arguments {
 enum Role {
     /// The OPC UA link alone beside a bare client, up to the queue behind it.
     Receive(receive::Arguments),
+    /// The way from the spool to the broker's PUBACK, beside a bare client.
+    Deliver(delivery::Arguments),
+    /// A spool that fills without a broker, opens again and drains, beside a bare file and a bare client.
+    Spool(spooling::Arguments),
     #[command(hide = true)]
     Link(link::Arguments),
     #[command(hide = true)]
@@ -48,6 +55,18 @@ enum Role {
     BareOpcua(bare_opcua::Arguments),
     #[command(hide = true)]
     BareMqtt(bare_mqtt::Arguments),
+    #[command(hide = true)]
+    ThroughSpool(delivery::SpoolArguments),
+    #[command(hide = true)]
+    Straight(delivery::BareArguments),
+    #[command(hide = true)]
+    Listener(delivery::ListenerArguments),
+    #[command(hide = true)]
+    Fill(spooling::FillArguments),
+    #[command(hide = true)]
+    BareFile(spooling::FileArguments),
+    #[command(hide = true)]
+    Drain(spooling::DrainArguments),
 }
 
 /// What the three measurements said.
@@ -68,6 +87,14 @@ async fn main() -> Result<()> {
         Some(Role::Subscriber(arguments)) => subscriber::run(arguments).await,
         Some(Role::BareOpcua(arguments)) => bare_opcua::run(arguments).await,
         Some(Role::BareMqtt(arguments)) => bare_mqtt::run(arguments).await,
+        Some(Role::Deliver(arguments)) => delivery::compare(&arguments).await,
+        Some(Role::Spool(arguments)) => spooling::measure(&arguments).await,
+        Some(Role::ThroughSpool(arguments)) => delivery::run_through_spool(arguments).await,
+        Some(Role::Straight(arguments)) => delivery::run_bare(arguments).await,
+        Some(Role::Listener(arguments)) => delivery::listen(arguments).await,
+        Some(Role::Fill(arguments)) => spooling::fill(arguments).await,
+        Some(Role::BareFile(arguments)) => spooling::write_bare(&arguments).await,
+        Some(Role::Drain(arguments)) => spooling::drain(arguments).await,
     }
 }
 

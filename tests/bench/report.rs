@@ -69,8 +69,10 @@ fn row(title: &str, [adapter, bare_opcua, bare_mqtt]: [String; 3]) {
     println!("{title:<34}{adapter:>12}{bare_opcua:>16}{bare_mqtt:>16}");
 }
 
-fn cpu_per_100k(result: &Value) -> f64 {
-    number(&result["cpu_seconds"]) * 100_000.0 / number(&result["values"])
+/// CPU-seconds for 100,000 values, or messages where that is what was counted.
+pub(crate) fn cpu_per_100k(result: &Value) -> f64 {
+    let count = if result["values"].is_null() { &result["messages"] } else { &result["values"] };
+    number(&result["cpu_seconds"]) * 100_000.0 / number(count)
 }
 
 fn rate(result: &Value, load: &Load) -> String {
@@ -86,11 +88,13 @@ fn delays(result: &Value) -> String {
     format!("{} / {}", text(&result["delay_p50_ms"]), text(&result["delay_p99_ms"]))
 }
 
-fn megabytes(result: &Value) -> String {
+/// The most memory, in MB.
+pub(crate) fn megabytes(result: &Value) -> String {
     format!("{:.1}", number(&result["peak_resident_bytes"]) / 1e6)
 }
 
-fn number(value: &Value) -> f64 {
+/// A number, or none.
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }
 

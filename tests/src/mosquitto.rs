@@ -49,6 +49,8 @@ pub struct MosquittoOptions {
     pub port: Option<u16>,
     /// Whether sessions, retained and queued messages survive an end in order.
     pub is_persistent: bool,
+    /// Whether it logs no packets, which costs it more than handling them.
+    pub is_quiet: bool,
 }
 
 /// A broker that can be ended and started again on the same port.
@@ -88,7 +90,7 @@ impl Mosquitto {
             "max_inflight_messages 0".to_owned(),
             "set_tcp_nodelay true".to_owned(),
             "log_dest stderr".to_owned(),
-            "log_type all".to_owned(),
+            format!("log_type {}", if options.is_quiet { "warning" } else { "all" }),
             "connection_messages true".to_owned(),
             // Started by root it would otherwise become a user that cannot read the test's files.
             "user root".to_owned(),

@@ -122,18 +122,22 @@ impl<'a> Session<'a> {
                 }
             };
             let now = Instant::now();
-            let handled = match polled {
+            let mut handled = match polled {
                 Ok(event) => self.handle(event, now),
                 Err(failure) => return self.salvage(events, &failure),
             };
+            // What was read along with it is there already; a poll for each would cost as much as the first.
+            while handled.is_ok()
+                && let Some(event) = events.take_buffered()
+            {
+                handled = self.handle(event, now);
+            }
             if let Err(trouble) = handled {
                 return self.lost(trouble, false);
             }
-            if !events.has_buffered() {
-                self.publisher.settle();
-                // While answers keep coming nothing else is waited for, and an alarm must not wait for a tick.
-                self.publisher.nudge_urgent();
-            }
+            self.publisher.settle();
+            // While answers keep coming nothing else is waited for, and an alarm must not wait for a tick.
+            self.publisher.nudge_urgent();
         }
     }
 

@@ -190,9 +190,10 @@ impl LaneQueue {
     /// Lets go of everything up to and including `up_to`. Positions that are gone already are no mistake.
     pub(super) fn acknowledge(&mut self, up_to: Position) {
         for queue in [&mut self.in_hand, &mut self.returned] {
-            let count = queue.partition_point(|(position, _)| *position <= up_to);
-            queue.drain(..count);
-            self.count = self.count.saturating_sub(count as u64);
+            // Few go at a time, and all of them stand at the front.
+            while pop_up_to(queue, up_to).is_some() {
+                self.count = self.count.saturating_sub(1);
+            }
         }
         self.acknowledged = self.acknowledged.max(up_to.min(self.newest));
         self.log.release(self.acknowledged.min(self.saved));

@@ -13,7 +13,7 @@ use super::{
     disk::{Disk, DiskFile},
     rescue::{self, Rescue},
     second_summary,
-    segment::{self, HEAD_BYTES, Reader, Writer},
+    segment::{self, HEAD_BYTES, Reached, Reader, Writer},
     summary::Summary,
 };
 use crate::domain::{Epoch, OutboundMessage, Timestamp};
@@ -305,40 +305,35 @@ impl Log {
         }
         while taken.len() < goal && next < until {
             let Some((before, last, epoch)) = self.segment_with(next) else { break };
-            let mut reader = match self.reading.take() {
-                Some((reading, reader)) if reading == before => reader,
-                _ => Reader::new(self.disk.open(&segment::name_of(before))?, epoch),
-            };
-            if self.failed_reads >= MAX_FAILED_READS {
+            let passes_unreadable = self.failed_reads >= MAX_FAILED_READS;
+            let reader = self.reader_of(before, epoch)?;
+            if passes_unreadable {
                 reader.pass_unreadable();
             }
-            let found = match reader.next() {
-                Ok(found) => found,
+            let known = taken.len();
+            let reached = reader.read(&mut next, until, goal, taken);
+            let is_damaged = reader.is_damaged();
+            if let Some((position, _)) = taken[known..].last() {
+                self.read_up_to = *position;
+            }
+            if matches!(reached, Ok(Reached::End | Reached::TooFar)) {
+                self.reading = None;
+            }
+            let is_at_end = matches!(reached, Ok(Reached::End));
+            if (is_damaged && (taken.len() > known || is_at_end)) || (is_at_end && self.is_cut(before)) {
+                damaged.extend(self.assess(before)?);
+            }
+            if reached.is_ok() || taken.len() > known {
+                self.failed_reads = 0;
+            }
+            match reached {
+                Ok(Reached::Goal) => {}
+                Ok(Reached::End) => next = last.next(),
+                // The reader begins anew when this message is wanted.
+                Ok(Reached::TooFar) => next = until,
                 Err(error) => {
                     self.failed_reads += 1;
-                    self.reading = Some((before, reader));
                     return Err(error);
-                }
-            };
-            self.failed_reads = 0;
-            match found {
-                Some((position, message)) if (next..until).contains(&position) => {
-                    self.read_up_to = position;
-                    taken.push((position, message));
-                    next = position.next();
-                    if reader.is_damaged() {
-                        damaged.extend(self.assess(before)?);
-                    }
-                    self.reading = Some((before, reader));
-                }
-                Some((position, _)) if position < next => self.reading = Some((before, reader)),
-                // The reader has gone too far; it begins anew when this is wanted.
-                Some(_) => next = until,
-                None => {
-                    if reader.is_damaged() || self.is_cut(before) {
-                        damaged.extend(self.assess(before)?);
-                    }
-                    next = last.next();
                 }
             }
         }
@@ -347,6 +342,16 @@ impl Log {
 
     fn is_cut(&self, before: Position) -> bool {
         self.closed.iter().any(|closed| closed.before == before && closed.is_cut)
+    }
+
+    /// The reader that stands in the segment behind `before`, or a new one at its beginning.
+    fn reader_of(&mut self, before: Position, epoch: Epoch) -> io::Result<&mut Reader> {
+        let is_there = self.reading.as_ref().is_some_and(|(reading, _)| *reading == before);
+        let reading = match self.reading.take().filter(|_| is_there) {
+            Some(reading) => reading,
+            None => (before, Reader::new(self.disk.open(&segment::name_of(before))?, epoch)),
+        };
+        Ok(&mut self.reading.insert(reading).1)
     }
 
     /// Whether there is a message at `position` or after it.

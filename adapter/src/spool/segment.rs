@@ -76,7 +76,9 @@ pub(super) struct Writer {
     ids: HashMap<usize, u32>,
     /// By route id: the route, and what there is of it.
     routes: Vec<(Arc<Route>, Option<DroppedRange>)>,
+    /// These two are kept between two batches for their memory only.
     buffer: Vec<u8>,
+    written_ids: Vec<u32>,
 }
 
 impl Writer {
@@ -96,6 +98,7 @@ impl Writer {
             ids: HashMap::new(),
             routes: Vec::new(),
             buffer: Vec::new(),
+            written_ids: Vec::new(),
         })
     }
 
@@ -112,14 +115,17 @@ impl Writer {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let known = self.routes.len();
+        let mut ids = std::mem::take(&mut self.written_ids);
+        ids.clear();
         for (position, message) in messages.clone() {
             let id = self.id_of(&message.route, &mut buffer);
             record::write_message(&mut buffer, position, id, message);
+            ids.push(id);
         }
         let written = self.file.write_at(&buffer, self.length);
         if written.is_ok() {
             self.length += buffer.len() as u64;
-            messages.for_each(|(position, message)| self.note(position, message));
+            messages.zip(&ids).for_each(|((position, message), id)| self.note(position, *id, message));
         } else {
             // What was written of it must not be taken for messages after a restart.
             let cut = self.file.truncate(self.length);
@@ -127,9 +133,8 @@ impl Writer {
             self.routes.truncate(known);
             self.ids.retain(|_, id| (*id as usize) < known);
         }
-        self.buffer = buffer;
-        if self.buffer.capacity() > KEPT_BUFFER_BYTES {
-            self.buffer = Vec::new();
+        if buffer.capacity() <= KEPT_BUFFER_BYTES {
+            (self.buffer, self.written_ids) = (buffer, ids);
         }
         written
     }
@@ -144,13 +149,12 @@ impl Writer {
         })
     }
 
-    fn note(&mut self, position: Position, message: &OutboundMessage) {
+    fn note(&mut self, position: Position, id: u32, message: &OutboundMessage) {
         self.last = position;
         self.count += 1;
         self.oldest = self.oldest.or(Some(message.created_at));
         self.newest = self.newest.max(Some(message.created_at));
-        let id = self.ids.get(&Arc::as_ptr(&message.route).addr());
-        let Some((_, range)) = id.and_then(|id| self.routes.get_mut(*id as usize)) else { return };
+        let Some((_, range)) = self.routes.get_mut(id as usize) else { return };
         match range {
             Some(range) => range.add(message),
             None => *range = Some(DroppedRange::new(message, self.epoch, DropCause::Retention)),
@@ -243,6 +247,17 @@ pub(super) struct Reader {
     unreadable: Unreadable,
 }
 
+/// Why a reader has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// There are as many messages as were wanted.
+    Goal,
+    /// There is nothing more to read by now.
+    End,
+    /// A message that is not wanted yet has been passed.
+    TooFar,
+}
+
 /// What a block is that the disk cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unreadable {
@@ -317,6 +332,29 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+
+    /// Puts messages from the position `next` on and before `until` into `taken` until there are `goal` of them, and moves
+    /// `next` behind the last one. After an error `taken` holds what could be read before it.
+    pub(super) fn read(
+        &mut self,
+        next: &mut Position,
+        until: Position,
+        goal: usize,
+        taken: &mut Vec<(Position, OutboundMessage)>,
+    ) -> io::Result<Reached> {
+        while taken.len() < goal && *next < until {
+            match self.next()? {
+                None => return Ok(Reached::End),
+                Some((position, _)) if position < *next => {}
+                Some((position, _)) if position >= until => return Ok(Reached::TooFar),
+                Some((position, message)) => {
+                    *next = position.next();
+                    taken.push((position, message));
+                }
+            }
+        }
+        Ok(Reached::Goal)
     }
 
     /// The next whole record, over bytes that are none.

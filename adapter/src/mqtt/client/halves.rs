@@ -106,14 +106,6 @@ impl Events {
         }
     }
 
-    /// Whether there is such an event.
-    pub(in crate::mqtt) fn has_buffered(&self) -> bool {
-        match &self.work {
-            Loop::V5(work) => work.has_buffered(),
-            Loop::V311(work) => work.has_buffered(),
-        }
-    }
-
     /// Closes the connection behind all that was written.
     pub(in crate::mqtt) async fn close(self) {
         let Self { work, relay } = self;

@@ -81,10 +81,6 @@ impl Loop {
         self.inner.state.events.pop_front().map(|event| self.event(event))
     }
 
-    pub(super) fn has_buffered(&self) -> bool {
-        !self.inner.state.events.is_empty()
-    }
-
     fn event(&self, event: RawEvent) -> Event {
         match event {
             RawEvent::Incoming(Packet::ConnAck(_)) => Event::Connected(Connack {

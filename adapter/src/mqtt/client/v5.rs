@@ -103,10 +103,6 @@ impl Loop {
         self.inner.state.events.pop_front().map(|event| self.event(event))
     }
 
-    pub(super) fn has_buffered(&self) -> bool {
-        !self.inner.state.events.is_empty()
-    }
-
     fn event(&mut self, event: RawEvent) -> Event {
         match event {
             RawEvent::Incoming(Packet::ConnAck(connack)) => Event::Connected(self.connack(&connack)),
