@@ -40,7 +40,9 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(mapping: &str, registry: Registry, state_dir: &TempDir) -> Self {
         let config = Arc::new(config(mapping, &registry));
-        let (metrics, board) = (Arc::new(Metrics::new("line1")), Arc::new(Board::new(config.tags.len())));
+        let brokers = config.brokers.iter().map(|broker| broker.name.as_str());
+        let board = Arc::new(Board::with_brokers(config.tags.len(), brokers));
+        let metrics = Arc::new(Metrics::new("line1"));
         let versions = Versions::open(state_dir.path()).unwrap();
         let parts = (Arc::new(registry), Arc::clone(&board), Arc::clone(&metrics));
         let (stage, trainer) = ModelStage::new(&config, parts.0, versions, parts.1, parts.2).unwrap();

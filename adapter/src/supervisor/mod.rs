@@ -5,7 +5,7 @@ pub mod state_dir;
 pub mod status;
 pub mod tasks;
 
-pub use board::{Board, Connection, TagState};
+pub use board::{Board, Connection, TagState, part_of_broker};
 pub use state_dir::StateDir;
 pub use status::StatusTask;
 pub use tasks::{Phase, Supervisor, TaskFailed};

@@ -9,7 +9,7 @@ use crate::{
         duration::parse_duration,
         effective::{AnomalyUserProperties, OpcUaAuth, OpcUaConfig, QualityAction, TagSubscription, Training},
         keys::{Key, ROOT, Section, Shape},
-        scalar,
+        scalar, size,
         view::default_scalar,
     },
     domain::Qos,
@@ -49,6 +49,8 @@ fn every_default_in_the_tables_is_a_value_of_its_key() {
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(&default, min, max).is_ok(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(&default, min, max).is_ok(),
             Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(&default, min, max).is_ok(),
+            Shape::Size { min, max } => size::read_size(&default, min, max).is_ok(),
+            Shape::AlwaysOrDuration { min, max } => size::read_always_or_duration(&default, min, max).is_ok(),
             _ => false,
         };
         assert!(is_valid, "{path}: {:?}", key.default);

@@ -45,7 +45,7 @@ impl Scene {
         let parts = NorthboundParts {
             ingress: receiver,
             stage: Arc::clone(&stage.stage),
-            spool: Arc::clone(&spool),
+            spools: vec![Arc::clone(&spool)],
             alarm_levels: levels.clone(),
             board: Arc::clone(&stage.board),
             metrics: Arc::clone(&metrics),

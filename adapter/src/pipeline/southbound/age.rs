@@ -65,6 +65,7 @@ mod tests {
         expected: Option<RejectReason>,
     ) {
         let command = Command {
+            broker: BrokerId(0),
             topic: "a".into(),
             payload: Bytes::new(),
             is_retained: false,
