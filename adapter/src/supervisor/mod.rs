@@ -1,6 +1,7 @@
 //! Named tasks, one cancellation tree, phased drain, and the board on which the tasks say how they are.
 
 pub mod board;
+mod epoch;
 pub mod state_dir;
 pub mod status;
 pub mod tasks;
