@@ -141,10 +141,8 @@ impl App {
             clock: Timestamp::now,
             symbol: status_symbol,
         });
-        let commands: Vec<CommandIntake> = spools
-            .iter()
-            .map(|_| CommandIntake::new(commands_tx.clone(), southbound.refuse_handler()))
-            .collect();
+        let commands: Vec<CommandIntake> =
+            spools.iter().map(|_| CommandIntake::new(commands_tx.clone(), southbound.refuse_handler())).collect();
         drop(commands_tx);
         let token = supervisor.token(Phase::Commands);
         supervisor.spawn("southbound", Phase::Commands, southbound.patient_for(share).run(token));

@@ -39,8 +39,9 @@ async fn run(mut config: Config, registry: Registry, state: &Path, duration: Opt
         ..PlcOptions::default()
     };
     let plc = Plc::start(options).await.context("the simulated PLC cannot start")?;
-    let broker =
-        Broker::start_or_fall_back(loopback(config.brokers[0].port)).await.context("the embedded broker cannot start")?;
+    let broker = Broker::start_or_fall_back(loopback(config.brokers[0].port))
+        .await
+        .context("the embedded broker cannot start")?;
     let notes = settle_ports(&mut config, &plc, &broker);
     config.adapter.state_dir = state.to_owned();
 

@@ -16,7 +16,7 @@ const HELP: &str = "units are KiB, MiB, GiB and TiB, such as `64MiB`";
 
 /// Writes a size in the largest unit that needs no fraction.
 pub(super) fn show_size(bytes: u64) -> String {
-    let (unit, factor) = UNITS.into_iter().find(|(_, factor)| bytes > 0 && bytes % factor == 0).unwrap_or(("B", 1));
+    let (unit, factor) = UNITS.into_iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)).unwrap_or(("B", 1));
     format!("{}{unit}", bytes / factor)
 }
 

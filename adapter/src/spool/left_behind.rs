@@ -1,6 +1,6 @@
 //! Spools of brokers that the mapping does not name any more.
 
-use std::{collections::HashSet, fs, io, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, io, path::Path, sync::Arc};
 
 use super::{SpoolOptions, disk::Directory, log::Log};
 use crate::domain::Epoch;
@@ -19,7 +19,7 @@ pub struct LeftBehind {
 /// # Errors
 ///
 /// When `root` is there and cannot be read.
-pub fn left_behind(root: &Path, brokers: &HashSet<&str>) -> io::Result<Vec<LeftBehind>> {
+pub fn left_behind(root: &Path, brokers: &BTreeSet<&str>) -> io::Result<Vec<LeftBehind>> {
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

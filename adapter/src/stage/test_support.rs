@@ -15,12 +15,14 @@ use crate::{
 };
 
 /// What every mapping needs besides.
-const HEAD: &str = "version: 1\nadapter: { id: line1 }\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\n\
-                    broker: { url: mqtt://edge }\n";
+const HEAD: &str = "version: 1\nadapter: { id: line1 }\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\n";
+/// And this one, where it names no brokers of its own.
+const BROKER: &str = "broker: { url: mqtt://edge }\n";
 
 /// A mapping without the parts that every mapping needs.
 pub(crate) fn config(mapping: &str, registry: &Registry) -> Config {
-    let text = format!("{HEAD}{mapping}");
+    let broker = if mapping.contains("brokers:") { "" } else { BROKER };
+    let text = format!("{HEAD}{broker}{mapping}");
     match config::parse(&text, Path::new("line1.yaml"), &ProcessEnvironment, registry) {
         Ok(loaded) => loaded.config,
         Err(diagnostics) => panic!("{diagnostics}"),

@@ -50,7 +50,7 @@ pub(super) fn write(path: &Path, epoch: u64, at: usize) -> io::Result<()> {
 }
 
 fn line(epoch: u64) -> String {
-    let digits = format!("{epoch:0width$}", width = DIGITS);
+    let digits = format!("{epoch:0DIGITS$}");
     let checksum = crc32fast::hash(digits.as_bytes());
     format!("{digits} {checksum:08x}\n")
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use tagwise::{
     config::effective::{BrokerConfig, ProtocolVersion},
     domain::{
-        BrokerId, Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter,
-        TopicName,
+        BrokerId, Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp,
+        TopicFilter, TopicName,
     },
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     spool::{Spool, SpoolDisks, SpoolOptions},

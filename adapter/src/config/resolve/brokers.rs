@@ -70,13 +70,7 @@ impl Brokers {
     /// The broker that a mapping means: the one that it names, or the only one. `None` is in the report.
     ///
     /// `span` is of the mapping, `topic` says which of its keys makes a broker needed.
-    pub(super) fn find(
-        &self,
-        view: &View<'_>,
-        span: Span,
-        topic: &str,
-        context: &mut Context<'_>,
-    ) -> Option<BrokerId> {
+    pub(super) fn find(&self, view: &View<'_>, span: Span, topic: &str, context: &mut Context<'_>) -> Option<BrokerId> {
         let Some(text) = view.text("broker") else {
             if self.names.len() > 1 && !view.has("broker") && !view.is_misspelt("broker") {
                 let defaults = if topic == "topic" { ", or under `defaults.northbound_mapping` for all" } else { "" };

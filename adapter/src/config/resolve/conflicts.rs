@@ -16,8 +16,7 @@ pub(super) fn check(
 ) {
     // Topics are a broker's own: the same one at another is another.
     let brokers = northbound.iter().map(|planned| planned.mapping.broker);
-    let brokers: BTreeSet<BrokerId> =
-        brokers.chain(southbound.iter().map(|planned| planned.mapping.broker)).collect();
+    let brokers: BTreeSet<BrokerId> = brokers.chain(southbound.iter().map(|planned| planned.mapping.broker)).collect();
     for broker in brokers {
         let north: Vec<_> = northbound.iter().filter(|planned| planned.mapping.broker == broker).collect();
         let south: Vec<_> = southbound.iter().filter(|planned| planned.mapping.broker == broker).collect();

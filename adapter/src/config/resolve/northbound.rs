@@ -1,13 +1,13 @@
 //! `northbound_mappings:`, and tags that are mappings themselves.
 
 use super::{
-    brokers::Brokers, context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags, template,
-    version::Losses,
+    brokers::Brokers, context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags,
+    template, version::Losses,
 };
 use crate::config::{
     effective::{
-        AlarmConfig, AlarmSeverity, AnomalyUserProperties, Include, NorthboundMapping, QualityAction,
-        QualityPolicy, Range,
+        AlarmConfig, AlarmSeverity, AnomalyUserProperties, Include, NorthboundMapping, QualityAction, QualityPolicy,
+        Range,
     },
     span::Span,
     view::{Text, View},

@@ -12,7 +12,8 @@ use crate::{
         effective::{AnomalyUserProperties, QualityAction, QualityPolicy},
     },
     domain::{
-        BrokerId, Epoch, OutboundMessage, Qos, Route, Sequence, Severity, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags,
+        BrokerId, Epoch, OutboundMessage, Qos, Route, Sequence, Severity, TagId, TagUpdate, TagValue, Timestamp,
+        UpdateFlags,
     },
     pipeline::southbound::AlarmWrite,
     stage::Assessed,

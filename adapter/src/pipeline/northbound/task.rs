@@ -64,8 +64,7 @@ impl NorthboundTask {
         for (index, mapping) in config.northbound_mappings.iter().enumerate() {
             by_tag[mapping.tag.index()].push(index);
         }
-        let brokers: HashSet<usize> =
-            config.northbound_mappings.iter().map(|mapping| mapping.broker.index()).collect();
+        let brokers: HashSet<usize> = config.northbound_mappings.iter().map(|mapping| mapping.broker.index()).collect();
         let indices = 0..config.northbound_mappings.len();
         let mappings = indices.map(|index| MappingState::new(config, index, epoch, &parts.metrics)).collect();
         Self {

@@ -52,6 +52,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::domain::BrokerId;
 
     const NOW: i64 = 1_767_225_600_000;
 

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn key(id: usize) -> CommandKey {
-        CommandKey { topic: "a/set".into(), id: CommandId::Payload(id.to_string()) }
+        CommandKey { broker: BrokerId(0), topic: "a/set".into(), id: CommandId::Payload(id.to_string()) }
     }
 
     #[test]
