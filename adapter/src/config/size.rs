@@ -16,7 +16,8 @@ const HELP: &str = "units are KiB, MiB, GiB and TiB, such as `64MiB`";
 
 /// Writes a size in the largest unit that needs no fraction.
 pub(super) fn show_size(bytes: u64) -> String {
-    let (unit, factor) = UNITS.into_iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)).unwrap_or(("B", 1));
+    let (unit, factor) =
+        UNITS.into_iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)).unwrap_or(("B", 1));
     format!("{}{unit}", bytes / factor)
 }
 
@@ -39,7 +40,7 @@ pub(super) fn read_size(scalar: &Scalar, min: u64, max: u64) -> Result<u64, Prob
         return Err(Problem::new("a size is due here, a whole number with its unit, but {} yields none", HELP));
     }
     if !number.is_empty() && unit.is_empty() {
-        return Err(Problem::new("a size is due here, but {} has no unit", format!("write `{text}MiB`; {HELP}")));
+        return Err(Problem::new("a size is due here, but {} has no unit", HELP));
     }
     match meant(number, unit) {
         Some(meant) => Err(Problem::new("{} is no size", format!("write `{meant}`; {HELP}"))),
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_explained() {
-        check("1000", Err("has no unit write `1000MiB`"));
+        check("1000", Err("has no unit units are KiB"));
         check("1GB", Err("write `1GiB`"));
         check("64 mb", Err("write `64MiB`"));
         check("1.5GiB", Err("a whole number with its unit"));

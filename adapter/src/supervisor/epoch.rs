@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(last(b"12\n"), Some(12));
         assert_eq!(last(b" 12"), Some(12));
         assert_eq!(last(&[b"12\n".as_slice(), line(7).as_bytes()].concat()), Some(12), "a person has put it on top");
-        for foreign in ["", "seven", "-1", "12x", &line(7)[1..], &line(7).replace('7', "8")] {
+        for foreign in ["", "seven", "-1", "12x", line(7).trim_start_matches('0'), &line(7).replace('7', "8")] {
             assert_eq!(parse(foreign.as_bytes()), Content::Foreign(foreign.chars().take(40).collect()));
         }
     }
