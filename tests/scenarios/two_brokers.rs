@@ -57,8 +57,8 @@ async fn a_broker_that_is_away_holds_up_no_other_and_gets_its_backlog_in_order()
     at_edge.wait_for_count("load/T0020", 10).await?;
     at_cloud.wait_for_count("load/T0020", 10).await?;
 
-    kill_broker(&mut cloud, &at_cloud, &adapter).await?;
     let mark = at_edge.mark();
+    kill_broker(&mut cloud, &at_cloud, &adapter).await?;
     let waiting = |broker: &'static str| {
         move |metrics: &tagwise_tests::Metrics| metrics.sum("tagwise_spool_messages", &[("broker", broker)])
     };

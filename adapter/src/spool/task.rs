@@ -53,8 +53,11 @@ impl SpoolTask {
     }
 
     async fn tick(&self) {
+        // While a broker takes all that waits in memory, a full disk has nothing to refuse at this moment and seems to be
+        // well again. What it has refused since the last tick counts, too.
+        let before = self.spool.trouble();
         self.on_disk(|spool| spool.tick(Timestamp::now())).await;
-        self.board.set_spool(self.broker, self.spool.trouble());
+        self.board.set_spool(self.broker, self.spool.trouble().or(before));
         self.board.progress(&self.name);
     }
 
