@@ -107,9 +107,10 @@ async fn a_verdict_goes_to_the_broker_that_the_command_came_from() -> Result<()>
     assert_eq!(verdict["outcome"], "succeeded", "{verdict}");
     at_edge.publish("speed/set", "900").await?;
     at_cloud.publish("speed/set", "1300").await?;
-    let completed =
+    let verdict =
         at_cloud.wait_for("a verdict on the topic's own result", |message| message.topic == "speed/set/result");
-    assert_eq!(completed.await?.json()?["value"], 1300);
+    let verdict = verdict.await?.json()?;
+    assert_eq!((&verdict["outcome"], &verdict["value"]), (&"succeeded".into(), &1300.into()), "{verdict}");
     at_edge.wait_for("the value comes back", |message| message.topic == "speed" && value_of(message) == 1300).await?;
     let heard = |probe: &MqttProbe, topic: &str| probe.on_topic(topic).len();
     assert_eq!((heard(&at_edge, "speed/set/result"), heard(&at_cloud, "speed")), (0, 0));
