@@ -95,7 +95,7 @@ impl Bench {
         let parts = NorthboundParts {
             ingress: receiver,
             stage: Arc::clone(&self.stage),
-            spool: Arc::clone(&spool),
+            spools: vec![Arc::clone(&spool)],
             alarm_levels: AlarmLevels::default(),
             board: Arc::clone(&self.board),
             metrics: Arc::clone(&self.metrics),

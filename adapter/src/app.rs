@@ -14,8 +14,8 @@ use tagwise_model::Registry;
 use tokio::sync::mpsc;
 
 use crate::{
-    config::Config,
-    domain::{Epoch, Lane, Timestamp, TopicName},
+    config::{Config, effective::BrokerConfig},
+    domain::{BrokerId, Epoch, Lane, Timestamp, TopicName},
     http::{HttpServer, HttpState},
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     opcua::{NamespaceMemory, OpcUaLink, status_symbol},
@@ -24,9 +24,9 @@ use crate::{
         northbound::{NorthboundParts, NorthboundTask},
         southbound::{AlarmLevels, MAX_WAITING_COMMANDS, SouthboundParts, SouthboundTask},
     },
-    spool::{Spool, SpoolDisks, SpoolOptions, SpoolTask},
+    spool::{LeftBehind, Spool, SpoolDisks, SpoolTask, left_behind},
     stage::{ModelStage, Versions},
-    supervisor::{Board, Phase, StateDir, StatusTask, Supervisor, status::offline_payload},
+    supervisor::{Board, Phase, StateDir, StatusTask, Supervisor, part_of_broker, status::offline_payload},
     telemetry::Metrics,
 };
 
@@ -65,8 +65,9 @@ impl App {
         let metrics = Arc::new(Metrics::new(&config.adapter.id));
         metrics.config_last_reload_successful.set(1);
         metrics.config_last_reload_success_timestamp_seconds.set(Timestamp::now().unix_millis() as f64 / 1e3);
-        let board = Arc::new(Board::new(config.tags.len()));
-        let spool = Arc::new(open_spool(&config, &state_dir, epoch, &metrics)?);
+        let brokers = config.brokers.iter().map(|broker| broker.name.as_str());
+        let board = Arc::new(Board::with_brokers(config.tags.len(), brokers));
+        let spools = open_spools(&config, &state_dir, epoch, &metrics)?;
         let versions = Versions::open(state_dir.path())?;
         let (stage, trainer) = ModelStage::new(&config, registry, versions, Arc::clone(&board), Arc::clone(&metrics))?;
         let stage = Arc::new(stage);
@@ -85,13 +86,17 @@ impl App {
             None => None,
         };
 
-        let (status, current_status) = StatusTask::new(Arc::clone(&board), Arc::clone(&metrics), epoch);
+        let (status, current_statuses) = StatusTask::new(Arc::clone(&board), Arc::clone(&metrics), epoch);
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("status", Phase::Watching, status.run(token));
         let token = supervisor.token(Phase::Watching);
         supervisor.spawn("trainer", Phase::Watching, trainer.run(token));
-        let token = supervisor.token(Phase::Watching);
-        supervisor.spawn("spool", Phase::Watching, SpoolTask::new(Arc::clone(&spool), Arc::clone(&board)).run(token));
+        for (id, (broker, spool)) in (0..).map(BrokerId).zip(config.brokers.iter().zip(&spools)) {
+            let name = part_of_broker("spool", &broker.name, spools.len());
+            let task = SpoolTask::new(Arc::clone(spool), id, name.clone(), Arc::clone(&board));
+            let token = supervisor.token(Phase::Watching);
+            supervisor.spawn(name, Phase::Watching, task.run(token));
+        }
 
         let namespaces = NamespaceMemory::open(state_dir.path(), &config.opcua.uri, &config.tags)?;
         let limit = config.adapter.drain_timeout;
@@ -112,7 +117,7 @@ impl App {
         let parts = NorthboundParts {
             ingress: ingress_rx,
             stage,
-            spool: Arc::clone(&spool),
+            spools: spools.clone(),
             alarm_levels: alarm_levels.clone(),
             board: Arc::clone(&board),
             metrics: Arc::clone(&metrics),
@@ -120,7 +125,7 @@ impl App {
         supervisor.spawn("northbound", Phase::Pipeline, NorthboundTask::new(&config, epoch, parts).run());
 
         let (commands_tx, commands_rx) = mpsc::channel(MAX_WAITING_COMMANDS);
-        let outbox = Arc::clone(&spool);
+        let outboxes = spools.clone();
         let southbound = SouthboundTask::new(SouthboundParts {
             mappings: config.southbound_mappings.clone(),
             own_topics: config.own_topics(),
@@ -128,40 +133,50 @@ impl App {
             plc,
             commands_rx,
             alarm_levels,
-            outbox: move |message| {
-                outbox.append(Lane::Urgent, vec![message]);
+            outbox: move |broker: BrokerId, message| {
+                outboxes[broker.index()].append(Lane::Urgent, vec![message]);
             },
             metrics: Arc::clone(&metrics),
             board: Arc::clone(&board),
             clock: Timestamp::now,
             symbol: status_symbol,
         });
-        let commands = CommandIntake::new(commands_tx, southbound.refuse_handler());
+        let commands: Vec<CommandIntake> =
+            spools.iter().map(|_| CommandIntake::new(commands_tx.clone(), southbound.refuse_handler())).collect();
+        drop(commands_tx);
         let token = supervisor.token(Phase::Commands);
         supervisor.spawn("southbound", Phase::Commands, southbound.patient_for(share).run(token));
 
         let status_topic = TopicName::parse(&format!("{}/status", config.adapter.status_topic))
             .context("`adapter.status_topic` leaves no room for `/status`")?;
-        let parts = LinkParts {
-            broker: config.broker.clone(),
-            adapter_id: config.adapter.id.clone(),
-            spool: Arc::clone(&spool),
-            commands,
-            filters: config.southbound_mappings.iter().filter_map(|mapping| mapping.topic_filter.clone()).collect(),
-            status: StatusTopic {
-                topic: status_topic,
-                offline: OfflinePayload::new(move |since| offline_payload(since, epoch)),
-                current: current_status,
-            },
-            board: Arc::clone(&board),
-        };
         let deadline = Arc::new(OnceLock::new());
-        let shutdown = LinkShutdown {
-            intake: supervisor.token(Phase::Commands),
-            drain: supervisor.token(Phase::Delivery),
-            deadline: Arc::clone(&deadline),
-        };
-        supervisor.spawn("mqtt", Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
+        let links = commands.into_iter().zip(current_statuses).zip(&spools);
+        for (id, ((commands, current), spool)) in (0..).map(BrokerId).zip(links) {
+            let broker = config.brokers[id.index()].clone();
+            let of_broker = config.southbound_mappings.iter().filter(|mapping| mapping.broker == id);
+            let task = part_of_broker("mqtt", &broker.name, spools.len());
+            let parts = LinkParts {
+                id,
+                task: task.clone(),
+                broker,
+                adapter_id: config.adapter.id.clone(),
+                spool: Arc::clone(spool),
+                commands,
+                filters: of_broker.filter_map(|mapping| mapping.topic_filter.clone()).collect(),
+                status: StatusTopic {
+                    topic: status_topic.clone(),
+                    offline: OfflinePayload::new(move |since| offline_payload(since, epoch)),
+                    current,
+                },
+                board: Arc::clone(&board),
+            };
+            let shutdown = LinkShutdown {
+                intake: supervisor.token(Phase::Commands),
+                drain: supervisor.token(Phase::Delivery),
+                deadline: Arc::clone(&deadline),
+            };
+            supervisor.spawn(task, Phase::Delivery, MqttLink::new(parts, &metrics).run(shutdown));
+        }
 
         // A task that gets stuck before its first sign of life is to be noticed, too.
         supervisor.names().for_each(|task| board.progress(task));
@@ -179,8 +194,12 @@ impl App {
             deadline.get_or_init(|| Instant::now() + limit.saturating_sub(time_to_leave(limit)));
         };
         let ended = supervisor.run(stop, limit, on_stop).await;
-        if !spool.is_empty() {
-            tracing::info!(messages = spool.len(), "undelivered messages wait in the spool for the next start");
+        for (broker, spool) in config.brokers.iter().zip(&spools).filter(|(_, spool)| !spool.is_empty()) {
+            tracing::info!(
+                broker = broker.name,
+                messages = spool.len(),
+                "undelivered messages wait in the spool for the next start"
+            );
         }
         ended?;
         tracing::info!(adapter = config.adapter.id, "stopped");
@@ -188,12 +207,41 @@ impl App {
     }
 }
 
-fn open_spool(config: &Config, state_dir: &StateDir, epoch: Epoch, metrics: &Metrics) -> anyhow::Result<Spool> {
-    let name = &config.broker.name;
-    let path = state_dir.path().join("spool").join(name);
-    let disks = SpoolDisks::below(&path).with_context(|| format!("cannot use {}", path.display()))?;
-    let spool = Spool::open(name, disks, epoch, SpoolOptions::default(), metrics);
-    spool.with_context(|| format!("cannot read the spool in {}", path.display()))
+/// The spools of all brokers; says which others there are.
+fn open_spools(
+    config: &Config,
+    state_dir: &StateDir,
+    epoch: Epoch,
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<Arc<Spool>>> {
+    let root = state_dir.path().join("spool");
+    let names = config.brokers.iter().map(|broker| broker.name.as_str()).collect();
+    let others = left_behind(&root, &names).with_context(|| format!("cannot read {}", root.display()))?;
+    for LeftBehind { broker, messages } in others {
+        let directory = root.join(&broker);
+        match messages {
+            Ok(messages) => tracing::warn!(
+                broker,
+                messages,
+                directory = %directory.display(),
+                "the mapping does not name this broker any more, so these messages are not delivered; name it again, or \
+                 stop the adapter and rename the directory like the broker that is to have them, or delete it"
+            ),
+            Err(error) => tracing::warn!(
+                broker,
+                %error,
+                directory = %directory.display(),
+                "the mapping does not name this broker any more, and its spool cannot be read; look at the directory"
+            ),
+        }
+    }
+    let open = |broker: &BrokerConfig| {
+        let path = root.join(&broker.name);
+        let disks = SpoolDisks::below(&path).with_context(|| format!("cannot use {}", path.display()))?;
+        let spool = Spool::open(&broker.name, disks, epoch, broker.spool, metrics);
+        spool.map(Arc::new).with_context(|| format!("cannot read the spool in {}", path.display()))
+    };
+    config.brokers.iter().map(open).collect()
 }
 
 /// How long a shutdown waits for a PLC that hangs: once for the write in hand, once for the end of the session. What is

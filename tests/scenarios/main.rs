@@ -54,6 +54,7 @@ mod structures;
 mod support;
 mod tls;
 mod train_score_eval;
+mod two_brokers;
 mod values;
 mod watch;
 mod wrong_credentials;

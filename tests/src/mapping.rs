@@ -16,6 +16,8 @@ pub struct Mapping {
     connection: String,
     subscription: String,
     broker: String,
+    /// Stands for `broker`.
+    brokers: Option<String>,
     http: String,
     rest: String,
     /// Stands for all of the above.
@@ -48,6 +50,7 @@ impl Mapping {
             connection: "retry: { initial: 250ms, max: 1s }".to_owned(),
             subscription: "publishing_interval: 100ms, sampling_interval: 50ms".to_owned(),
             broker: format!("url: \"{broker}\""),
+            brokers: None,
             http: format!("listen: \"127.0.0.1:{http_port}\""),
             rest: String::new(),
             whole: None,
@@ -112,6 +115,13 @@ impl Mapping {
         self
     }
 
+    /// Brokers by name in place of the one, in flow style: `edge: { url: … }, cloud: { url: … }`.
+    #[must_use]
+    pub fn brokers(mut self, brokers: &str) -> Self {
+        self.brokers = Some(brokers.to_owned());
+        self
+    }
+
     /// More keys for `http`, in flow style.
     #[must_use]
     pub fn http(mut self, keys: &str) -> Self {
@@ -134,12 +144,16 @@ impl Mapping {
         if let Some(whole) = &self.whole {
             return whole.clone();
         }
-        let Self { adapter, drain_timeout, opcua, security, connection, subscription, broker, http, rest, .. } = self;
+        let Self { adapter, drain_timeout, opcua, security, connection, subscription, http, rest, .. } = self;
+        let broker = match &self.brokers {
+            Some(brokers) => format!("brokers: {{ {brokers} }}"),
+            None => format!("broker: {{ {} }}", self.broker),
+        };
         format!(
             "version: 1\nadapter: {{ {adapter}, drain_timeout: {drain_timeout} }}\n\
              opcua: {{ {opcua}, security: {{ {security} }}, connection_options: {{ {connection} }}, \
              subscription: {{ {subscription} }} }}\n\
-             broker: {{ {broker} }}\nhttp: {{ {http} }}\n{rest}"
+             {broker}\nhttp: {{ {http} }}\n{rest}"
         )
     }
 

@@ -1,4 +1,4 @@
-//! `tagwise check --online`: the mapping against the server and the broker it is for; nothing is written or published.
+//! `tagwise check --online`: the mapping against the server and the brokers it is for; nothing is written or published.
 
 use std::{
     collections::HashSet,
@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use futures_util::future::join_all;
 use tagwise_model::Registry;
 
 use super::{
@@ -50,8 +51,8 @@ pub(super) fn check_online(mapping: &Path, format: Format) -> anyhow::Result<u8>
 async fn look(mapping: &Path, config: &Config) -> anyhow::Result<OnlineReport> {
     // Not the adapter's own client id: the broker would end its connection.
     let client_id = format!("{}-check-{}", config.adapter.id, std::process::id());
-    let broker = probe_broker(&config.broker, &client_id);
-    let (broker, tags) = tokio::join!(broker, Box::pin(look_at_tags(config)));
+    let brokers = join_all(config.brokers.iter().map(|broker| probe_broker(broker, &client_id)));
+    let (brokers, tags) = tokio::join!(brokers, Box::pin(look_at_tags(config)));
     let (tags, server_problem) = match tags {
         Ok(reports) => (reports, None),
         Err(error) => (Vec::new(), Some(format!("{error:#}"))),
@@ -64,7 +65,7 @@ async fn look(mapping: &Path, config: &Config) -> anyhow::Result<OnlineReport> {
         file: mapping.display().to_string(),
         server: config.opcua.uri.clone(),
         server_problem,
-        brokers: vec![broker],
+        brokers,
         tags: lines.collect(),
     })
 }

@@ -39,12 +39,13 @@ async fn run(mut config: Config, registry: Registry, state: &Path, duration: Opt
         ..PlcOptions::default()
     };
     let plc = Plc::start(options).await.context("the simulated PLC cannot start")?;
-    let broker =
-        Broker::start_or_fall_back(loopback(config.broker.port)).await.context("the embedded broker cannot start")?;
+    let broker = Broker::start_or_fall_back(loopback(config.brokers[0].port))
+        .await
+        .context("the embedded broker cannot start")?;
     let notes = settle_ports(&mut config, &plc, &broker);
     config.adapter.state_dir = state.to_owned();
 
-    let watcher = Watcher::new(config.broker.clone(), "tagwise-demo-watcher", "#");
+    let watcher = Watcher::new(config.brokers[0].clone(), "tagwise-demo-watcher", "#");
     let mut printer = Printer::new(io::stdout(), &config);
     let endpoint = plc.endpoint_url();
     let broker_address = broker.local_addr();
@@ -93,10 +94,10 @@ fn settle_ports(config: &mut Config, plc: &Plc, broker: &Broker) -> Vec<String> 
         }
     };
     note("PLC", wanted_port(&config.opcua.uri).unwrap_or(4840), plc.local_addr().port());
-    note("broker", config.broker.port, broker.local_addr().port());
+    note("broker", config.brokers[0].port, broker.local_addr().port());
     config.opcua.uri = plc.endpoint_url();
-    Ipv4Addr::LOCALHOST.to_string().clone_into(&mut config.broker.host);
-    config.broker.port = broker.local_addr().port();
+    Ipv4Addr::LOCALHOST.to_string().clone_into(&mut config.brokers[0].host);
+    config.brokers[0].port = broker.local_addr().port();
     if let Some(http) = &mut config.http
         && std::net::TcpListener::bind(http.listen).is_err()
     {

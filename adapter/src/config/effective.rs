@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json_path::JsonPath;
 use tagwise_model::ModelSpec;
 
-use crate::domain::{Qos, TagId, TopicFilter, TopicName};
+use crate::domain::{BrokerId, Qos, TagId, TopicFilter, TopicName};
 
 pub use super::effective_broker::{BrokerAuth, BrokerConfig, ClientCertificate, ProtocolVersion, TlsConfig};
 pub use super::effective_opcua::{
@@ -24,8 +24,8 @@ pub struct Config {
     pub adapter: AdapterConfig,
     /// The OPC UA server.
     pub opcua: OpcUaConfig,
-    /// The MQTT broker.
-    pub broker: BrokerConfig,
+    /// The MQTT brokers, at least one; a `BrokerId` is a position here.
+    pub brokers: Vec<BrokerConfig>,
     /// The models that mappings name.
     pub models: Vec<ModelConfig>,
     /// The tags; a `TagId` is a position here.
@@ -111,6 +111,8 @@ pub struct NorthboundMapping {
     pub tag: TagId,
     /// Where to, placeholders already replaced.
     pub topic: TopicName,
+    /// The broker there; the alarm goes to it, too.
+    pub broker: BrokerId,
     /// How surely.
     pub qos: Qos,
     /// The model that scores the values: a position in `Config::models`.
@@ -225,6 +227,8 @@ impl AlarmSeverity {
 pub struct SouthboundMapping {
     /// Where commands come from; `None` for a tag that only alarms write.
     pub topic_filter: Option<TopicFilter>,
+    /// The broker that they come from; means nothing without a topic filter.
+    pub broker: BrokerId,
     /// What they write.
     pub tag: TagId,
     /// Where in the payload the value stands; `None` takes `$.value`, or the whole payload when it is a scalar.

@@ -3,11 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::credential::Credential;
+use crate::spool::SpoolOptions;
 
-/// `broker:`, or the one entry of `brokers:`.
+/// `broker:`, or an entry of `brokers:`.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
-    /// Its name in metrics and messages; `broker` when the mapping gives none.
+    /// Its name in metrics and messages, and of its directory under `spool` in the state directory; `broker` when the mapping gives none.
     pub name: String,
     /// The host.
     pub host: String,
@@ -23,6 +24,8 @@ pub struct BrokerConfig {
     pub tls: Option<TlsConfig>,
     /// User name and password.
     pub auth: Option<BrokerAuth>,
+    /// What may wait for it.
+    pub spool: SpoolOptions,
 }
 
 impl BrokerConfig {
@@ -37,6 +40,7 @@ impl BrokerConfig {
             keep_alive: Duration::from_secs(10),
             tls: None,
             auth: None,
+            spool: SpoolOptions::default(),
         }
     }
 

@@ -24,6 +24,7 @@ mod resolved_model;
 mod resolved_subscription;
 mod scalar;
 mod schema;
+mod size;
 mod source;
 mod span;
 mod suggest;

@@ -12,8 +12,12 @@ use super::{
     },
     load::Loaded,
     resolved_model, resolved_subscription, scalar,
+    size::show_size,
 };
-use crate::domain::{Qos, TagId};
+use crate::{
+    domain::{BrokerId, Qos, TagId},
+    spool::{SpoolOptions, SyncPolicy},
+};
 
 /// Stands for a secret.
 const MASK: &str = "***";
@@ -25,7 +29,8 @@ pub fn resolved_yaml(loaded: &Loaded) -> String {
     root.insert("version".to_owned(), json!(1));
     root.insert("adapter".to_owned(), adapter(config));
     root.insert("opcua".to_owned(), opcua(&config.opcua));
-    root.insert("brokers".to_owned(), json!({ config.broker.name.as_str(): broker(&config.broker) }));
+    let brokers: Map<String, Value> = config.brokers.iter().map(|one| (one.name.clone(), broker(one))).collect();
+    root.insert("brokers".to_owned(), Value::Object(brokers));
     let models: Map<String, Value> =
         config.models.iter().map(|one| (one.name.clone(), resolved_model::model(one, config))).collect();
     if !models.is_empty() {
@@ -136,7 +141,16 @@ fn broker(broker: &BrokerConfig) -> Value {
         ("keep_alive", Some(time(broker.keep_alive))),
         ("auth", auth),
         ("tls", tls.filter(|tls| tls.as_object().is_some_and(|keys| !keys.is_empty()))),
+        ("spool", Some(spool(&broker.spool))),
     ])
+}
+
+fn spool(spool: &SpoolOptions) -> Value {
+    let sync = match spool.sync {
+        SyncPolicy::Every(interval) => time(interval),
+        SyncPolicy::Always => json!("always"),
+    };
+    json!({ "max_bytes": show_size(spool.max_bytes), "max_age": time(spool.max_age), "sync": sync })
 }
 
 fn tag(tag: &Tag) -> Value {
@@ -179,7 +193,7 @@ fn northbound(mapping: &NorthboundMapping, config: &Config, masked: &[String]) -
         ("tag_name", Some(tag_name(mapping.tag, config))),
         ("topic", Some(text(mapping.topic.as_str()))),
         ("max_qos", Some(json!(qos))),
-        ("broker", Some(json!(config.broker.name))),
+        ("broker", Some(broker_name(mapping.broker, config))),
         ("model", mapping.model.and_then(|model| config.models.get(model)).map(|model| json!(model.name))),
         ("include_timestamp", Some(json!(mapping.include.timestamp))),
         ("include_tag_names", Some(json!(mapping.include.tag_name))),
@@ -213,12 +227,17 @@ fn southbound(mapping: &SouthboundMapping, config: &Config) -> Value {
         object([("min", mapping.range.min.map(|min| json!(min))), ("max", mapping.range.max.map(|max| json!(max)))]);
     object([
         ("topic_filter", mapping.topic_filter.as_ref().map(|filter| text(filter.as_str()))),
+        ("broker", mapping.topic_filter.as_ref().map(|_| broker_name(mapping.broker, config))),
         ("tag_name", Some(tag_name(mapping.tag, config))),
         ("value", mapping.value.as_ref().map(|value| text(&value.to_string()))),
         ("range", Some(range)),
         ("max_age", mapping.max_age.map(time)),
         ("accept_retained", Some(json!(mapping.accepts_retained))),
     ])
+}
+
+fn broker_name(broker: BrokerId, config: &Config) -> Value {
+    config.brokers.get(broker.index()).map_or(Value::Null, |broker| text(&broker.name))
 }
 
 fn tag_name(tag: TagId, config: &Config) -> Value {

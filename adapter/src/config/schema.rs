@@ -86,6 +86,10 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
         Shape::NoneOrDuration { .. } => {
             json!({ "anyOf": [{ "const": "none" }, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }, expression()] })
         }
+        Shape::Size { .. } => or_expression(&json!({ "type": "string", "pattern": "^[0-9]+([KMGT]i)?B$" })),
+        Shape::AlwaysOrDuration { .. } => {
+            json!({ "anyOf": [{ "const": "always" }, { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }, expression()] })
+        }
         Shape::Texts => json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::Section(inner) => section(inner, registry),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     form,
     keys::{Key, Section, Shape},
-    scalar,
+    scalar, size,
     span::Span,
     tree::{Entry, Kind, Mapping, Node, Scalar},
 };
@@ -125,6 +125,23 @@ impl<'a> View<'a> {
             _ => None,
         })
         .and_then(|read| read.0)
+    }
+
+    /// A size, in bytes.
+    pub(super) fn size(&self, name: &str) -> Option<u64> {
+        self.read(name, |scalar, shape| match shape {
+            Shape::Size { min, max } => size::read_size(scalar, min, max).ok(),
+            _ => None,
+        })
+    }
+
+    /// A time, or `Some(None)` for `always`.
+    #[expect(clippy::option_option, reason = "the outer one says that the form is not as it should be")]
+    pub(super) fn always_or_duration(&self, name: &str) -> Option<Option<Duration>> {
+        self.read(name, |scalar, shape| match shape {
+            Shape::AlwaysOrDuration { min, max } => size::read_always_or_duration(scalar, min, max).ok(),
+            _ => None,
+        })
     }
 
     /// One of the key's words, in its canonical spelling.

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
-use super::{StatusCode, Timestamp};
+use super::{BrokerId, StatusCode, Timestamp};
 
 /// A message that arrived on a subscribed topic, before anything about it is believed.
 #[derive(Clone, Debug)]
 pub struct Command {
+    /// The broker that it came from, where the verdict goes, too.
+    pub broker: BrokerId,
     /// The topic it was published to.
     pub topic: String,
     /// The payload as it came.

@@ -1,5 +1,6 @@
 //! Plain data that flows through the adapter; no I/O and no library types.
 
+pub mod broker;
 pub mod browse_path;
 pub mod command;
 pub mod data_type;
@@ -15,6 +16,7 @@ pub mod topic;
 pub mod update;
 pub mod value;
 
+pub use broker::BrokerId;
 pub use browse_path::{BrowsePath, PathElement};
 pub use command::{Command, Outcome, RejectReason, Verdict};
 pub use data_type::{DataType, NodeDescription};

@@ -1,6 +1,6 @@
 //! `/healthz`: does every task get on with its work? `/readyz`: can values flow, and which cannot?
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,7 +11,11 @@ use axum::{
 use serde::Serialize;
 
 use super::HttpState;
-use crate::supervisor::{Connection, board::Snapshot};
+use crate::supervisor::{
+    Connection,
+    board::{BrokerState, Snapshot},
+    part_of_broker,
+};
 
 /// A task that has shown no progress for so long is stuck; the slowest sign of life is given every 5 s.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
@@ -28,7 +32,7 @@ struct Report {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Reason {
-    component: &'static str,
+    component: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag_name: Option<String>,
     /// The line of the mapping file, from 1.
@@ -38,8 +42,8 @@ struct Reason {
 }
 
 impl Reason {
-    fn new(component: &'static str, message: impl Into<String>) -> Self {
-        Self { component, tag_name: None, line: None, message: message.into() }
+    fn new(component: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { component: component.into(), tag_name: None, line: None, message: message.into() }
     }
 }
 
@@ -78,20 +82,44 @@ fn blocking_reasons(snapshot: &Snapshot) -> Vec<Reason> {
     if snapshot.is_stopping {
         reasons.push(Reason::new("adapter", "shutting down"));
     }
-    if let Some(trouble) = &snapshot.spool {
-        reasons.push(Reason::new("spool", trouble.clone()));
-    }
-    for (component, connection) in [("opcua", &snapshot.opcua), ("mqtt", &snapshot.broker)] {
-        if *connection != Connection::Connected {
-            reasons.push(Reason::new(component, connection.reason().unwrap_or("not connected yet")));
+    reasons.extend(connection_reason("opcua", &snapshot.opcua));
+    // Values flow as long as they flow to one broker; what the others lack is said below.
+    for reasons_of in [spool_reasons, broker_reasons] {
+        let of_brokers = reasons_of(&snapshot.brokers);
+        if of_brokers.len() == snapshot.brokers.len() {
+            reasons.extend(of_brokers);
         }
     }
     reasons
 }
 
+/// The brokers whose spool's disk takes nothing.
+fn spool_reasons(brokers: &[BrokerState]) -> Vec<Reason> {
+    let reason = |broker: &BrokerState| {
+        let trouble = broker.spool.clone()?;
+        Some(Reason::new(part_of_broker("spool", &broker.name, brokers.len()), trouble))
+    };
+    brokers.iter().filter_map(reason).collect()
+}
+
+/// The brokers without a connection.
+fn broker_reasons(brokers: &[BrokerState]) -> Vec<Reason> {
+    let reason = |broker: &BrokerState| {
+        connection_reason(part_of_broker("mqtt", &broker.name, brokers.len()), &broker.connection)
+    };
+    brokers.iter().filter_map(reason).collect()
+}
+
+fn connection_reason(component: impl Into<Cow<'static, str>>, connection: &Connection) -> Option<Reason> {
+    let is_connected = *connection == Connection::Connected;
+    (!is_connected).then(|| Reason::new(component, connection.reason().unwrap_or("not connected yet")))
+}
+
 fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
     let mut reasons: Vec<Reason> =
-        snapshot.warnings.iter().map(|(component, warning)| Reason::new(component, warning.as_str())).collect();
+        snapshot.warnings.iter().map(|(component, warning)| Reason::new(*component, warning.as_str())).collect();
+    reasons.extend(spool_reasons(&snapshot.brokers));
+    reasons.extend(broker_reasons(&snapshot.brokers));
     if snapshot.pending_tags > 0 {
         reasons.push(Reason::new("tag", format!("{} tags are not subscribed yet", snapshot.pending_tags)));
     }
@@ -99,7 +127,7 @@ fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
         for (tag, reason) in tags.iter().take(LISTED_TAGS) {
             let tag = &state.config.tags[tag.index()];
             reasons.push(Reason {
-                component: "tag",
+                component: "tag".into(),
                 tag_name: Some(tag.name.to_string()),
                 line: Some(tag.line),
                 message: reason.clone(),

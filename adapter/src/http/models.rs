@@ -56,7 +56,7 @@ impl From<ModelError> for Refusal {
             }
             ModelError::NoScore(NoScore::NotFinite(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             ModelError::Train(TrainError::Busy | TrainError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
-            ModelError::Train(TrainError::Panicked | TrainError::Versions { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
+            ModelError::Train(TrainError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut body = json!({ "error": error.to_string() });
         if let ModelError::WhichTag { choices, .. } = error {

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{HttpServer, HttpState};
 use crate::{
-    domain::TagId,
+    domain::{BrokerId, TagId},
     stage::test_support::{Scene, normal},
     supervisor::{Connection, TagState},
 };
@@ -181,7 +181,7 @@ async fn readiness_says_what_is_missing() {
         answer.json()["reasons"].as_array().unwrap().iter().map(|r| r["component"].clone()).collect();
     assert_eq!((answer.code, components), (503, vec![json!("opcua"), json!("mqtt")]));
     board.set_opcua(Connection::Connected);
-    board.set_broker(Connection::Connected);
+    board.set_broker(BrokerId(0), Connection::Connected);
     board.set_tags([(TagId(0), TagState::Failed { reason: "BadNodeIdUnknown".into() })]);
     let answer = server.get("/readyz").await;
     let expected = json!({ "component": "tag", "tagName": "a", "line": 9, "message": "BadNodeIdUnknown" });
@@ -202,6 +202,36 @@ async fn readiness_says_what_is_missing() {
     board.set_stopping();
     assert_eq!(server.get("/readyz").await.code, 503);
     assert_eq!(server.get("/healthz").await.code, 200);
+}
+
+#[tokio::test]
+async fn one_of_several_brokers_is_enough_and_the_others_are_named() {
+    const TWO_BROKERS: &str = "
+brokers: { edge: { url: mqtt://edge }, cloud: { url: mqtt://cloud } }
+tags: [ { name: a, node: 'ns=3;s=a', topic: a, broker: edge } ]
+";
+    let server = Server::start(TWO_BROKERS).await;
+    let board = &server.scene.board;
+    board.set_opcua(Connection::Connected);
+    board.set_tags([(TagId(0), TagState::Active)]);
+    let ready = async || {
+        let answer = server.get("/readyz").await;
+        let reasons = answer.json()["reasons"].clone();
+        let components: Vec<String> =
+            reasons.as_array().unwrap().iter().map(|reason| reason["component"].as_str().unwrap().into()).collect();
+        (answer.code, components.join(" "))
+    };
+    assert_eq!(ready().await, (503, "mqtt:edge mqtt:cloud".into()));
+    board.set_broker(BrokerId(1), Connection::Connected);
+    assert_eq!(ready().await, (200, "mqtt:edge".into()));
+    board.set_spool(BrokerId(0), Some("the disk is full".into()));
+    assert_eq!(ready().await, (200, "spool:edge mqtt:edge".into()));
+    board.set_spool(BrokerId(1), Some("the disk is full".into()));
+    assert_eq!(ready().await, (503, "spool:edge spool:cloud".into()));
+    board.set_spool(BrokerId(0), None);
+    board.set_spool(BrokerId(1), None);
+    board.set_broker(BrokerId(0), Connection::Connected);
+    assert_eq!(ready().await, (200, String::new()));
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ mod tests {
                     broker: { url: mqtt://localhost, auth: { username: joe, password: \"${file:secret}\" } }\n\
                     tags: [ { name: a, node: \"ns=1;i=1\", topic: a } ]\n";
         let registry = tagwise_model::Registry::default();
-        config::parse(text, &directory.join("m.yaml"), &ProcessEnvironment, &registry).unwrap().config.broker
+        config::parse(text, &directory.join("m.yaml"), &ProcessEnvironment, &registry).unwrap().config.brokers.remove(0)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio::sync::mpsc;
 
 use super::client::Incoming;
-use crate::domain::{Command, RejectReason, Timestamp};
+use crate::domain::{BrokerId, Command, RejectReason, Timestamp};
 
 /// Where commands go: into a bounded queue, or straight to a refusal when the queue is full.
 ///
@@ -46,9 +46,10 @@ impl fmt::Debug for CommandIntake {
     }
 }
 
-/// A message that has come is a command.
-pub(super) fn command(message: Incoming, received_at: Timestamp) -> Command {
+/// A message that has come from this broker is a command.
+pub(super) fn command(message: Incoming, broker: BrokerId, received_at: Timestamp) -> Command {
     Command {
+        broker,
         topic: message.topic,
         payload: message.payload,
         is_retained: message.is_retained,
@@ -76,7 +77,7 @@ mod tests {
             correlation_data: None,
             expiry_seconds: None,
         };
-        command(message, Timestamp::from_unix_millis(5))
+        command(message, BrokerId(0), Timestamp::from_unix_millis(5))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The link to one broker: connects, keeps a session running, and comes back after each loss.
 
 use std::{
+    borrow::Cow,
     future::Future,
     pin::pin,
     sync::{Arc, OnceLock},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     config::effective::BrokerConfig,
-    domain::{Timestamp, TopicFilter, TopicName},
+    domain::{BrokerId, Timestamp, TopicFilter, TopicName},
     spool::Spool,
     supervisor::{Board, Connection},
     telemetry::Metrics,
@@ -53,6 +54,10 @@ pub struct StatusTopic {
 /// All that a link needs.
 #[derive(Debug)]
 pub struct LinkParts {
+    /// Which of the mapping's brokers it is.
+    pub id: BrokerId,
+    /// The link's name among the tasks, on the board.
+    pub task: Cow<'static, str>,
     /// Where the broker is and who we are to it.
     pub broker: BrokerConfig,
     /// Names this process; the client id is `<adapter id>-<broker name>`.
@@ -140,10 +145,10 @@ impl MqttLink {
                 () = self.with_heartbeat(time::sleep(pause)) => {}
             }
         }
-        self.parts.board.set_broker(Connection::Disconnected);
+        self.parts.board.set_broker(self.parts.id, Connection::Disconnected);
         let undelivered = self.parts.spool.len();
         if undelivered > 0 {
-            tracing::warn!(undelivered, "messages are left in the spool");
+            tracing::warn!(broker = self.parts.broker.name, undelivered, "messages are left in the spool");
         }
     }
 
@@ -175,11 +180,12 @@ impl MqttLink {
         } else {
             tracing::warn!(?pause, "{trouble}");
         }
-        self.parts.board.set_broker(if trouble.needs_person {
+        let connection = if trouble.needs_person {
             Connection::Error { reason }
         } else {
             Connection::Connecting { reason: Some(reason) }
-        });
+        };
+        self.parts.board.set_broker(self.parts.id, connection);
     }
 
     /// Without a connection a shutdown waits for one only as long as there is something to deliver.
@@ -194,7 +200,7 @@ impl MqttLink {
     async fn with_heartbeat<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         loop {
-            self.parts.board.progress("mqtt");
+            self.parts.board.progress(&self.parts.task);
             if let Ok(output) = time::timeout(HEARTBEAT, &mut work).await {
                 return output;
             }

@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
             return None;
         }
         self.next_tick = now + TICK;
-        self.parts.board.progress("mqtt");
+        self.parts.board.progress(&self.parts.task);
         self.publisher.tick(now);
         self.subscriptions.tick(now);
         if self.shutdown.intake.is_cancelled() && self.is_intake_open {
@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
             // The PUBACK is on its way already. When a journal of commands comes, it has to be written before the
             // PUBACK: with rumqttc's `manual_acks`.
             Event::Publish(message) => {
-                self.parts.commands.offer(command(message, Timestamp::now()), self.is_intake_open);
+                self.parts.commands.offer(command(message, self.parts.id, Timestamp::now()), self.is_intake_open);
             }
             Event::Connected(_) | Event::Other => {}
         }
@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
             None => Connection::Connected,
             Some(reason) => Connection::Error { reason },
         };
-        self.parts.board.set_broker(connection);
+        self.parts.board.set_broker(self.parts.id, connection);
     }
 
     fn close_intake(&mut self) {

@@ -66,6 +66,8 @@ struct Use {
 #[derive(Debug, Default)]
 struct State {
     meanings: BTreeMap<u16, String>,
+    /// Whether the file says less than `meanings`.
+    is_behind: bool,
     /// Where each index was last said to be, so that it is not said with every session.
     said: HashMap<u16, Option<u16>>,
 }
@@ -126,21 +128,25 @@ impl NamespaceMemory {
                 state.meanings.entry(*index).or_insert_with(|| uri.clone());
             }
         }
-        if state.meanings.len() > before {
-            self.save(&state.meanings);
+        // What a full disk has refused is tried again with the next session.
+        if state.meanings.len() > before || state.is_behind {
+            state.is_behind = !self.save(&state.meanings);
         }
         let table = NamespaceTable::new(uris).with_meanings(state.meanings.clone());
         self.say(&mut state, &table);
         table
     }
 
-    fn save(&self, meanings: &BTreeMap<u16, String>) {
-        let Some(path) = &self.path else { return };
+    /// Whether it is kept, as far as it is to be.
+    fn save(&self, meanings: &BTreeMap<u16, String>) -> bool {
+        let Some(path) = &self.path else { return true };
         let stored = Stored { server: self.server.clone(), namespaces: meanings.clone() };
         let written = serde_json::to_vec_pretty(&stored).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|bytes| write_atomically(path, &bytes)) {
-            warn!(path = %path.display(), %error, "the meaning of namespace indices is not kept over a restart");
+        let saved = written.and_then(|bytes| write_atomically(path, &bytes));
+        if let Err(error) = &saved {
+            warn!(path = %path.display(), %error, "the meaning of namespace indices is not kept over a restart; free or mend the disk");
         }
+        saved.is_ok()
     }
 
     /// Says of each index what it stands for and what to write instead; again only when it has moved.
@@ -221,6 +227,22 @@ mod tests {
         let recalled = NamespaceMemory::recall(folder.path(), SERVER, &tags).unwrap();
         assert_eq!(index(&recalled, &tags[0], &["urn:b", "urn:a"]), Ok(3));
         assert_eq!(index(&open("opc.tcp://other:4840", &tags), &tags[0], &["urn:b", "urn:a"]), Ok(2));
+    }
+
+    #[test]
+    fn a_meaning_that_the_disk_refused_is_kept_with_the_next_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let tags = [tag("t", 2, "x")];
+        // In the place of the new file, which cannot be made then.
+        let obstacle = folder.path().join("namespaces.new");
+        fs::create_dir(&obstacle).unwrap();
+        let memory = NamespaceMemory::open(folder.path(), SERVER, &tags).unwrap();
+        memory.settle(uris(&["urn:a", "urn:b"]));
+        assert!(!folder.path().join(FILE).exists());
+        fs::remove_dir(&obstacle).unwrap();
+        memory.settle(uris(&["urn:a", "urn:b"]));
+        let next = NamespaceMemory::open(folder.path(), SERVER, &tags).unwrap();
+        assert_eq!(index(&next, &tags[0], &["urn:b", "urn:a"]), Ok(3));
     }
 
     #[test]

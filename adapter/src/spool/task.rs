@@ -1,12 +1,15 @@
 //! The task that keeps a spool in order: syncs, cursors, retention by age, and its state on the board.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{Spool, SyncPolicy};
-use crate::{domain::Timestamp, supervisor::Board};
+use crate::{
+    domain::{BrokerId, Timestamp},
+    supervisor::Board,
+};
 
 /// How often all but the sync is done.
 const TICK: Duration = Duration::from_secs(1);
@@ -16,12 +19,15 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct SpoolTask {
     spool: Arc<Spool>,
     board: Arc<Board>,
+    broker: BrokerId,
+    /// The task's name on the board.
+    name: Cow<'static, str>,
 }
 
 impl SpoolTask {
-    /// For this spool, whose troubles are shown on this board.
-    pub fn new(spool: Arc<Spool>, board: Arc<Board>) -> Self {
-        Self { spool, board }
+    /// For the spool of this broker, whose troubles are shown on this board; `name` is the task's there.
+    pub fn new(spool: Arc<Spool>, broker: BrokerId, name: Cow<'static, str>, board: Arc<Board>) -> Self {
+        Self { spool, board, broker, name }
     }
 
     /// Works until it is cancelled; then it syncs once more, and closes what is open.
@@ -48,9 +54,12 @@ impl SpoolTask {
     }
 
     async fn tick(&self) {
+        // While a broker takes all that waits in memory, a full disk has nothing to refuse at this moment and seems to be
+        // well again. What it has refused since the last tick counts, too.
+        let before = self.spool.trouble();
         self.on_disk(|spool| spool.tick(Timestamp::now())).await;
-        self.board.set_spool(self.spool.trouble());
-        self.board.progress("spool");
+        self.board.set_spool(self.broker, self.spool.trouble().or(before));
+        self.board.progress(&self.name);
     }
 
     /// Where it may block.

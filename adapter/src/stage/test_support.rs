@@ -15,12 +15,14 @@ use crate::{
 };
 
 /// What every mapping needs besides.
-const HEAD: &str = "version: 1\nadapter: { id: line1 }\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\n\
-                    broker: { url: mqtt://edge }\n";
+const HEAD: &str = "version: 1\nadapter: { id: line1 }\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\n";
+/// And this one, where it names no brokers of its own.
+const BROKER: &str = "broker: { url: mqtt://edge }\n";
 
 /// A mapping without the parts that every mapping needs.
 pub(crate) fn config(mapping: &str, registry: &Registry) -> Config {
-    let text = format!("{HEAD}{mapping}");
+    let broker = if mapping.contains("brokers:") { "" } else { BROKER };
+    let text = format!("{HEAD}{broker}{mapping}");
     match config::parse(&text, Path::new("line1.yaml"), &ProcessEnvironment, registry) {
         Ok(loaded) => loaded.config,
         Err(diagnostics) => panic!("{diagnostics}"),
@@ -40,7 +42,9 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(mapping: &str, registry: Registry, state_dir: &TempDir) -> Self {
         let config = Arc::new(config(mapping, &registry));
-        let (metrics, board) = (Arc::new(Metrics::new("line1")), Arc::new(Board::new(config.tags.len())));
+        let brokers = config.brokers.iter().map(|broker| broker.name.as_str());
+        let board = Arc::new(Board::with_brokers(config.tags.len(), brokers));
+        let metrics = Arc::new(Metrics::new("line1"));
         let versions = Versions::open(state_dir.path()).unwrap();
         let parts = (Arc::new(registry), Arc::clone(&board), Arc::clone(&metrics));
         let (stage, trainer) = ModelStage::new(&config, parts.0, versions, parts.1, parts.2).unwrap();

@@ -51,12 +51,6 @@ pub enum TrainError {
     /// The detector panicked while it was trained.
     #[error("the detector panicked while it was trained; report this with the training data")]
     Panicked,
-    /// The version cannot be kept.
-    #[error("the version cannot be kept: {reason}")]
-    Versions {
-        /// Why.
-        reason: String,
-    },
     /// More trainings wait than the adapter takes.
     #[error("too many trainings wait already; try again later")]
     Busy,
@@ -144,7 +138,7 @@ impl Trainer {
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
-                _ = progress.tick() => {}
+                _ = progress.tick() => self.keep_versions(),
                 count = self.requests_rx.recv_many(&mut waiting, BATCH) => {
                     if count == 0 {
                         break;
@@ -176,23 +170,21 @@ impl Trainer {
         if keys.is_empty() {
             return;
         }
-        match self.versions.take(&keys) {
-            Ok(versions) => {
-                tracing::info!(count = versions.len(), first = keys[0], "models trained");
-                for (Fitted { instance, caller, chain }, version) in fitted.into_iter().zip(versions) {
-                    let samples = chain.training_samples();
-                    instance.install(chain, version);
-                    let retrained = Retrained { samples, model: instance.model().to_owned(), version };
-                    self.finish(&instance, caller, Ok(retrained));
-                }
-            }
-            Err(error) => {
-                let reason = format!("{:#}", anyhow::Error::new(error));
-                for Fitted { instance, caller, .. } in fitted {
-                    self.finish(&instance, caller, Err(TrainError::Versions { reason: reason.clone() }));
-                }
-            }
+        let versions = self.versions.take(&keys);
+        self.keep_versions();
+        tracing::info!(count = versions.len(), first = keys[0], "models trained");
+        for (Fitted { instance, caller, chain }, version) in fitted.into_iter().zip(versions) {
+            let samples = chain.training_samples();
+            instance.install(chain, version);
+            let retrained = Retrained { samples, model: instance.model().to_owned(), version };
+            self.finish(&instance, caller, Ok(retrained));
         }
+    }
+
+    /// Tries again to write what the disk has refused, and shows on the board whether it still does.
+    fn keep_versions(&mut self) {
+        let trouble = self.versions.catch_up();
+        self.board.set_warnings("model_versions", trouble.as_slice());
     }
 
     /// Fits on a thread that may block, and shows progress meanwhile. A shutdown does not wait for it.

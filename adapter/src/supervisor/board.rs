@@ -1,6 +1,7 @@
 //! The board on which every task writes how it is; health, readiness and the status message are read from it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::domain::{TagId, Timestamp};
+use crate::domain::{BrokerId, TagId, Timestamp};
 
 /// The state of a connection, in HiveMQ Edge's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,16 +73,37 @@ pub enum TagState {
     },
 }
 
+/// The state of one broker, as seen from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerState {
+    /// Its name in the mapping.
+    pub name: String,
+    /// The connection to it.
+    pub connection: Connection,
+    /// Why its spool's disk takes nothing, while it does not.
+    pub spool: Option<String>,
+}
+
+impl BrokerState {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), connection: Connection::Disconnected, spool: None }
+    }
+}
+
+/// What a part of the process that each broker has one of is called, by tasks, metrics and health: with several
+/// brokers the broker's name goes with it, such as `mqtt:cloud`.
+pub fn part_of_broker(part: &'static str, broker: &str, broker_count: usize) -> Cow<'static, str> {
+    if broker_count > 1 { format!("{part}:{broker}").into() } else { part.into() }
+}
+
 /// What is on the board; read as a whole, so that readers see one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The OPC UA session.
     pub opcua: Connection,
-    /// The broker connection.
-    pub broker: Connection,
-    /// Why the spool's disk takes nothing, while it does not.
-    pub spool: Option<String>,
-    /// Since when `opcua`, `broker`, whether every tag is subscribed and whether there are warnings are as they are.
+    /// The brokers, by `BrokerId`.
+    pub brokers: Vec<BrokerState>,
+    /// Since when `opcua`, the connections in `brokers`, whether every tag is subscribed and whether there are warnings are as they are.
     pub since: Timestamp,
     /// Tags that the server refuses, with the reason.
     pub failed_tags: BTreeMap<TagId, String>,
@@ -106,23 +128,26 @@ pub struct Board {
 #[derive(Debug)]
 struct Entries {
     opcua: Connection,
-    broker: Connection,
-    spool: Option<String>,
+    brokers: Vec<BrokerState>,
     since: Timestamp,
     tags: Vec<TagState>,
     is_whole: bool,
     warnings: BTreeMap<&'static str, Vec<String>>,
     /// By the wall clock for people, and by one that nobody sets for `/healthz`.
-    progress: BTreeMap<&'static str, (Timestamp, Instant)>,
+    progress: BTreeMap<String, (Timestamp, Instant)>,
 }
 
 impl Board {
-    /// A board for `tag_count` tags, all of them pending, nothing connected.
+    /// A board for `tag_count` tags, all of them pending, and one broker; nothing is connected.
     pub fn new(tag_count: usize) -> Self {
+        Self::with_brokers(tag_count, ["broker"])
+    }
+
+    /// A board for `tag_count` tags and brokers of these names.
+    pub fn with_brokers<'a>(tag_count: usize, brokers: impl IntoIterator<Item = &'a str>) -> Self {
         let entries = Entries {
             opcua: Connection::Disconnected,
-            broker: Connection::Disconnected,
-            spool: None,
+            brokers: brokers.into_iter().map(BrokerState::new).collect(),
             since: Timestamp::now(),
             tags: vec![TagState::Pending; tag_count],
             is_whole: tag_count == 0,
@@ -137,16 +162,20 @@ impl Board {
         self.change(|entries| replace(&mut entries.opcua, connection, &mut entries.since));
     }
 
-    /// Says how the broker connection is.
-    pub fn set_broker(&self, connection: Connection) {
-        self.change(|entries| replace(&mut entries.broker, connection, &mut entries.since));
+    /// Says how the connection to a broker is.
+    pub fn set_broker(&self, broker: BrokerId, connection: Connection) {
+        self.change(|entries| {
+            let Some(entry) = entries.brokers.get_mut(broker.index()) else { return false };
+            replace(&mut entry.connection, connection, &mut entries.since)
+        });
     }
 
-    /// Says why the spool's disk takes nothing; `None` while it does.
-    pub fn set_spool(&self, trouble: Option<String>) {
+    /// Says why the disk of a broker's spool takes nothing; `None` while it does.
+    pub fn set_spool(&self, broker: BrokerId, trouble: Option<String>) {
         self.change(|entries| {
-            let is_changed = entries.spool != trouble;
-            entries.spool = trouble;
+            let Some(entry) = entries.brokers.get_mut(broker.index()) else { return false };
+            let is_changed = entry.spool != trouble;
+            entry.spool = trouble;
             is_changed
         });
     }
@@ -190,19 +219,23 @@ impl Board {
     }
 
     /// Says that a task is alive and has got on with its work (or has none).
-    pub fn progress(&self, task: &'static str) {
+    pub fn progress(&self, task: &str) {
         let now = (Timestamp::now(), Instant::now());
-        self.lock().progress.insert(task, now);
+        let progress = &mut self.lock().progress;
+        match progress.get_mut(task) {
+            Some(last) => *last = now,
+            None => drop(progress.insert(task.to_owned(), now)),
+        }
     }
 
     /// When each task last showed progress.
-    pub fn progress_of_tasks(&self) -> BTreeMap<&'static str, Timestamp> {
-        self.lock().progress.iter().map(|(task, (time, _))| (*task, *time)).collect()
+    pub fn progress_of_tasks(&self) -> BTreeMap<String, Timestamp> {
+        self.lock().progress.iter().map(|(task, (time, _))| (task.clone(), *time)).collect()
     }
 
     /// For how long each task has shown no progress.
-    pub fn silence_of_tasks(&self) -> BTreeMap<&'static str, Duration> {
-        self.lock().progress.iter().map(|(task, (_, at))| (*task, at.elapsed())).collect()
+    pub fn silence_of_tasks(&self) -> BTreeMap<String, Duration> {
+        self.lock().progress.iter().map(|(task, (_, at))| (task.clone(), at.elapsed())).collect()
     }
 
     /// How all tags are, by `TagId`.
@@ -235,8 +268,7 @@ impl Board {
         }
         Snapshot {
             opcua: entries.opcua.clone(),
-            broker: entries.broker.clone(),
-            spool: entries.spool.clone(),
+            brokers: entries.brokers.clone(),
             since: entries.since,
             failed_tags,
             stale_tags,
@@ -359,5 +391,16 @@ mod tests {
         board.set_opcua(Connection::Connected);
         board.set_tags([(TagId(7), TagState::Active)]);
         assert!(!watch.has_changed().unwrap());
+    }
+
+    #[test]
+    fn each_broker_has_a_state_of_its_own() {
+        let board = Board::with_brokers(0, ["edge", "cloud"]);
+        board.set_broker(BrokerId(1), Connection::Connected);
+        board.set_spool(BrokerId(0), Some("full".into()));
+        board.set_broker(BrokerId(2), Connection::Connected);
+        let edge = BrokerState { spool: Some("full".into()), ..BrokerState::new("edge") };
+        let cloud = BrokerState { connection: Connection::Connected, ..BrokerState::new("cloud") };
+        assert_eq!(board.snapshot().brokers, [edge, cloud]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -10,6 +11,7 @@ use std::{
 
 use thiserror::Error;
 
+use super::epoch::{self, Content};
 use crate::domain::Epoch;
 
 /// Bytes that are read of a holder's name; its process id takes few.
@@ -31,13 +33,13 @@ pub enum StateDirError {
     },
     /// Another process works here.
     #[error(
-        "`{path}` is in use by process {holder}; each adapter needs an `adapter.id` or `adapter.state_dir` of its own",
+        "`{path}` is in use by {holder}; each adapter needs an `adapter.id` or `adapter.state_dir` of its own",
         path = path.display()
     )]
     Locked {
         /// The directory.
         path: PathBuf,
-        /// The process id of the holder, as it wrote it.
+        /// Who holds it: a process id where it could be written down.
         holder: String,
     },
     /// The epoch file holds something else.
@@ -83,16 +85,15 @@ impl StateDir {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 lock.read_to_string(&mut holder).map_err(failed(&lock_path))?;
-                return Err(StateDirError::Locked { path: path.to_owned(), holder: holder.trim().to_owned() });
+                let holder = match holder.trim() {
+                    "" => "another process".to_owned(),
+                    id => format!("process {id}"),
+                };
+                return Err(StateDirError::Locked { path: path.to_owned(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(StateDirError::Io { path: lock_path, source }),
         }
-        let write_holder = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "{}", std::process::id())
-        };
-        write_holder(&mut lock).map_err(failed(&lock_path))?;
+        sign(&lock, &lock_path);
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -126,15 +127,21 @@ impl StateDir {
     /// Counts this start; on disk before it is returned, so that no two starts share an epoch.
     pub fn next_epoch(&self) -> Result<Epoch, StateDirError> {
         let path = self.path.join("epoch");
-        let last = match fs::read_to_string(&path) {
-            Ok(content) => content.trim().parse::<u64>().ok().filter(|last| *last < u64::MAX).ok_or_else(|| {
-                StateDirError::Epoch { path: path.clone(), content: content.chars().take(40).collect() }
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(source) => return Err(StateDirError::Io { path, source }),
+        let failed = |source| StateDirError::Io { path: path.clone(), source };
+        let next = match epoch::read(&path).map_err(failed)? {
+            Content::Missing => {
+                epoch::create(&path, 1).map_err(failed)?;
+                1
+            }
+            Content::Last(last, at) => {
+                let next = last
+                    .checked_add(1)
+                    .ok_or_else(|| StateDirError::Epoch { path: path.clone(), content: last.to_string() })?;
+                epoch::write(&path, next, at).map_err(failed)?;
+                next
+            }
+            Content::Foreign(content) => return Err(StateDirError::Epoch { path, content }),
         };
-        let next = last + 1;
-        write_atomically(&path, format!("{next}\n").as_bytes()).map_err(|source| StateDirError::Io { path, source })?;
         Ok(Epoch(next))
     }
 }
@@ -151,14 +158,32 @@ fn take(lock: &File) -> Result<(), TryLockError> {
     lock.try_lock()
 }
 
+/// Writes down who holds the lock. The lock itself counts, so on a full disk there is none to be read; the number of an
+/// earlier holder must not stand there then.
+fn sign(lock: &File, path: &Path) {
+    // In place, and always of the same length, so that it needs no new room.
+    let holder = format!("{:<20}\n", std::process::id());
+    if let Err(error) = lock.write_all_at(holder.as_bytes(), 0) {
+        tracing::warn!(path = %path.display(), %error, "who holds the state directory cannot be written down");
+        // Nothing is left to do about it where this fails, too.
+        drop(lock.set_len(0));
+    }
+}
+
 /// Replaces a file whole or not at all, through power cuts too: a new file, synced, renamed over the old one.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| {
+        // On a full disk half of it would take room that others need.
+        drop(fs::remove_file(&temporary));
+    })?;
     File::open(parent)?.sync_all()
 }
 
@@ -195,6 +220,35 @@ mod tests {
         drop(held);
         assert_eq!(StateDir::holder(dir.path()).unwrap(), None);
         StateDir::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn the_epoch_of_an_earlier_version_is_counted_on() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("epoch"), "41\n").unwrap();
+        for expected in 42..=44 {
+            assert_eq!(StateDir::open(dir.path()).unwrap().next_epoch().unwrap(), Epoch(expected));
+        }
+    }
+
+    #[test]
+    fn a_holder_with_a_shorter_number_leaves_nothing_of_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("lock"), "12345678901234567\n").unwrap();
+        let held = StateDir::open(dir.path()).unwrap();
+        let error = StateDir::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("by process {};", std::process::id())), "{error}");
+        drop(held);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_stays_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        // A directory cannot be replaced by a file.
+        fs::create_dir(dir.path().join("kept")).unwrap();
+        write_atomically(&dir.path().join("kept"), b"new").unwrap_err();
+        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["kept"]);
     }
 
     #[test]

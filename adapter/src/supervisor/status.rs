@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Snapshot};
+use super::board::{Board, Connection, Snapshot};
 use crate::{
-    domain::{Epoch, Timestamp},
+    domain::{BrokerId, Epoch, Timestamp},
     telemetry::Metrics,
 };
 
@@ -28,14 +28,18 @@ struct Status<'a> {
     version: &'a str,
 }
 
-/// The payload that says how things are.
-pub fn status_payload(snapshot: &Snapshot, epoch: Epoch) -> Bytes {
-    let is_connected = snapshot.opcua == super::Connection::Connected;
+/// The payload that says how things are, for one of the brokers: it is about the whole adapter, so `connection` is the
+/// OPC UA session's, and another broker that is away makes it `degraded`. How this broker is shows by the payload being
+/// there.
+pub fn status_payload(snapshot: &Snapshot, broker: BrokerId, epoch: Epoch) -> Bytes {
+    let is_connected = snapshot.opcua == Connection::Connected;
+    let mut others = (0..).map(BrokerId).zip(&snapshot.brokers).filter(|(id, _)| *id != broker);
+    let has_others = others.all(|(_, other)| other.connection == Connection::Connected);
     let is_whole = snapshot.failed_tags.is_empty()
         && snapshot.stale_tags.is_empty()
         && snapshot.pending_tags == 0
         && snapshot.warnings.is_empty();
-    let is_online = is_connected && is_whole;
+    let is_online = is_connected && is_whole && has_others;
     encode(&Status {
         status: if is_online { "online" } else { "degraded" },
         runtime: "STARTED",
@@ -68,14 +72,18 @@ pub struct StatusTask {
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     epoch: Epoch,
-    current_tx: watch::Sender<Bytes>,
+    /// By `BrokerId`.
+    current_txs: Vec<watch::Sender<Bytes>>,
 }
 
 impl StatusTask {
-    /// The task and the payload that it keeps current.
-    pub fn new(board: Arc<Board>, metrics: Arc<Metrics>, epoch: Epoch) -> (Self, watch::Receiver<Bytes>) {
-        let (current_tx, current_rx) = watch::channel(status_payload(&board.snapshot(), epoch));
-        (Self { board, metrics, epoch, current_tx }, current_rx)
+    /// The task and the payloads that it keeps current, one for each broker.
+    pub fn new(board: Arc<Board>, metrics: Arc<Metrics>, epoch: Epoch) -> (Self, Vec<watch::Receiver<Bytes>>) {
+        let snapshot = board.snapshot();
+        let brokers = (0..).map(BrokerId).take(snapshot.brokers.len());
+        let channels = brokers.map(|broker| watch::channel(status_payload(&snapshot, broker, epoch)));
+        let (current_txs, current_rxs) = channels.unzip();
+        (Self { board, metrics, epoch, current_txs }, current_rxs)
     }
 
     /// Follows the board until it is cancelled.
@@ -94,15 +102,17 @@ impl StatusTask {
 
     fn refresh(&self) {
         let snapshot = self.board.snapshot();
-        let payload = status_payload(&snapshot, self.epoch);
-        self.current_tx.send_if_modified(|current| {
-            let is_changed = *current != payload;
-            *current = payload;
-            is_changed
-        });
+        for (broker, current_tx) in (0..).map(BrokerId).zip(&self.current_txs) {
+            let payload = status_payload(&snapshot, broker, self.epoch);
+            current_tx.send_if_modified(|current| {
+                let is_changed = *current != payload;
+                *current = payload;
+                is_changed
+            });
+        }
         for (task, time) in self.board.progress_of_tasks() {
             let seconds = time.unix_millis() as f64 / 1e3;
-            self.metrics.task_last_progress_timestamp_seconds.with_label_values(&[task]).set(seconds);
+            self.metrics.task_last_progress_timestamp_seconds.with_label_values(&[task.as_str()]).set(seconds);
         }
     }
 }
@@ -119,7 +129,7 @@ mod tests {
     fn online_needs_a_session_and_every_tag() {
         let board = Board::new(1);
         let status = |board: &Board| {
-            let payload = status_payload(&board.snapshot(), Epoch(7));
+            let payload = status_payload(&board.snapshot(), BrokerId(0), Epoch(7));
             serde_json::from_slice::<serde_json::Value>(&payload).unwrap()
         };
         assert_eq!(status(&board)["status"], "degraded");
@@ -136,6 +146,20 @@ mod tests {
         board.set_tags([(TagId(0), TagState::Active)]);
         board.set_warnings("certificate", &["expires soon".into()]);
         assert_eq!(status(&board)["status"], "degraded");
+    }
+
+    #[test]
+    fn another_broker_that_is_away_shows_and_this_one_need_not() {
+        let board = Board::with_brokers(0, ["edge", "cloud"]);
+        board.set_opcua(Connection::Connected);
+        board.set_broker(BrokerId(0), Connection::Connected);
+        let is_online = |broker| {
+            let payload = status_payload(&board.snapshot(), broker, Epoch(7));
+            serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["status"] == "online"
+        };
+        assert!(!is_online(BrokerId(0)) && is_online(BrokerId(1)));
+        board.set_broker(BrokerId(1), Connection::Connected);
+        assert!(is_online(BrokerId(0)) && is_online(BrokerId(1)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A task that ends or panics before the shutdown brings the process down with its name, so that systemd or Kubernetes
 //! restarts a whole process rather than keeping half of one.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{borrow::Cow, collections::HashMap, future::Future, time::Duration};
 
 use thiserror::Error;
 use tokio::{
@@ -38,13 +38,13 @@ pub enum TaskFailed {
     #[error("task `{name}` ended, which it must not do before a shutdown")]
     Ended {
         /// The task's name.
-        name: &'static str,
+        name: Cow<'static, str>,
     },
     /// It panicked.
     #[error("task `{name}` panicked: {cause}")]
     Panicked {
         /// The task's name.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// The panic's message.
         cause: String,
     },
@@ -62,7 +62,7 @@ pub enum TaskFailed {
 #[derive(Debug, Default)]
 pub struct Supervisor {
     tasks: JoinSet<()>,
-    names: HashMap<Id, (&'static str, Phase)>,
+    names: HashMap<Id, (Cow<'static, str>, Phase)>,
     tokens: HashMap<Phase, CancellationToken>,
 }
 
@@ -73,14 +73,19 @@ impl Supervisor {
     }
 
     /// Starts a task that ends in `phase`.
-    pub fn spawn(&mut self, name: &'static str, phase: Phase, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        phase: Phase,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         let id = self.tasks.spawn(task).id();
-        self.names.insert(id, (name, phase));
+        self.names.insert(id, (name.into(), phase));
     }
 
     /// The names of all tasks.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.names.values().map(|(name, _)| *name)
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.values().map(|(name, _)| name.as_ref())
     }
 
     /// Waits until `stop` is ready or a task fails, then ends all tasks phase by phase, within `limit` in all.
@@ -111,10 +116,11 @@ impl Supervisor {
                     Ok(Some(ended)) => failure = failure.or(self.note(ended, false)),
                     Ok(None) => self.names.clear(),
                     Err(_) => {
-                        let mut tasks: Vec<_> = self.names.values().map(|(name, _)| *name).collect();
+                        let mut tasks: Vec<_> = self.names.values().map(|(name, _)| name.as_ref()).collect();
                         tasks.sort_unstable();
+                        let tasks = tasks.join(", ");
                         self.tasks.shutdown().await;
-                        return Err(TaskFailed::Overdue { limit, tasks: tasks.join(", ") });
+                        return Err(TaskFailed::Overdue { limit, tasks });
                     }
                 }
             }
@@ -185,6 +191,6 @@ mod tests {
         let mut supervisor = Supervisor::default();
         supervisor.spawn("status", Phase::Watching, async {});
         let error = supervisor.run(std::future::pending(), LIMIT, || {}).await.unwrap_err();
-        assert!(matches!(error, TaskFailed::Ended { name: "status" }));
+        assert_eq!(error.to_string(), "task `status` ended, which it must not do before a shutdown");
     }
 }

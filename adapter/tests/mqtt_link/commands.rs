@@ -113,7 +113,7 @@ async fn a_large_command_does_not_end_the_connection() {
     watcher.publish("machine/b/set", &publish(2_000_000), false, PublishProperties::default()).await;
     watcher.publish("machine/c/set", "1", false, PublishProperties::default()).await;
     assert_eq!(next(&mut rig).await.topic, "machine/c/set");
-    assert_eq!(rig.board.snapshot().broker, Connection::Connected);
+    assert_eq!(rig.board.snapshot().brokers[0].connection, Connection::Connected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,7 +41,7 @@ async fn a_broker_that_does_not_watch_the_connection_is_pinged_all_the_same_and_
     let rig = Rig::start(plain(broker.port), &[]);
     rig.append(&route("machine/a"), 1..=1_000);
     rig.until_delivered().await;
-    assert_eq!(rig.board.snapshot().broker, Connection::Connected);
+    assert_eq!(rig.board.snapshot().brokers[0].connection, Connection::Connected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

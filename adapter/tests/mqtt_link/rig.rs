@@ -9,8 +9,8 @@ use bytes::Bytes;
 use tagwise::{
     config::effective::{BrokerConfig, ProtocolVersion},
     domain::{
-        Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp, TopicFilter,
-        TopicName,
+        BrokerId, Command, Epoch, Lane, OutboundMessage, Qos, RejectReason, Route, Sequence, TagName, Timestamp,
+        TopicFilter, TopicName,
     },
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     spool::{Spool, SpoolDisks, SpoolOptions},
@@ -75,6 +75,8 @@ impl Rig {
         });
         let topic = TopicName::parse(STATUS_TOPIC).unwrap();
         let parts = LinkParts {
+            id: BrokerId(0),
+            task: "mqtt".into(),
             broker,
             adapter_id: "line1".into(),
             spool: Arc::clone(&spool),
@@ -95,7 +97,7 @@ impl Rig {
         let mut changes = self.board.watch();
         let wait = async {
             loop {
-                let connection = self.board.snapshot().broker;
+                let connection = self.board.snapshot().brokers.remove(0).connection;
                 if pleases(&connection) {
                     return connection;
                 }
@@ -103,7 +105,7 @@ impl Rig {
             }
         };
         let found = time::timeout(PATIENCE, wait).await;
-        found.unwrap_or_else(|_| panic!("the connection stays {:?}", self.board.snapshot().broker))
+        found.unwrap_or_else(|_| panic!("the connection stays {:?}", self.board.snapshot().brokers))
     }
 
     pub(crate) async fn until_connected(&self) {

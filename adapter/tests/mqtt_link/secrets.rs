@@ -21,7 +21,7 @@ fn broker(directory: &Path, port: u16) -> BrokerConfig {
          tags: [ {{ name: a, node: \"nsu=urn:x;i=1\", topic: a }} ]\n"
     );
     let loaded = config::parse(&mapping, &directory.join("line1.yaml"), &ProcessEnvironment, &Registry::builtin());
-    loaded.unwrap_or_else(|said| panic!("{said}")).config.broker
+    loaded.unwrap_or_else(|said| panic!("{said}")).config.brokers.remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

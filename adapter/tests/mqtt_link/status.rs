@@ -51,7 +51,7 @@ async fn a_graceful_end_flushes_says_offline_once_and_leaves_no_will(version: Pr
     rig.append(&route("machine/a"), 1..=2_000);
     rig.shut_down().await;
     assert!(rig.spool.is_empty(), "{} messages are left", rig.spool.len());
-    assert_eq!(rig.board.snapshot().broker, Connection::Disconnected);
+    assert_eq!(rig.board.snapshot().brokers[0].connection, Connection::Disconnected);
     assert_eq!(watcher.next().await.payload, "offline");
     // A Will would have come before the second of two messages that went through the broker since.
     for _ in 0..2 {

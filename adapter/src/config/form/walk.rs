@@ -8,6 +8,7 @@ use crate::config::{
     mask,
     report::Report,
     scalar::{self, Problem},
+    size,
     source::Source,
     span::Span,
     tree::{Entry, Kind, Mapping, Node, Scalar},
@@ -132,6 +133,8 @@ impl Form<'_> {
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(scalar, min, max).err(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(scalar, min, max).err(),
             Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(scalar, min, max).err(),
+            Shape::Size { min, max } => size::read_size(scalar, min, max).err(),
+            Shape::AlwaysOrDuration { min, max } => size::read_always_or_duration(scalar, min, max).err(),
             Shape::Version => scalar::read_version(scalar).err(),
             Shape::Texts
             | Shape::TextMap
@@ -226,7 +229,8 @@ impl Form<'_> {
             Shape::Boolean => "`true` or `false`",
             Shape::Integer { .. } | Shape::AutoOrInteger { .. } | Shape::Version => "a whole number",
             Shape::Number { .. } | Shape::NoneOrNumber { .. } => "a number",
-            Shape::Duration { .. } | Shape::NoneOrDuration { .. } => "a time",
+            Shape::Duration { .. } | Shape::NoneOrDuration { .. } | Shape::AlwaysOrDuration { .. } => "a time",
+            Shape::Size { .. } => "a size",
             _ => "a single word",
         };
         let is_text = matches!(shape, Shape::Text(_) | Shape::Texts);

@@ -1,6 +1,8 @@
 //! `broker:` and the entries of `brokers:`
 
-use super::table::{Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds, planned};
+use std::time::Duration;
+
+use super::table::{DAY, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds};
 
 pub(super) static BROKER: Section = Section { groups: &[BROKER_KEYS] };
 
@@ -17,7 +19,7 @@ const BROKER_KEYS: &[Key] = &[
     .default("10s"),
     key("auth", Shape::Section(&AUTH), "Who we are to the broker."),
     key("tls", Shape::Section(&TLS), "For mqtts:// and wss://."),
-    planned("spool", "remove it; messages wait in a bounded memory queue"),
+    key("spool", Shape::Section(&SPOOL), "What waits for the broker, on the disk."),
 ];
 
 static AUTH: Section = Section { groups: &[AUTH_KEYS] };
@@ -42,4 +44,22 @@ const TLS_KEYS: &[Key] = &[
         TEXT,
         "The name that the broker's certificate is for, when `url` has another one or an address.",
     ),
+];
+
+static SPOOL: Section = Section { groups: &[SPOOL_KEYS] };
+
+const SPOOL_KEYS: &[Key] = &[
+    key(
+        "max_bytes",
+        Shape::Size { min: 1 << 20, max: 1 << 50 },
+        "Bytes on the disk, alarms and values together; what is oldest goes to make room.",
+    )
+    .default("1GiB"),
+    key("max_age", milliseconds(SECOND, 3_650 * DAY), "How long a message waits; older ones go.").default("7d"),
+    key(
+        "sync",
+        Shape::AlwaysOrDuration { min: Duration::from_millis(1), max: Duration::from_mins(1) },
+        "How often what was written is synced, so that it survives a power cut; or always: before it is published.",
+    )
+    .default("100ms"),
 ];

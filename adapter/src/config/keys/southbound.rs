@@ -10,6 +10,7 @@ const SOUTHBOUND_KEYS: &[Key] = &[
         TOPIC,
         "Where commands come from; {adapter} and {tag} are replaced. May be absent when an alarm writes the tag.",
     ),
+    key("broker", TEXT, "The name of the broker that commands come from; needed only with several."),
     key("tag_name", TEXT, "The tag that is written.").required("write `tag_name: …`"),
     key(
         "value",

@@ -101,6 +101,20 @@ pub(crate) enum Shape {
         /// The longest.
         max: Duration,
     },
+    /// A size with its unit, both ends included, in bytes.
+    Size {
+        /// The least.
+        min: u64,
+        /// The greatest.
+        max: u64,
+    },
+    /// `always`, or a time with its unit, both ends included.
+    AlwaysOrDuration {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
     /// A text, or a list of texts.
     Texts,
     /// Names of one's own choice, each with a text.

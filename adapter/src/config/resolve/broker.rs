@@ -1,4 +1,4 @@
-//! `broker:` or `brokers:`
+//! `broker:`, or an entry of `brokers:`
 
 use std::time::Duration;
 
@@ -11,12 +11,10 @@ use super::{
 use crate::config::{
     credential::Credential,
     effective::{BrokerAuth, BrokerConfig, ClientCertificate, ProtocolVersion, TlsConfig},
-    span::Span,
     view::{Text, View},
 };
+use crate::spool::{SpoolOptions, SyncPolicy};
 
-/// The name of a broker that the mapping does not name.
-const DEFAULT_NAME: &str = "broker";
 /// The path at which brokers offer a WebSocket.
 const DEFAULT_PATH: &str = "/mqtt";
 
@@ -24,66 +22,14 @@ const DEFAULT_PATH: &str = "/mqtt";
 pub(super) const NO_PASSWORD_IN_URL: &str =
     "a user name or password must not stand in a URL, which is shown in many places";
 
-/// The one broker.
-pub(super) fn broker(root: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
-    match (root.entry("broker"), root.entry("brokers")) {
-        (Some(_), Some(both)) => {
-            context
-                .report
-                .error(both.key_span, "`broker` and `brokers` exclude each other")
-                .help("keep `broker` for a single broker, or `brokers` with a name for each");
-            None
-        }
-        (Some(single), None) => {
-            single.value.as_mapping()?;
-            read(DEFAULT_NAME, &root.section("broker")?, context)
-        }
-        (None, Some(several)) => {
-            let named = root.named("brokers");
-            if let Some((second, _)) = named.get(1) {
-                context.report.error(second.key_span, "several brokers are planned, but not yet built").help(
-                    "keep one; a bridge of HiveMQ Edge can carry messages on, or a second process a second mapping",
-                );
-            }
-            if several.value.as_mapping().is_some_and(|mapping| mapping.entries.is_empty()) {
-                context
-                    .report
-                    .error(several.key_span, "`brokers` names no broker")
-                    .help("write `brokers: { edge: { url: mqtt://edge:1883 } }`");
-            }
-            let (entry, section) = named.into_iter().next()?;
-            check_name(&entry.key, entry.key_span, "broker", context).then(|| read(&entry.key, &section, context))?
-        }
-        (None, None) => {
-            context
-                .report
-                .error(Span::on_line(1, 1, 1), "`broker` is missing in the file")
-                .help("write `broker: { url: mqtt://broker:1883 }`");
-            None
-        }
-    }
-}
-
-/// Names stand in metrics, topics and file names.
-pub(super) fn check_name(name: &str, span: Span, what: &str, context: &mut Context<'_>) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let is_valid = (1..=64).contains(&name.len()) && name.chars().all(is_allowed);
-    if !is_valid {
-        let shown = context.source.quote(span, name);
-        context
-            .report
-            .error(span, format!("{shown} is no name for a {what}"))
-            .help("names have 1 to 64 letters A-Z a-z, digits, `_`, `-` and `.`");
-    }
-    is_valid
-}
-
-fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
+/// Reads one broker.
+pub(super) fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
     let url = section.text("url");
     let parsed = url.and_then(|text| parse(text, context));
     let auth = auth(section)?;
     let tls = tls(section, context);
     let keep_alive = keep_alive(section, context);
+    let spool = spool(section);
     let protocol_version = match section.choice("protocol_version")? {
         "3.1.1" => ProtocolVersion::V311,
         _ => ProtocolVersion::V5,
@@ -118,6 +64,18 @@ fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<Bro
         keep_alive: keep_alive?,
         tls: is_encrypted.then_some(tls),
         auth,
+        spool: spool?,
+    })
+}
+
+/// `None` when the form is not as it should be.
+fn spool(section: &View<'_>) -> Option<SpoolOptions> {
+    let spool = section.section("spool")?;
+    Some(SpoolOptions {
+        max_bytes: spool.size("max_bytes")?,
+        max_age: spool.duration("max_age")?,
+        sync: spool.always_or_duration("sync")?.map_or(SyncPolicy::Always, SyncPolicy::Every),
+        ..SpoolOptions::default()
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use tagwise_model::Registry;
 
 use super::{
-    broker, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags, version,
+    brokers::Brokers, conflicts, context::Context, models::Models, northbound, opcua, process, southbound, tags::Tags,
 };
 use crate::config::{
     effective::{Config, ModelConfig},
@@ -16,6 +16,7 @@ use crate::config::{
     tree::Mapping,
     view::View,
 };
+use crate::domain::BrokerId;
 
 /// What a mapping is resolved with, besides itself.
 #[derive(Clone, Copy)]
@@ -51,17 +52,21 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
     let adapter = process::adapter(&root, context);
     let id = adapter.as_ref().map_or("adapter", |adapter| adapter.id.as_str()).to_owned();
     let opcua = opcua::opcua(&root, adapter.as_ref().map(|adapter| adapter.state_dir.as_path()), context);
-    let broker = broker::broker(&root, context);
+    let brokers = Brokers::read(&root, context);
     let http = process::http(&root, context);
     let tags = Tags::read(&root, context);
     let mut models = Models::declared(&root, &tags, context);
-    let southbound = southbound::read(&root, &id, &tags, context);
-    if let Some(broker) = &broker {
-        root.list("southbound_mappings").iter().for_each(|(_, view)| version::check_retained(view, broker, context));
-    }
-    let northbound = northbound::read(&root, &id, broker.as_ref(), &tags, &mut models, &southbound, context);
+    let southbound = southbound::read(&root, &id, &brokers, &tags, context);
+    let northbound = northbound::read(&root, &id, &brokers, &tags, &mut models, &southbound, context);
     conflicts::check(&tags, &northbound, &southbound, adapter.as_ref(), context);
     models.warn_of_unused(context);
+    let commands = southbound.iter().filter(|planned| planned.mapping.topic_filter.is_some());
+    let used: Vec<BrokerId> = northbound
+        .iter()
+        .map(|planned| planned.mapping.broker)
+        .chain(commands.map(|planned| planned.mapping.broker))
+        .collect();
+    brokers.warn_of_unused(&used, context);
 
     let is_complete = !context.report.has_errors();
     let masked = std::mem::take(&mut context.masked);
@@ -69,7 +74,7 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
     let config = Config {
         adapter: adapter.filter(|_| is_complete)?,
         opcua: opcua?,
-        broker: broker?,
+        brokers: brokers.into_configs()?,
         models: models.into_configs(),
         tags: tags.into_configs()?,
         northbound_mappings: northbound.into_iter().map(|planned| planned.mapping).collect(),

@@ -1,10 +1,10 @@
 //! What each mapping says may be right, and yet not go together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{context::Context, northbound::PlannedNorthbound, southbound::PlannedSouthbound, tags::Tags};
 use crate::config::{effective::AdapterConfig, span::Span};
-use crate::domain::{TagId, TopicFilter};
+use crate::domain::{BrokerId, TagId, TopicFilter};
 
 /// Checks mappings against each other.
 pub(super) fn check(
@@ -14,17 +14,24 @@ pub(super) fn check(
     adapter: Option<&AdapterConfig>,
     context: &mut Context<'_>,
 ) {
-    shared_topics(tags, northbound, context);
-    own_topics(northbound, adapter, context);
-    overlapping_filters(southbound, context);
-    loops(northbound, southbound, context);
+    // Topics are a broker's own: the same one at another is another.
+    let brokers = northbound.iter().map(|planned| planned.mapping.broker);
+    let brokers: BTreeSet<BrokerId> = brokers.chain(southbound.iter().map(|planned| planned.mapping.broker)).collect();
+    for broker in brokers {
+        let north: Vec<_> = northbound.iter().filter(|planned| planned.mapping.broker == broker).collect();
+        let south: Vec<_> = southbound.iter().filter(|planned| planned.mapping.broker == broker).collect();
+        shared_topics(tags, &north, context);
+        own_topics(&north, adapter, context);
+        overlapping_filters(&south, context);
+        loops(&north, &south, context);
+    }
     unreachable_southbound(northbound, southbound, tags, context);
     shared_write_tags(northbound, context);
     unused_tags(tags, northbound, southbound, context);
 }
 
 /// One tag twice to one topic is a mistake; two tags on one topic may be meant.
-fn shared_topics(tags: &Tags<'_>, northbound: &[PlannedNorthbound<'_>], context: &mut Context<'_>) {
+fn shared_topics(tags: &Tags<'_>, northbound: &[&PlannedNorthbound<'_>], context: &mut Context<'_>) {
     let mut by_topic: HashMap<&str, Vec<&PlannedNorthbound<'_>>> = HashMap::new();
     for planned in northbound {
         let sharing = by_topic.entry(planned.mapping.topic.as_str()).or_default();
@@ -46,7 +53,7 @@ fn shared_topics(tags: &Tags<'_>, northbound: &[PlannedNorthbound<'_>], context:
 }
 
 /// Alarms and status messages are retained: nothing else may go to their topics.
-fn own_topics(northbound: &[PlannedNorthbound<'_>], adapter: Option<&AdapterConfig>, context: &mut Context<'_>) {
+fn own_topics(northbound: &[&PlannedNorthbound<'_>], adapter: Option<&AdapterConfig>, context: &mut Context<'_>) {
     let mut taken: HashMap<String, &str> = HashMap::new();
     if let Some(adapter) = adapter {
         taken.insert(format!("{}/status", adapter.status_topic), "the adapter's status");
@@ -74,9 +81,9 @@ fn own_topics(northbound: &[PlannedNorthbound<'_>], adapter: Option<&AdapterConf
 }
 
 /// A command must have one mapping that takes it.
-fn overlapping_filters(southbound: &[PlannedSouthbound<'_>], context: &mut Context<'_>) {
+fn overlapping_filters(southbound: &[&PlannedSouthbound<'_>], context: &mut Context<'_>) {
     let filters: Vec<(&TopicFilter, &PlannedSouthbound<'_>)> =
-        southbound.iter().filter_map(|planned| Some((planned.mapping.topic_filter.as_ref()?, planned))).collect();
+        southbound.iter().filter_map(|planned| Some((planned.mapping.topic_filter.as_ref()?, *planned))).collect();
     let mut exact: HashMap<&str, &PlannedSouthbound<'_>> = HashMap::new();
     let mut wildcards: Vec<(&TopicFilter, &PlannedSouthbound<'_>)> = Vec::new();
     for (filter, planned) in filters {
@@ -113,7 +120,7 @@ fn overlapping_filters(southbound: &[PlannedSouthbound<'_>], context: &mut Conte
 }
 
 /// What is sent north must not come back as a command.
-fn loops(northbound: &[PlannedNorthbound<'_>], southbound: &[PlannedSouthbound<'_>], context: &mut Context<'_>) {
+fn loops(northbound: &[&PlannedNorthbound<'_>], southbound: &[&PlannedSouthbound<'_>], context: &mut Context<'_>) {
     let filters: Vec<(&TopicFilter, usize)> = southbound
         .iter()
         .filter_map(|planned| Some((planned.mapping.topic_filter.as_ref()?, planned.span.line)))

@@ -1,6 +1,7 @@
 //! The second half of the resolve pass: from the tree to a `Config`, with everything that is wrong in its meaning.
 
 mod broker;
+mod brokers;
 mod build;
 mod conflicts;
 mod context;

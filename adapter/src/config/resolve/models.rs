@@ -10,7 +10,7 @@ use tagwise_model::{
 };
 
 use super::{
-    broker::check_name,
+    brokers::check_name,
     context::Context,
     features::{self, ReadFeatures},
     tags::Tags,

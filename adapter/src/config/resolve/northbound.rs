@@ -1,16 +1,15 @@
 //! `northbound_mappings:`, and tags that are mappings themselves.
 
 use super::{
-    context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags, template,
-    version::Losses,
+    brokers::Brokers, context::Context, groups::Groups, models::Models, southbound::PlannedSouthbound, tags::Tags,
+    template, version::Losses,
 };
 use crate::config::{
     effective::{
-        AlarmConfig, AlarmSeverity, AnomalyUserProperties, BrokerConfig, Include, NorthboundMapping, QualityAction,
-        QualityPolicy, Range,
+        AlarmConfig, AlarmSeverity, AnomalyUserProperties, Include, NorthboundMapping, QualityAction, QualityPolicy,
+        Range,
     },
     span::Span,
-    suggest::did_you_mean,
     view::{Text, View},
 };
 use crate::domain::{Qos, TagId, TopicName};
@@ -30,7 +29,7 @@ pub(super) struct PlannedNorthbound<'a> {
 pub(super) fn read<'a>(
     root: &View<'a>,
     adapter: &str,
-    broker: Option<&BrokerConfig>,
+    brokers: &Brokers,
     tags: &Tags<'a>,
     models: &mut Models,
     southbound: &[PlannedSouthbound<'a>],
@@ -48,7 +47,7 @@ pub(super) fn read<'a>(
             own[tag.index()].push((span, view));
         }
     }
-    let mut reader = Reader { adapter, broker, tags, models, southbound, losses: Losses::default(), context };
+    let mut reader = Reader { adapter, brokers, tags, models, southbound, losses: Losses::default(), context };
     let mut planned = Vec::new();
     let mut used_groups = vec![false; groups.len()];
     for (id, tag) in tags.iter() {
@@ -76,7 +75,7 @@ pub(super) fn read<'a>(
 
 struct Reader<'r, 'a, 'c> {
     adapter: &'r str,
-    broker: Option<&'r BrokerConfig>,
+    brokers: &'r Brokers,
     tags: &'r Tags<'a>,
     models: &'r mut Models,
     southbound: &'r [PlannedSouthbound<'a>],
@@ -86,8 +85,8 @@ struct Reader<'r, 'a, 'c> {
 
 impl<'a> Reader<'_, 'a, '_> {
     fn mapping(&mut self, tag: TagId, span: Span, view: &View<'a>) -> Option<PlannedNorthbound<'a>> {
-        self.broker(view);
-        if let Some(broker) = self.broker {
+        let broker = self.brokers.find(view, span, "topic", self.context);
+        if let Some(broker) = broker.and_then(|id| self.brokers.get(id)) {
             self.losses.check(view, broker, self.context);
         }
         let model = view.text("model").and_then(|text| self.models.find(text, self.context));
@@ -109,6 +108,7 @@ impl<'a> Reader<'_, 'a, '_> {
         let mapping = NorthboundMapping {
             tag,
             topic: topic?,
+            broker: broker?,
             qos: qos?,
             model,
             include: Include {
@@ -138,20 +138,6 @@ impl<'a> Reader<'_, 'a, '_> {
 
     fn topic(&mut self, text: Text<'_>, tag: TagId) -> Option<TopicName> {
         template::topic(text, self.adapter, Some(self.tags.get(tag).name.value), self.context)
-    }
-
-    fn broker(&mut self, view: &View<'_>) {
-        if let (Some(text), Some(broker)) = (view.text("broker"), self.broker)
-            && text.value != broker.name
-        {
-            let shown = self.context.show(text);
-            let meant = did_you_mean(text.value, [broker.name.as_str()]).filter(|_| !text.scalar.is_interpolated);
-            let guess = meant.map_or_else(String::new, |name| format!("; did you mean \"{name}\"?"));
-            self.context.report.error(text.span, format!("unknown broker {shown}{guess}")).help(format!(
-                "the broker of this file is named \"{}\"; with only one the key can be left out",
-                broker.name
-            ));
-        }
     }
 
     fn qos(&mut self, view: &View<'_>) -> Option<Qos> {

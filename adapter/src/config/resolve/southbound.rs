@@ -5,15 +5,17 @@ use std::sync::Arc;
 use serde_json_path::JsonPath;
 
 use super::{
+    brokers::Brokers,
     context::Context,
     tags::{ReadTag, Tags},
-    template,
+    template, version,
 };
 use crate::config::{
     effective::{Range, SouthboundMapping},
     span::Span,
     view::{Text, View},
 };
+use crate::domain::BrokerId;
 
 /// A mapping with the places that later checks point at.
 pub(super) struct PlannedSouthbound<'a> {
@@ -27,17 +29,19 @@ pub(super) struct PlannedSouthbound<'a> {
 pub(super) fn read<'a>(
     root: &View<'a>,
     adapter: &str,
+    brokers: &Brokers,
     tags: &Tags<'_>,
     context: &mut Context<'_>,
 ) -> Vec<PlannedSouthbound<'a>> {
     let entries = root.list("southbound_mappings");
-    entries.into_iter().filter_map(|(span, view)| read_one(span, &view, adapter, tags, context)).collect()
+    entries.into_iter().filter_map(|(span, view)| read_one(span, &view, adapter, brokers, tags, context)).collect()
 }
 
 fn read_one<'a>(
     span: Span,
     view: &View<'a>,
     adapter: &str,
+    brokers: &Brokers,
     tags: &Tags<'_>,
     context: &mut Context<'_>,
 ) -> Option<PlannedSouthbound<'a>> {
@@ -49,10 +53,12 @@ fn read_one<'a>(
     let tag_name = tag.map_or("tag", |tag| tags.get(tag).name.value);
     let filter = view.text("topic_filter");
     let topic_filter = filter.and_then(|text| template::filter(text, adapter, tag_name, context));
+    let broker = broker(view, span, brokers, context);
     let value = view.text("value").and_then(|text| json_path(text, context));
     let range = range(view, context)?;
     let mapping = SouthboundMapping {
         topic_filter,
+        broker: broker?,
         tag: tag?,
         value,
         range,
@@ -61,6 +67,18 @@ fn read_one<'a>(
         line: span.line,
     };
     Some(PlannedSouthbound { mapping, filter, span })
+}
+
+/// A tag that only alarms write takes no commands, so it needs no broker.
+fn broker(view: &View<'_>, span: Span, brokers: &Brokers, context: &mut Context<'_>) -> Option<BrokerId> {
+    if !view.has("topic_filter") && !view.has("broker") {
+        return Some(BrokerId::default());
+    }
+    let id = brokers.find(view, span, "topic_filter", context)?;
+    if let Some(broker) = brokers.get(id) {
+        version::check_retained(view, broker, context);
+    }
+    Some(id)
 }
 
 /// OPC UA writes a node's whole value; what a command would have to say of the other members, nobody knows.

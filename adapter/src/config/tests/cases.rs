@@ -91,6 +91,11 @@ fn mistakes_about_the_broker_are_explained() {
 }
 
 #[test]
+fn mistakes_about_several_brokers_are_explained() {
+    check_file("brokers.txt");
+}
+
+#[test]
 fn what_is_planned_is_refused_as_not_yet() {
     check_file("not_yet.txt");
 }

@@ -9,7 +9,7 @@ use crate::{
         duration::parse_duration,
         effective::{AnomalyUserProperties, OpcUaAuth, OpcUaConfig, QualityAction, TagSubscription, Training},
         keys::{Key, ROOT, Section, Shape},
-        scalar,
+        scalar, size,
         view::default_scalar,
     },
     domain::Qos,
@@ -49,6 +49,8 @@ fn every_default_in_the_tables_is_a_value_of_its_key() {
             Shape::AutoOrInteger { min, max } => scalar::read_auto_or_integer(&default, min, max).is_ok(),
             Shape::NoneOrNumber { min, max } => scalar::read_none_or_number(&default, min, max).is_ok(),
             Shape::NoneOrDuration { min, max } => scalar::read_none_or_duration(&default, min, max).is_ok(),
+            Shape::Size { min, max } => size::read_size(&default, min, max).is_ok(),
+            Shape::AlwaysOrDuration { min, max } => size::read_always_or_duration(&default, min, max).is_ok(),
             _ => false,
         };
         assert!(is_valid, "{path}: {:?}", key.default);
@@ -74,10 +76,10 @@ fn the_smallest_mapping_has_every_default() {
     assert!(matches!(config.opcua.auth, OpcUaAuth::Anonymous));
     assert_eq!(config.opcua.connection.keep_alive_failures_allowed, 2);
     assert_eq!(
-        (config.broker.name.as_str(), config.broker.host.as_str(), config.broker.port),
+        (config.brokers[0].name.as_str(), config.brokers[0].host.as_str(), config.brokers[0].port),
         ("broker", "edge", 1883)
     );
-    assert!(config.broker.tls.is_none() && config.broker.auth.is_none() && config.http.is_none());
+    assert!(config.brokers[0].tls.is_none() && config.brokers[0].auth.is_none() && config.http.is_none());
     let subscription = &config.tags[0].subscription;
     assert_eq!((subscription.sampling_interval, subscription.queue_size), (Duration::from_millis(250), 4));
     // Debug prints every field, so that none is forgotten here.
@@ -110,7 +112,7 @@ fn a_kind_of_detector_is_a_model_with_its_defaults() {
 fn the_port_follows_the_scheme() {
     #[track_caller]
     fn check(url: &str, port: u16, is_encrypted: bool) {
-        let broker = config(&format!("broker: {{ url: '{url}' }}\n")).broker;
+        let broker = config(&format!("broker: {{ url: '{url}' }}\n")).brokers.remove(0);
         assert_eq!((broker.port, broker.tls.is_some()), (port, is_encrypted));
     }
     check("mqtt://edge", 1883, false);

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::cases::load;
-use crate::config::{
-    Config,
-    effective::{Deadband, Discard, Mode, TagSubscription, Trigger},
+use crate::{
+    config::{
+        Config,
+        effective::{Deadband, Discard, Mode, TagSubscription, Trigger},
+    },
+    spool::{SpoolOptions, SyncPolicy},
 };
 
 const MAPPING: &str = r#"
@@ -131,4 +134,29 @@ tags:
         ..shared
     };
     assert_eq!(tags[1].subscription, own);
+}
+
+#[test]
+fn each_mapping_goes_to_the_broker_that_the_nearest_layer_names() {
+    let yaml = r#"
+brokers: { edge: { url: mqtt://localhost }, cloud: { url: mqtt://localhost, spool: { max_bytes: 2GiB, max_age: 1h, sync: always } } }
+defaults: { northbound_mapping: { topic: "{tag}", broker: edge } }
+tags:
+  - { name: a, node: i=1, broker: cloud }
+  - { name: b, node: i=2 }
+  - { name: c, node: i=3, retain: true }
+northbound_mappings: [ { tag_names: b, broker: cloud }, { tag_names: c } ]
+southbound_mappings: [ { tag_name: a, topic_filter: a/set, broker: cloud } ]
+"#;
+    let config = load(yaml).unwrap().config;
+    let brokers: Vec<u16> = config.northbound_mappings.iter().map(|mapping| mapping.broker.0).collect();
+    assert_eq!((brokers, config.southbound_mappings[0].broker.0), (vec![1, 1, 0], 1));
+    assert_eq!(config.brokers[0].spool, SpoolOptions::default());
+    let spool = SpoolOptions {
+        max_bytes: 2 << 30,
+        max_age: Duration::from_hours(1),
+        sync: SyncPolicy::Always,
+        ..SpoolOptions::default()
+    };
+    assert_eq!(config.brokers[1].spool, spool);
 }

@@ -115,7 +115,7 @@ fn files_give_secrets_without_their_last_newline() {
         let text = "version: 1\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\nbroker: { url: mqtt://edge, auth: { username: 'x${file:secret}y$${z', password: p } }\ntags: [ { name: a, node: i=1, topic: a } ]\n";
         let file = directory.path().join("line1.yaml");
         let loaded = parse(text, &file, &[("A", "")], &Registry::builtin()).unwrap();
-        assert_eq!(loaded.config.broker.auth.unwrap().username.loaded(), format!("x{expected}y${{z"));
+        assert_eq!(loaded.config.brokers[0].auth.as_ref().unwrap().username.loaded(), format!("x{expected}y${{z"));
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
         effective::{AnomalyUserProperties, QualityAction, QualityPolicy},
     },
     domain::{
-        Epoch, OutboundMessage, Qos, Route, Sequence, Severity, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags,
+        BrokerId, Epoch, OutboundMessage, Qos, Route, Sequence, Severity, TagId, TagUpdate, TagValue, Timestamp,
+        UpdateFlags,
     },
     pipeline::southbound::AlarmWrite,
     stage::Assessed,
@@ -23,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct MappingState {
     pub(super) route: Arc<Route>,
+    pub(super) broker: BrokerId,
     encoder: Encoder,
     last_sequence: u64,
     quality: QualityPolicy,
@@ -53,6 +55,7 @@ impl MappingState {
             mapping.alarm.as_ref().zip(model).map(|(alarm, model)| Alarm::new(alarm, model, &tag.name, metrics));
         Self {
             route: Arc::new(route),
+            broker: mapping.broker,
             encoder: Encoder::new(mapping.include, &tag.name, epoch),
             last_sequence: 0,
             quality: mapping.quality,

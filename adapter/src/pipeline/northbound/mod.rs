@@ -4,6 +4,7 @@ pub mod encode;
 pub mod events;
 mod mapping;
 pub mod non_finite;
+mod parcel;
 pub mod task;
 pub mod value_json;
 

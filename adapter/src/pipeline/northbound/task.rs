@@ -1,14 +1,17 @@
 //! The task that takes batches from the ingress queue to the spool.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::time::MissedTickBehavior;
 
-use super::{events::GapAnnouncer, mapping::MappingState};
+use super::{
+    events::GapAnnouncer,
+    mapping::MappingState,
+    parcel::{Draft, Parcel},
+};
 use crate::{
     config::Config,
-    domain::{Epoch, Lane, OutboundMessage, Sequence, TagUpdate, Timestamp},
+    domain::{Epoch, Lane, OutboundMessage, TagUpdate, Timestamp},
     pipeline::{ingress::IngressReceiver, southbound::AlarmLevels},
     spool::Spool,
     stage::ModelStage,
@@ -27,7 +30,10 @@ pub struct NorthboundTask {
     /// Mappings by tag.
     by_tag: Vec<Vec<usize>>,
     stage: Arc<ModelStage>,
-    spool: Arc<Spool>,
+    /// By `BrokerId`.
+    spools: Vec<Arc<Spool>>,
+    /// Whether values go to the broker, by `BrokerId`.
+    has_values: Vec<bool>,
     alarm_levels: AlarmLevels,
     gaps: GapAnnouncer,
     board: Arc<Board>,
@@ -41,23 +47,14 @@ pub struct NorthboundParts {
     pub ingress: IngressReceiver,
     /// Who assesses them.
     pub stage: Arc<ModelStage>,
-    /// Where messages go.
-    pub spool: Arc<Spool>,
+    /// Where messages go: one for each broker of the mapping, by `BrokerId`.
+    pub spools: Vec<Arc<Spool>>,
     /// Where alarm bits go.
     pub alarm_levels: AlarmLevels,
     /// Where signs of life go.
     pub board: Arc<Board>,
     /// Where counts go.
     pub metrics: Arc<Metrics>,
-}
-
-/// One message of a batch before its payload can be cut out of the shared buffer.
-struct Draft {
-    mapping: usize,
-    update: usize,
-    end: usize,
-    sequence: Sequence,
-    user_properties: Vec<(Cow<'static, str>, String)>,
 }
 
 impl NorthboundTask {
@@ -67,6 +64,7 @@ impl NorthboundTask {
         for (index, mapping) in config.northbound_mappings.iter().enumerate() {
             by_tag[mapping.tag.index()].push(index);
         }
+        let brokers: HashSet<usize> = config.northbound_mappings.iter().map(|mapping| mapping.broker.index()).collect();
         let indices = 0..config.northbound_mappings.len();
         let mappings = indices.map(|index| MappingState::new(config, index, epoch, &parts.metrics)).collect();
         Self {
@@ -74,7 +72,8 @@ impl NorthboundTask {
             mappings,
             by_tag,
             stage: parts.stage,
-            spool: parts.spool,
+            has_values: (0..parts.spools.len()).map(|index| brokers.contains(&index)).collect(),
+            spools: parts.spools,
             alarm_levels: parts.alarm_levels,
             gaps: GapAnnouncer::new(&config.adapter, epoch),
             board: parts.board,
@@ -103,9 +102,8 @@ impl NorthboundTask {
 
     fn handle(&mut self, batch: &[TagUpdate]) {
         let now = Timestamp::now();
-        let mut payloads = Vec::with_capacity(batch.len() * 256);
-        let mut drafts = Vec::with_capacity(batch.len());
-        let mut alarms = Vec::new();
+        let share = batch.len() / self.spools.len().max(1);
+        let mut parcels: Vec<Parcel> = self.spools.iter().map(|_| Parcel::with_capacity(share)).collect();
         for (index, update) in batch.iter().enumerate() {
             let Some(mappings) = self.by_tag.get(update.tag.index()) else { continue };
             self.stage.note(update);
@@ -115,67 +113,42 @@ impl NorthboundTask {
                     self.metrics.ingress_dropped.with_label_values(&["quality"]).inc();
                     continue;
                 };
+                let parcel = &mut parcels[state.broker.index()];
                 let assessed = self.stage.assess(mapping, &update);
-                let sequence = state.encode(&mut payloads, &update, assessed.as_ref());
+                let sequence = state.encode(&mut parcel.payloads, &update, assessed.as_ref());
                 let user_properties = state.anomaly_properties(assessed.as_ref());
-                drafts.push(Draft { mapping, update: index, end: payloads.len(), sequence, user_properties });
+                let end = parcel.payloads.len();
+                parcel.drafts.push(Draft { mapping, update: index, end, sequence, user_properties });
                 if let Some((message, write)) = state.observe_alarm(&update, assessed.as_ref(), now) {
-                    alarms.push(message);
+                    parcel.alarms.push(message);
                     if let Some(write) = write {
                         self.alarm_levels.set(write);
                     }
                 }
             }
         }
-        // Alarms have a lane of their own and may overtake the values that raised them.
-        if !alarms.is_empty() {
-            self.spool.append(Lane::Urgent, alarms);
-        }
-        // The messages keep the buffer alive, and the bounds of the spool count only what they use of it.
-        payloads.shrink_to_fit();
-        self.append(batch, &payloads.into(), drafts, now);
-    }
-
-    /// Cuts the shared buffer into messages and hands them over, each kind with one call.
-    fn append(&self, batch: &[TagUpdate], payloads: &Bytes, drafts: Vec<Draft>, now: Timestamp) {
-        let mut durable = Vec::with_capacity(drafts.len());
-        let mut volatile = Vec::new();
-        let mut start = 0;
-        for draft in drafts {
-            let state = &self.mappings[draft.mapping];
-            let message = OutboundMessage {
-                route: Arc::clone(&state.route),
-                epoch: None,
-                payload: payloads.slice(start..draft.end),
-                sequence: Some(draft.sequence),
-                user_properties: draft.user_properties,
-                correlation_data: None,
-                source_timestamp: Some(batch[draft.update].timestamp().0),
-                created_at: now,
-            };
-            start = draft.end;
-            if state.is_volatile() { volatile.push(message) } else { durable.push(message) }
-        }
-        if !durable.is_empty() {
-            self.spool.append(Lane::Values, durable);
-        }
-        if !volatile.is_empty() {
-            self.spool.append_volatile(volatile);
+        for (parcel, spool) in parcels.into_iter().zip(&self.spools) {
+            parcel.hand_over(spool, &self.mappings, batch, now);
         }
     }
 
+    /// What a spool let go is announced to its own broker. Of what never reached a spool nobody knows whose it was, so
+    /// every broker that values go to hears of it.
     fn announce_losses(&self) {
         let now = Timestamp::now();
-        let mut messages: Vec<OutboundMessage> = Vec::new();
+        let mut unsorted: Vec<OutboundMessage> = Vec::new();
         if let Some(dropped) = self.ingress.take_dropped() {
             tracing::warn!(count = dropped.count, "values dropped: more arrived than could be scored and spooled");
-            messages.push(self.gaps.ingress(dropped, now));
+            unsorted.push(self.gaps.ingress(dropped, now));
         }
         // The link has said so in the log.
-        messages.extend(self.ingress.take_missing().map(|missing| self.gaps.missing(missing, now)));
-        messages.extend(self.spool.take_dropped().iter().map(|dropped| self.gaps.spool(dropped, now)));
-        if !messages.is_empty() {
-            self.spool.append(Lane::Urgent, messages);
+        unsorted.extend(self.ingress.take_missing().map(|missing| self.gaps.missing(missing, now)));
+        for (spool, has_values) in self.spools.iter().zip(&self.has_values) {
+            let mut messages = if *has_values { unsorted.clone() } else { Vec::new() };
+            messages.extend(spool.take_dropped().iter().map(|dropped| self.gaps.spool(dropped, now)));
+            if !messages.is_empty() {
+                spool.append(Lane::Urgent, messages);
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ struct Scene {
     ingress: IngressSender,
     task: NorthboundTask,
     spool: Arc<Spool>,
+    /// Those of all brokers, the first one included.
+    spools: Vec<Arc<Spool>>,
     metrics: Arc<Metrics>,
     stage: test_support::Scene,
     levels: AlarmLevels,
@@ -39,19 +41,23 @@ impl Scene {
         let stage = test_support::Scene::new(mapping, Registry::builtin(), &state_dir);
         let (sender, receiver) = ingress(capacity);
         let metrics = Arc::clone(&stage.metrics);
-        let disks = SpoolDisks::below(&state_dir.path().join("spool")).unwrap();
-        let spool = Arc::new(Spool::open("edge", disks, Epoch(7), options, &metrics).unwrap());
+        let open = |name: &str| {
+            let disks = SpoolDisks::below(&state_dir.path().join("spool").join(name)).unwrap();
+            Arc::new(Spool::open(name, disks, Epoch(7), options, &metrics).unwrap())
+        };
+        let spools: Vec<Arc<Spool>> = stage.config.brokers.iter().map(|broker| open(&broker.name)).collect();
+        let spool = Arc::clone(&spools[0]);
         let levels = AlarmLevels::default();
         let parts = NorthboundParts {
             ingress: receiver,
             stage: Arc::clone(&stage.stage),
-            spool: Arc::clone(&spool),
+            spools: spools.clone(),
             alarm_levels: levels.clone(),
             board: Arc::clone(&stage.board),
             metrics: Arc::clone(&metrics),
         };
         let task = NorthboundTask::new(&stage.config, Epoch(7), parts);
-        Self { ingress: sender, task, spool, metrics, stage, levels, _state_dir: state_dir }
+        Self { ingress: sender, task, spool, spools, metrics, stage, levels, _state_dir: state_dir }
     }
 
     fn of(mapping: &str) -> Self {
@@ -223,6 +229,57 @@ async fn what_retention_takes_is_announced_with_its_numbers() {
     assert_eq!((gap["cause"].as_str(), gap["fromSequence"].as_u64()), (Some("retention"), Some(1)));
     // The announcement itself makes messages give way, which the next one would announce.
     assert!((lost..=lost + 2).contains(&(first_kept - 1)), "{lost} announced, {first_kept} kept");
+}
+
+const TWO_BROKERS: &str = "
+brokers: { edge: { url: mqtt://edge }, cloud: { url: mqtt://cloud }, commands: { url: mqtt://commands } }
+tags: [ { name: a, node: 'ns=3;s=a' }, { name: b, node: 'ns=3;s=b', topic: m/b, broker: edge } ]
+northbound_mappings:
+  - { tag_name: a, topic: m/a, broker: edge, max_qos: 0 }
+  - { tag_name: a, topic: m/a, broker: cloud }
+southbound_mappings: [ { tag_name: a, topic_filter: a/set, broker: commands } ]
+";
+
+#[tokio::test]
+async fn each_mapping_goes_to_its_broker_and_each_spool_s_loss_to_its_own() {
+    let scene = Scene::of(TWO_BROKERS);
+    let spools = scene.spools.clone();
+    // `edge` is away, so QoS 0 is dropped there, and nowhere else.
+    spools[1].broker_arrived();
+    scene.offer([(0, 1.0, StatusCode::GOOD), (1, 2.0, StatusCode::GOOD), (0, 3.0, StatusCode::GOOD)]);
+    scene.ingress.note_missing(3, Timestamp::from_unix_millis(1_000), Timestamp::from_unix_millis(2_000));
+    let edge = scene.run().await;
+    let read = |broker: usize, lane| {
+        let mut taken = Vec::new();
+        spools[broker].read(lane, 100, &mut taken);
+        taken.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
+    };
+    let (cloud, commands) = (read(1, Lane::Values), read(2, Lane::Values));
+    assert_eq!((to("m/b", &edge.values), edge.values.len()), (vec![(2.0, 1)], 1));
+    assert_eq!((to("m/a", &cloud), cloud.len()), (vec![(1.0, 1), (3.0, 2)], 2));
+    assert!(commands.is_empty());
+    let causes = |gaps: &[OutboundMessage]| {
+        gaps.iter().map(|gap| json_of(gap)["cause"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(causes(&edge.urgent), ["sequence", "overflow"]);
+    assert_eq!(causes(&read(1, Lane::Urgent)), ["sequence"]);
+    assert!(read(2, Lane::Urgent).is_empty(), "no values go there, so none were lost");
+}
+
+#[tokio::test]
+async fn what_waits_for_one_broker_keeps_nothing_of_another_in_memory() {
+    let scene = Scene::of(TWO_BROKERS);
+    let spools = scene.spools.clone();
+    scene.offer((0..200_i32).map(|index| (u32::from(index > 0), f64::from(index), StatusCode::GOOD)));
+    drop(scene.run().await);
+    let mut taken = Vec::new();
+    spools[1].read(Lane::Values, 10, &mut taken);
+    let [(_, alone)] = taken.as_slice() else { panic!("one message, not {}", taken.len()) };
+    drop(spools);
+    let payload = alone.payload.clone();
+    drop(taken);
+    let buffer: Vec<u8> = payload.into();
+    assert!(buffer.capacity() < 1_000, "{} bytes are kept for one message", buffer.capacity());
 }
 
 const ALARM: &str = "

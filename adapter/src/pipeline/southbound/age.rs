@@ -52,6 +52,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::domain::BrokerId;
 
     const NOW: i64 = 1_767_225_600_000;
 
@@ -65,6 +66,7 @@ mod tests {
         expected: Option<RejectReason>,
     ) {
         let command = Command {
+            broker: BrokerId(0),
             topic: "a".into(),
             payload: Bytes::new(),
             is_retained: false,

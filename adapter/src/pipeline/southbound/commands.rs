@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, OutboundMessage, RejectReason},
+    domain::{BrokerId, Command, OutboundMessage, RejectReason},
     opcua::Plc,
 };
 
@@ -36,7 +36,7 @@ struct Fresh<'routes> {
     key: Option<CommandKey>,
 }
 
-impl<P: Plc, O: Fn(OutboundMessage)> CommandHandler<P, O> {
+impl<P: Plc, O: Fn(BrokerId, OutboundMessage)> CommandHandler<P, O> {
     /// Brings a command to its verdict.
     pub(super) async fn handle(&mut self, command: &Command) {
         let verdicts = Arc::clone(&self.verdicts);
@@ -54,7 +54,7 @@ impl<P: Plc, O: Fn(OutboundMessage)> CommandHandler<P, O> {
 
     /// Sorts out what is no fresh command: it has its verdict (or, being one itself, needs none) when this returns `None`.
     fn receive<'routes>(&mut self, verdicts: &'routes Verdicts<O>, command: &Command) -> Option<Fresh<'routes>> {
-        let mapping = match verdicts.routes.find(&command.topic) {
+        let mapping = match verdicts.routes.find(command.broker, &command.topic) {
             Destination::Command(mapping) => mapping,
             Destination::Verdict => {
                 verdicts.ignore(command);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::domain::Command;
+use crate::domain::{BrokerId, Command};
 
 /// How long a verdict is remembered.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -22,9 +22,10 @@ const MAX_VERDICTS: usize = 100_000;
 /// Bytes of ids and verdicts remembered at most.
 const MAX_WEIGHT: usize = 32 * 1024 * 1024;
 
-/// What makes two commands the same one. Ids are the sender's own, so they count per topic.
+/// What makes two commands the same one. Ids are the sender's own, so they count per topic of a broker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct CommandKey {
+    broker: BrokerId,
     topic: String,
     id: CommandId,
 }
@@ -44,7 +45,7 @@ impl CommandKey {
             Some(id) => CommandId::Payload(id.to_string()),
             None => CommandId::Correlation(correlation()?),
         };
-        Some(Self { topic: command.topic.clone(), id })
+        Some(Self { broker: command.broker, topic: command.topic.clone(), id })
     }
 
     fn weight(&self) -> usize {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     fn key(id: usize) -> CommandKey {
-        CommandKey { topic: "a/set".into(), id: CommandId::Payload(id.to_string()) }
+        CommandKey { broker: BrokerId(0), topic: "a/set".into(), id: CommandId::Payload(id.to_string()) }
     }
 
     #[test]
@@ -142,6 +143,7 @@ mod tests {
     #[test]
     fn ids_differ_by_kind_and_topic() {
         let command = |topic: &str, correlation: Option<&'static [u8]>| Command {
+            broker: BrokerId(0),
             topic: topic.into(),
             payload: Bytes::new(),
             is_retained: false,

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, TagId, TopicName},
+    domain::{BrokerId, Command, TagId, TopicName},
 };
 
 const VERDICT_LEVEL: &str = "/result";
@@ -33,34 +33,40 @@ pub(super) enum Destination<'routes> {
 #[derive(Debug)]
 pub(super) struct CommandRoutes {
     mappings: Vec<SouthboundMapping>,
-    exact: HashMap<String, usize>,
-    wildcards: Vec<usize>,
+    by_broker: HashMap<BrokerId, Filters>,
     /// Where values, alarms and status messages go.
     own: HashSet<TopicName>,
 }
 
+/// The topic filters at one broker, with the positions of their mappings.
+#[derive(Debug, Default)]
+struct Filters {
+    exact: HashMap<String, usize>,
+    wildcards: Vec<usize>,
+}
+
 impl CommandRoutes {
     pub(super) fn new(mappings: Vec<SouthboundMapping>, own: HashSet<TopicName>) -> Self {
-        let mut exact = HashMap::new();
-        let mut wildcards = Vec::new();
+        let mut by_broker: HashMap<BrokerId, Filters> = HashMap::new();
         for (position, mapping) in mappings.iter().enumerate() {
             let Some(filter) = &mapping.topic_filter else { continue };
+            let filters = by_broker.entry(mapping.broker).or_default();
             if filter.as_str().contains(['+', '#']) {
-                wildcards.push(position);
+                filters.wildcards.push(position);
             } else {
-                exact.insert(filter.as_str().to_owned(), position);
+                filters.exact.insert(filter.as_str().to_owned(), position);
             }
         }
-        Self { mappings, exact, wildcards, own }
+        Self { mappings, by_broker, own }
     }
 
-    /// What a message on `topic` is.
-    pub(super) fn find(&self, topic: &str) -> Destination<'_> {
-        let is_verdict = topic.strip_suffix(VERDICT_LEVEL).is_some_and(|command| self.mapping(command).is_some());
-        if is_verdict {
+    /// What a message of this broker on `topic` is.
+    pub(super) fn find(&self, broker: BrokerId, topic: &str) -> Destination<'_> {
+        let command = topic.strip_suffix(VERDICT_LEVEL);
+        if command.is_some_and(|command| self.mapping(broker, command).is_some()) {
             return Destination::Verdict;
         }
-        self.mapping(topic).map_or(Destination::Unmapped, Destination::Command)
+        self.mapping(broker, topic).map_or(Destination::Unmapped, Destination::Command)
     }
 
     /// The mapping by which an alarm may write `tag`: the one without a topic where there is one, else the first.
@@ -74,20 +80,22 @@ impl CommandRoutes {
     pub(super) fn verdict_topic(&self, command: &Command) -> Option<TopicName> {
         let fallback = format!("{}{VERDICT_LEVEL}", command.topic);
         let wished = command.response_topic.as_deref();
-        wished.into_iter().chain([fallback.as_str()]).find_map(|topic| self.verdict_topic_from(topic))
+        wished.into_iter().chain([fallback.as_str()]).find_map(|topic| self.verdict_topic_from(command.broker, topic))
     }
 
-    fn verdict_topic_from(&self, topic: &str) -> Option<TopicName> {
+    fn verdict_topic_from(&self, broker: BrokerId, topic: &str) -> Option<TopicName> {
         let name = TopicName::parse(topic).ok()?;
-        let is_free = !self.own.contains(&name) && !matches!(self.find(topic), Destination::Command(_));
+        let is_free = !self.own.contains(&name) && !matches!(self.find(broker, topic), Destination::Command(_));
         is_free.then_some(name)
     }
 
-    fn mapping(&self, topic: &str) -> Option<&SouthboundMapping> {
+    fn mapping(&self, broker: BrokerId, topic: &str) -> Option<&SouthboundMapping> {
+        let filters = self.by_broker.get(&broker)?;
         let matches = |position: &&usize| {
             self.mappings[**position].topic_filter.as_ref().is_some_and(|filter| filter.matches(topic))
         };
-        self.exact.get(topic).or_else(|| self.wildcards.iter().find(matches)).map(|&position| &self.mappings[position])
+        let position = filters.exact.get(topic).or_else(|| filters.wildcards.iter().find(matches))?;
+        self.mappings.get(*position)
     }
 }
 
@@ -104,6 +112,7 @@ mod tests {
     fn routes(filters: &[Option<&str>]) -> CommandRoutes {
         let mapping = |(tag, filter): (u32, Option<&str>)| SouthboundMapping {
             topic_filter: filter.map(|filter| TopicFilter::parse(filter).unwrap()),
+            broker: BrokerId(0),
             tag: TagId(tag),
             value: None,
             range: Range::default(),
@@ -117,7 +126,7 @@ mod tests {
 
     #[track_caller]
     fn check(filters: &[Option<&str>], topic: &str, expected: &str) {
-        let found = match routes(filters).find(topic) {
+        let found = match routes(filters).find(BrokerId(0), topic) {
             Destination::Command(mapping) => format!("command for {}", mapping.tag.0),
             Destination::Verdict => "verdict".to_owned(),
             Destination::Unmapped => "unmapped".to_owned(),
@@ -133,6 +142,14 @@ mod tests {
         check(&filters, "c", "command for 3");
         check(&filters, "a/get", "unmapped");
         check(&filters, "", "unmapped");
+    }
+
+    #[test]
+    fn a_topic_counts_at_the_broker_of_its_mapping() {
+        let routes = routes(&[Some("a/set"), Some("b/#")]);
+        for topic in ["a/set", "a/set/result", "b/x"] {
+            assert!(matches!(routes.find(BrokerId(1), topic), Destination::Unmapped), "{topic}");
+        }
     }
 
     #[test]
@@ -153,6 +170,7 @@ mod tests {
         expected: Option<&str>,
     ) {
         let command = Command {
+            broker: BrokerId(0),
             topic: topic.to_owned(),
             payload: Bytes::new(),
             is_retained: false,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp, TopicName},
+    domain::{BrokerId, Command, OutboundMessage, RejectReason, StatusCode, TagId, TagName, Timestamp, TopicName},
     opcua::Plc,
     supervisor::Board,
     telemetry::Metrics,
@@ -52,7 +52,7 @@ pub struct SouthboundParts<P, O> {
     pub commands_rx: mpsc::Receiver<Command>,
     /// Where alarms say what their tags are to be.
     pub alarm_levels: AlarmLevels,
-    /// Appends a message to the spool's urgent lane; must not block.
+    /// Appends a message to the urgent lane of a broker's spool; must not block.
     pub outbox: O,
     /// `commands_total` and `write_seconds` are ours.
     pub metrics: Arc<Metrics>,
@@ -77,7 +77,7 @@ pub struct SouthboundTask<P, O> {
     hurry: CancellationToken,
 }
 
-impl<P: Plc, O: Fn(OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O> {
+impl<P: Plc, O: Fn(BrokerId, OutboundMessage) + Send + Sync + 'static> SouthboundTask<P, O> {
     /// Puts the task together; nothing happens before `run`.
     pub fn new(parts: SouthboundParts<P, O>) -> Self {
         let SouthboundParts {

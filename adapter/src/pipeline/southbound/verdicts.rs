@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::effective::SouthboundMapping,
-    domain::{Command, OutboundMessage, Qos, Route, StatusCode, TagId, TagName, Timestamp, Verdict},
+    domain::{BrokerId, Command, OutboundMessage, Qos, Route, StatusCode, TagId, TagName, Timestamp, Verdict},
     telemetry::Metrics,
 };
 
@@ -35,7 +35,7 @@ impl Subject {
     }
 }
 
-/// Where verdicts are given. `O` hands a message to the spool's urgent lane.
+/// Where verdicts are given. `O` hands a message to the urgent lane of a broker's spool.
 pub(super) struct Verdicts<O> {
     pub(super) routes: CommandRoutes,
     pub(super) tag_names: Vec<TagName>,
@@ -45,7 +45,7 @@ pub(super) struct Verdicts<O> {
     pub(super) symbol: fn(StatusCode) -> Cow<'static, str>,
 }
 
-impl<O: Fn(OutboundMessage)> Verdicts<O> {
+impl<O: Fn(BrokerId, OutboundMessage)> Verdicts<O> {
     /// Gives the one verdict on a command and returns it as it was sent.
     pub(super) fn give(&self, command: &Command, subject: Subject, answer: Answer) -> Bytes {
         let verdict = Verdict {
@@ -67,7 +67,7 @@ impl<O: Fn(OutboundMessage)> Verdicts<O> {
 
     /// Gives a verdict without looking any further at the command.
     pub(super) fn refuse(&self, command: &Command, rejection: Rejection) {
-        let mapping = match self.routes.find(&command.topic) {
+        let mapping = match self.routes.find(command.broker, &command.topic) {
             Destination::Verdict => return self.ignore(command),
             Destination::Command(mapping) => Some(mapping),
             Destination::Unmapped => None,
@@ -116,7 +116,7 @@ impl<O: Fn(OutboundMessage)> Verdicts<O> {
             content_type: None,
             tag_name: None,
         };
-        (self.outbox)(OutboundMessage {
+        let message = OutboundMessage {
             route: Arc::new(route),
             epoch: None,
             payload,
@@ -125,7 +125,8 @@ impl<O: Fn(OutboundMessage)> Verdicts<O> {
             correlation_data: command.correlation_data.clone(),
             source_timestamp: None,
             created_at,
-        });
+        };
+        (self.outbox)(command.broker, message);
     }
 }
 

@@ -28,6 +28,8 @@ mod refusals;
 const NOW: i64 = 1_767_225_600_000;
 /// Writes that the PLC takes unless a test holds it back.
 const PERMITS: usize = 1000;
+/// Where all commands come from, and not the first one.
+const BROKER: BrokerId = BrokerId(1);
 const SPEED: TagId = TagId(0);
 const ALARM: TagId = TagId(1);
 
@@ -107,7 +109,10 @@ impl Scene {
             plc: Arc::clone(&plc),
             commands_rx,
             alarm_levels: levels.clone(),
-            outbox: move |message| sent_tx.try_send(message).unwrap(),
+            outbox: move |broker, message| {
+                assert_eq!(broker, BROKER, "a verdict goes where the command came from");
+                sent_tx.try_send(message).unwrap();
+            },
             metrics: Arc::clone(&metrics),
             board: Arc::clone(&board),
             clock: || Timestamp::from_unix_millis(NOW),
@@ -170,6 +175,7 @@ impl Scene {
 fn mapping(filter: Option<&str>, tag: TagId) -> SouthboundMapping {
     SouthboundMapping {
         topic_filter: filter.map(|filter| TopicFilter::parse(filter).unwrap()),
+        broker: BROKER,
         tag,
         value: None,
         range: if tag == SPEED { Range { min: Some(0.0), max: Some(3000.0) } } else { Range::default() },
@@ -181,6 +187,7 @@ fn mapping(filter: Option<&str>, tag: TagId) -> SouthboundMapping {
 
 fn command(payload: &str) -> Command {
     Command {
+        broker: BROKER,
         topic: "line1/speed/set".into(),
         payload: Bytes::copy_from_slice(payload.as_bytes()),
         is_retained: false,
