@@ -44,7 +44,7 @@ impl BrokerKind {
         let BrokerOptions { user, has_tls, port, is_persistent } = options;
         Ok(Some(match self {
             Self::Mosquitto => {
-                let options = MosquittoOptions { user, has_tls, port, is_persistent };
+                let options = MosquittoOptions { user, has_tls, port, is_persistent, ..MosquittoOptions::default() };
                 Broker::Mosquitto(Mosquitto::prepare(program, options)?)
             }
             Self::HiveMq => {

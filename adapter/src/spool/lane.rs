@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{DropCause, DroppedRange, Position, disk::DiskFile, log::Log, rescue::Rescue};
+use super::{DropCause, DroppedRange, Position, disk::{Disk, DiskFile}, log::Log, rescue::Rescue};
 use crate::domain::{OutboundMessage, Timestamp};
 
 type Entry = (Position, OutboundMessage);
@@ -235,6 +235,11 @@ impl LaneQueue {
     /// Writes no more to the segment at hand, since the disk did not keep it.
     pub(super) fn abandon_segment(&mut self) {
         self.log.abandon();
+    }
+
+    /// Where the files are.
+    pub(super) fn disk(&self) -> Arc<dyn Disk> {
+        self.log.disk()
     }
 
     /// A segment that the disk did not keep, to be written once more.

@@ -226,6 +226,11 @@ impl Log {
         });
     }
 
+    /// Where the files are.
+    pub(super) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
+    }
+
     /// A segment that is to be written once more, since it could not be synced.
     pub(super) fn to_rescue(&self) -> Option<Rescue> {
         let closed = self.closed.iter().find(|closed| !closed.is_synced)?;

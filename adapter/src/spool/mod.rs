@@ -27,6 +27,7 @@ mod left_behind;
 mod log;
 mod options;
 mod position;
+mod probe;
 mod read_only;
 mod record;
 mod rescue;

@@ -16,6 +16,7 @@ use super::{
     dropped::DropLedger,
     lane::LaneQueue,
     log::Log,
+    probe::probe,
 };
 use crate::{
     domain::{Epoch, Lane, OutboundMessage, Timestamp},
@@ -313,8 +314,10 @@ impl Spool {
     /// What is due from time to time: the disk is asked again after it has refused, cursors are written, what is too
     /// old is dropped, and the age of the oldest message is shown. Blocks on the disk.
     pub fn tick(&self, now: Timestamp) {
+        let takes_again =
+            self.lock().disks_to_probe().is_some_and(|disks| disks.iter().all(|disk| probe(disk.as_ref()).is_ok()));
         let mut state = self.lock();
-        if state.trouble.is_some() && state.save().is_ok() && !state.needs_rescue() {
+        if takes_again && state.save().is_ok() && !state.needs_rescue() {
             state.trouble = None;
             tracing::info!("the spool's disk takes messages again, those that waited in memory with them");
         }
@@ -455,6 +458,11 @@ impl State {
             tracing::error!("{sentence}");
             self.trouble = Some(sentence);
         }
+    }
+
+    /// The disks, while they refuse.
+    fn disks_to_probe(&self) -> Option<[Arc<dyn Disk>; 2]> {
+        self.trouble.as_ref().map(|_| [self.urgent.disk(), self.values.disk()])
     }
 
     fn needs_rescue(&self) -> bool {

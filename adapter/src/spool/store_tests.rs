@@ -266,6 +266,21 @@ fn a_full_disk_degrades_to_bounded_memory_and_recovers() {
 }
 
 #[test]
+fn a_full_disk_is_not_taken_for_well_because_nothing_waits() {
+    let disks = Disks::default();
+    let spool = disks.spool();
+    disks.values.set_full(true);
+    spool.append(Lane::Values, batch(1..=3));
+    read(&spool, Lane::Values, 9);
+    spool.acknowledge(Lane::Values, Position(3));
+    spool.tick(Timestamp::from_unix_millis(0));
+    assert!(spool.trouble().is_some(), "nothing waits, and still it takes nothing");
+    disks.values.set_full(false);
+    spool.tick(Timestamp::from_unix_millis(0));
+    assert_eq!(spool.trouble(), None);
+}
+
+#[test]
 fn what_could_not_be_synced_is_written_once_more() {
     let disks = Disks::default();
     let spool = disks.spool();
