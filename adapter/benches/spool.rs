@@ -28,6 +28,7 @@ fn routes() -> Vec<Arc<Route>> {
             is_retained: false,
             user_properties: Vec::new(),
             message_expiry: None,
+            content_type: None,
             tag_name: Some(TagName::new(&name)),
         })
     };

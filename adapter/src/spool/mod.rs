@@ -10,7 +10,8 @@
 //! - whatever is dropped is counted by reason and kept as a [`DroppedRange`] until the pipeline announces it.
 //!
 //! Each lane is a log of segment files (`segment` has the format, `record` that of what is in it) with a cursor up to
-//! where all is acknowledged (`cursor`). `log` knows the files, `lane` what of them is in memory, and `store` both lanes.
+//! where all is acknowledged (`cursor`). A closed segment's summary stands beside it once more (`second_summary`), so that
+//! what is missing of a damaged one can be named (`damage`). `log` knows the files, `lane` what of them is in memory, and `store` both lanes.
 //! The invariants: a message is in a file before anybody can read it, except while the disk refuses it; files are only
 //! ever written at their end; a segment goes when all of it is acknowledged, or to make room, and then its summary says
 //! what goes with it; and what was lost is counted and named, on every way.

@@ -85,6 +85,7 @@ impl Flow {
                 is_retained: false,
                 user_properties: self.user_properties(),
                 message_expiry: self.message_expiry(),
+                content_type: None,
                 tag_name: Some(TagName::new(topic)),
             }))
         };
