@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     DropCause, LaneFiles, Position, Tally,
+    budget::Budget,
     cursor::Cursor,
     disk::{Disk, DiskFile},
     log::Log,
@@ -84,9 +85,7 @@ pub fn read_segment(bytes: &[u8]) -> io::Result<Found> {
     let (mut next, mut taken, mut damaged) = (Position(0), Vec::new(), Vec::new());
     while log.has_from(next) {
         taken.clear();
-        log.read(next, Position(u64::MAX), BATCH, &mut taken, &mut damaged)?;
-        let Some((last, _)) = taken.last() else { break };
-        next = last.next();
+        log.read(&mut next, Position(u64::MAX), &mut Budget::of(BATCH), &mut taken, &mut damaged)?;
         found.read += taken.len() as u64;
     }
     while log.drop_oldest(Position(0), DropCause::Retention)?.is_some() {}

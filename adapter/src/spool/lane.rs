@@ -6,7 +6,13 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{DropCause, DroppedRange, Position, disk::{Disk, DiskFile}, log::Log, rescue::Rescue};
+use super::{
+    DropCause, DroppedRange, Position,
+    budget::Budget,
+    disk::{Disk, DiskFile},
+    log::Log,
+    rescue::Rescue,
+};
 use crate::domain::{OutboundMessage, Timestamp};
 
 type Entry = (Position, OutboundMessage);
@@ -124,7 +130,7 @@ impl LaneQueue {
         self.tail.front().map_or_else(|| self.newest.next(), |(position, _)| *position)
     }
 
-    /// Copies up to `max` messages, the next ones in order and none after `limit`, into `taken`; returns how many. What
+    /// Copies up to `max` messages, fewer where they are large, the next ones in order and none after `limit`, into `taken`; returns how many. What
     /// could not be read any more is named in `damaged`.
     pub(super) fn take(
         &mut self,
@@ -134,19 +140,20 @@ impl LaneQueue {
         damaged: &mut Vec<DroppedRange>,
     ) -> io::Result<usize> {
         let before = taken.len();
-        while taken.len() - before < max {
+        let mut budget = Budget::of(max);
+        while budget.is_left() {
             let Some(entry) = self.returned.pop_front() else { break };
+            budget.spend(&entry.1);
             taken.push(entry);
         }
-        let left = max - (taken.len() - before);
         let until = self.tail_first().min(limit.next());
-        let read =
-            if left > 0 && self.next < until { self.take_from_disk(until, left, taken, damaged) } else { Ok(()) };
+        let read = self.take_from_disk(until, &mut budget, taken, damaged);
         if self.next == self.tail_first() {
-            while taken.len() - before < max {
+            while budget.is_left() {
                 let Some((position, message)) = pop_up_to(&mut self.tail, limit) else { break };
                 self.tail_weight -= message.weight();
                 self.next = position.next();
+                budget.spend(&message);
                 taken.push((position, message));
             }
         }
@@ -159,20 +166,14 @@ impl LaneQueue {
     fn take_from_disk(
         &mut self,
         until: Position,
-        max: usize,
+        budget: &mut Budget,
         taken: &mut Vec<Entry>,
         damaged: &mut Vec<DroppedRange>,
     ) -> io::Result<()> {
-        let (before, known) = (taken.len(), damaged.len());
-        let read = self.log.read(self.next, until, max, taken, damaged);
+        let known = damaged.len();
+        let read = self.log.read(&mut self.next, until, budget, taken, damaged);
         let lost: u64 = damaged[known..].iter().map(|range| range.count).sum();
         self.count = self.count.saturating_sub(lost);
-        if read.is_ok() && taken.len() - before < max {
-            // There are no more up to there, whatever the positions say.
-            self.next = until;
-        } else if let Some((position, _)) = taken[before..].last() {
-            self.next = position.next();
-        }
         read
     }
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     DropCause, DroppedRange, Position,
+    budget::Budget,
     cursor::Cursor,
     damage,
     disk::{Disk, DiskFile},
@@ -292,31 +293,33 @@ impl Log {
         }
     }
 
-    /// Reads up to `max` messages, the next ones from the position `from` on and before `until`. What turns out to be
-    /// damaged is named in `damaged`. After an error `taken` holds what could be read before it.
+    /// Reads messages from the position `next` on and before `until`, as many as `budget` allows, and moves `next` behind
+    /// them; to `until` where there are no more. What turns out to be damaged is named in `damaged`. After an error `taken`
+    /// holds what could be read before it.
     pub(super) fn read(
         &mut self,
-        from: Position,
+        next: &mut Position,
         until: Position,
-        max: usize,
+        budget: &mut Budget,
         taken: &mut Vec<(Position, OutboundMessage)>,
         damaged: &mut Vec<DroppedRange>,
     ) -> io::Result<()> {
-        let goal = taken.len().saturating_add(max);
-        let mut next = from;
-        if from <= self.read_up_to {
+        if *next <= self.read_up_to {
             // A reader only goes forward.
             self.reading = None;
         }
-        while taken.len() < goal && next < until {
-            let Some((before, last, epoch)) = self.segment_with(next) else { break };
+        while budget.is_left() && *next < until {
+            let Some((before, last, epoch)) = self.segment_with(*next) else {
+                *next = until;
+                break;
+            };
             let passes_unreadable = self.failed_reads >= MAX_FAILED_READS;
             let reader = self.reader_of(before, epoch)?;
             if passes_unreadable {
                 reader.pass_unreadable();
             }
             let known = taken.len();
-            let reached = reader.read(&mut next, until, goal, taken);
+            let reached = reader.read(next, until, budget, taken);
             let is_damaged = reader.is_damaged();
             if let Some((position, _)) = taken[known..].last() {
                 self.read_up_to = *position;
@@ -333,9 +336,10 @@ impl Log {
             }
             match reached {
                 Ok(Reached::Goal) => {}
-                Ok(Reached::End) => next = last.next(),
+                // Another one may hold the rest.
+                Ok(Reached::End) => *next = last.next().min(until),
                 // The reader begins anew when this message is wanted.
-                Ok(Reached::TooFar) => next = until,
+                Ok(Reached::TooFar) => *next = until,
                 Err(error) => {
                     self.failed_reads += 1;
                     return Err(error);

@@ -16,6 +16,7 @@
 //! ever written at their end; a segment goes when all of it is acknowledged, or to make room, and then its summary says
 //! what goes with it; and what was lost is counted and named, on every way.
 
+mod budget;
 mod cursor;
 mod damage;
 mod dead_letters;

@@ -22,6 +22,7 @@ use bytes::{Buf, BytesMut};
 
 use super::{
     DropCause, DroppedRange, Position,
+    budget::Budget,
     disk::{Disk, DiskFile},
     record::{self, HEADER_BYTES, MARKER, Parsed, Record},
     summary::Summary,
@@ -334,22 +335,23 @@ impl Reader {
         Ok(None)
     }
 
-    /// Puts messages from the position `next` on and before `until` into `taken` until there are `goal` of them, and moves
+    /// Puts messages from the position `next` on and before `until` into `taken`, as many as `budget` allows, and moves
     /// `next` behind the last one. After an error `taken` holds what could be read before it.
     pub(super) fn read(
         &mut self,
         next: &mut Position,
         until: Position,
-        goal: usize,
+        budget: &mut Budget,
         taken: &mut Vec<(Position, OutboundMessage)>,
     ) -> io::Result<Reached> {
-        while taken.len() < goal && *next < until {
+        while budget.is_left() && *next < until {
             match self.next()? {
                 None => return Ok(Reached::End),
                 Some((position, _)) if position < *next => {}
                 Some((position, _)) if position >= until => return Ok(Reached::TooFar),
                 Some((position, message)) => {
                     *next = position.next();
+                    budget.spend(&message);
                     taken.push((position, message));
                 }
             }

@@ -266,6 +266,20 @@ fn a_full_disk_degrades_to_bounded_memory_and_recovers() {
 }
 
 #[test]
+fn large_messages_are_handed_out_few_at_a_time() {
+    let disks = Disks::default();
+    let large = |sequence| OutboundMessage { payload: vec![b'x'; 300_000].into(), ..message("a", sequence) };
+    disks.spool().append(Lane::Values, (1..=20).map(large).collect());
+    let spool = disks.restart(End::Killed);
+    let mut found = Vec::new();
+    while let taken @ [_, ..] = read(&spool, Lane::Values, 256).as_slice() {
+        assert!(taken.len() <= 4, "{taken:?}");
+        found.extend(taken.iter().copied());
+    }
+    assert!(found.into_iter().eq(1..=20));
+}
+
+#[test]
 fn a_full_disk_is_not_taken_for_well_because_nothing_waits() {
     let disks = Disks::default();
     let spool = disks.spool();
