@@ -14,7 +14,7 @@ const BYTES: usize = 64 << 10;
 /// Writes something, and takes it away again. Blocks on the disk.
 pub(super) fn probe(disk: &dyn Disk) -> io::Result<()> {
     let written = disk.create(NAME).and_then(|file| {
-        file.write_at(&[0; BYTES], 0)?;
+        file.write_at(&vec![0; BYTES], 0)?;
         file.sync()
     });
     // Half of it would take the room that messages need; where there is none of it, nothing is to be removed.

@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use tagwise::{
     config::{self, ProcessEnvironment},
-    domain::{Epoch, TopicName},
+    domain::{BrokerId, Epoch, TopicName},
     mqtt::{CommandIntake, LinkParts, LinkShutdown, MqttLink, OfflinePayload, StatusTopic},
     spool::{Spool, SpoolDisks, SpoolOptions, SpoolTask},
     supervisor::Board,
@@ -45,7 +45,8 @@ impl Delivery {
         let metrics = Metrics::new("bench");
         let spool = Arc::new(Spool::open(BROKER, SpoolDisks::below(folder)?, Epoch(epoch), options, &metrics)?);
         let (board, cancel) = (Arc::new(Board::new(0)), CancellationToken::new());
-        let upkeep = SpoolTask::new(Arc::clone(&spool), Arc::clone(&board)).run(cancel.clone());
+        let upkeep = SpoolTask::new(Arc::clone(&spool), BrokerId::default(), "spool".into(), Arc::clone(&board))
+            .run(cancel.clone());
         let shutdown = LinkShutdown {
             intake: CancellationToken::new(),
             drain: CancellationToken::new(),
@@ -65,7 +66,9 @@ impl Delivery {
         let config = config::parse(&text, Path::new("bench.yaml"), &ProcessEnvironment, &Registry::builtin())?.config;
         let (commands_tx, _) = mpsc::channel(1);
         let parts = LinkParts {
-            broker: config.broker,
+            id: BrokerId::default(),
+            task: "mqtt".into(),
+            broker: config.brokers.into_iter().next().context("the mapping has one broker")?,
             adapter_id: "bench".to_owned(),
             spool: Arc::clone(&self.spool),
             commands: CommandIntake::new(commands_tx, |_, _| {}),
