@@ -98,7 +98,7 @@ fn steady(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("1,000 messages");
     group.throughput(Throughput::Elements(BATCH));
     // Each append goes behind what was delivered before, so that segments go as they come.
-    let mut bench = Bench::new(SpoolOptions::default());
+    let bench = Bench::new(SpoolOptions::default());
     let mut taken = Vec::new();
     group.bench_function("append, hand out from memory and acknowledge", |bencher| {
         bencher.iter_batched(
