@@ -44,11 +44,12 @@ impl Cursor {
         self.written
     }
 
-    /// Writes it, where it has moved. It is not synced: what a power cut takes of it is repeated.
+    /// Writes it, where it has moved. It is synced only once, with its name: what a power cut takes of it is repeated.
     pub(super) fn write(&mut self, disk: &dyn Disk, position: Position) -> io::Result<()> {
         if position == self.written {
             return Ok(());
         }
+        let is_new = self.file.is_none();
         let file = match &self.file {
             Some(file) => Arc::clone(file),
             None => Arc::clone(self.file.insert(disk.create(NAME)?)),
@@ -66,6 +67,9 @@ impl Cursor {
         slot.extend_from_slice(&position.0.to_le_bytes());
         slot.extend_from_slice(&crc32fast::hash(&slot).to_le_bytes());
         file.write_at(&slot, (writings % 2) * SLOT_BYTES as u64)?;
+        if is_new {
+            file.sync()?;
+        }
         (self.writings, self.written) = (writings, position);
         Ok(())
     }

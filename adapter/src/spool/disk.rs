@@ -6,7 +6,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// A directory of files.
@@ -14,7 +14,7 @@ pub trait Disk: Debug + Send + Sync {
     /// The names of the files and their lengths in bytes, in any order.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
 
-    /// Makes an empty file, also where one of that name stands. Its name survives a power cut when this returns.
+    /// Makes an empty file, also where one of that name stands. Its name survives a power cut once it was synced.
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Opens a file that is there.
@@ -71,16 +71,14 @@ impl Disk for Directory {
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let file = File::options().read(true).write(true).create(true).truncate(true).open(self.path.join(name))?;
-        // The file's name is an entry of the directory, which is synced by itself.
-        File::open(&self.path)?.sync_all()?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile { file, unsynced_name_in: Mutex::new(Some(self.path.clone())) }))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let path = self.path.join(name);
         // A spool that cannot be written can still be read.
         let file = File::options().read(true).write(true).open(&path).or_else(|_| File::open(&path))?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::named(file)))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -94,17 +92,28 @@ impl Disk for Directory {
 }
 
 #[derive(Debug)]
-pub(super) struct RealFile(pub(super) File);
+pub(super) struct RealFile {
+    file: File,
+    /// The directory that is to be synced with the file, since its name is an entry there.
+    unsynced_name_in: Mutex<Option<PathBuf>>,
+}
+
+impl RealFile {
+    /// A file that has been there.
+    pub(super) const fn named(file: File) -> Self {
+        Self { file, unsynced_name_in: Mutex::new(None) }
+    }
+}
 
 impl DiskFile for RealFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.0.read_at(&mut buffer[filled..], offset + filled as u64) {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -117,10 +126,16 @@ impl DiskFile for RealFile {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.file.set_len(length)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        let mut directory = self.unsynced_name_in.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = directory.as_ref() {
+            File::open(path)?.sync_all()?;
+        }
+        *directory = None;
+        Ok(())
     }
 }

@@ -9,8 +9,8 @@ use std::{collections::VecDeque, io, sync::Arc};
 use super::{
     DropCause, DroppedRange, Position,
     budget::Budget,
-    disk::{Disk, DiskFile},
-    log::Log,
+    disk::Disk,
+    log::{Log, ToSync},
     rescue::Rescue,
 };
 use crate::domain::{OutboundMessage, Timestamp};
@@ -25,8 +25,6 @@ pub(super) struct LaneQueue {
     acknowledged: Position,
     /// Up to here all that is still needed is on the disk.
     saved: Position,
-    /// Up to here it survives a power cut.
-    synced: Position,
     in_hand: VecDeque<Entry>,
     returned: VecDeque<Entry>,
     /// The next one to be handed out after `returned`.
@@ -45,7 +43,6 @@ impl LaneQueue {
             newest,
             acknowledged,
             saved: newest,
-            synced: newest,
             in_hand: VecDeque::new(),
             returned: VecDeque::new(),
             next: acknowledged.next(),
@@ -218,24 +215,23 @@ impl LaneQueue {
         self.log.oldest_segment_time()
     }
 
-    /// The file that is to be synced, and what is in it by now; `None` where all is synced.
-    pub(super) fn to_sync(&self) -> Option<(Arc<dyn DiskFile>, Position)> {
-        self.log.to_sync().filter(|(_, position)| *position > self.synced())
+    /// What is to be synced next; `None` where all is synced.
+    pub(super) fn to_sync(&self) -> Option<ToSync> {
+        self.log.to_sync()
     }
 
-    /// Up to `position` all is synced.
-    pub(super) fn note_synced(&mut self, position: Position) {
-        self.synced = self.synced.max(position);
+    /// It is synced, or could not be.
+    pub(super) fn note_sync(&mut self, asked: &ToSync, is_synced: bool) {
+        if is_synced {
+            self.log.note_synced(asked);
+        } else {
+            self.log.note_doubtful(asked);
+        }
     }
 
     /// Up to here everything survives a power cut.
     pub(super) fn synced(&self) -> Position {
-        self.synced.max(self.log.synced())
-    }
-
-    /// Writes no more to the segment at hand, since the disk did not keep it.
-    pub(super) fn abandon_segment(&mut self) {
-        self.log.abandon();
+        self.log.synced()
     }
 
     /// Where the files are.

@@ -20,7 +20,7 @@ use super::{
 use crate::domain::{Epoch, OutboundMessage, Timestamp};
 
 /// A segment that is not written any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Closed {
     /// The position before its first message.
     before: Position,
@@ -30,10 +30,33 @@ struct Closed {
     /// When its newest message was created.
     newest: Option<Timestamp>,
     epoch: Epoch,
-    /// Whether it survives a power cut, as far as is known.
-    is_synced: bool,
+    durability: Durability,
     /// Whether the file was cut short behind its end's back: only the second summary knows what was in it.
     is_cut: bool,
+}
+
+/// Whether a segment survives a power cut.
+#[derive(Clone, Debug)]
+enum Durability {
+    /// As far as is known.
+    Synced,
+    /// It is to be synced, by the handle through which it was written: only that one is sure to hear of its errors.
+    Written(Arc<dyn DiskFile>),
+    /// It could not be synced, and is to be written once more.
+    Doubtful,
+}
+
+/// A segment that is to be synced.
+#[derive(Clone, Debug)]
+pub(super) struct ToSync {
+    /// Its file.
+    pub(super) file: Arc<dyn DiskFile>,
+    /// The position before its first message.
+    before: Position,
+    /// What is in it by now.
+    up_to: Position,
+    /// Whether nothing more is written to it.
+    pub(super) is_closed: bool,
 }
 
 /// What opening a log has found.
@@ -61,6 +84,8 @@ pub(super) struct Log {
     assessed: BTreeSet<Position>,
     /// Reads that have failed one after the other.
     failed_reads: u32,
+    /// Up to here a sync has succeeded.
+    synced: Position,
 }
 
 /// What cannot be read so often is taken as damage. The publisher asks about four times a second.
@@ -82,6 +107,7 @@ impl Log {
             read_up_to: Position(0),
             assessed: BTreeSet::new(),
             failed_reads: 0,
+            synced: Position(0),
         };
         let files = log.disk.list()?;
         let is_there = |segment: &str| files.iter().any(|(name, _)| name == segment);
@@ -125,7 +151,7 @@ impl Log {
             count: summary.count,
             newest: summary.newest,
             epoch,
-            is_synced: true,
+            durability: Durability::Synced,
             is_cut: false,
         };
         if let Some(summary) = segment::read_summary(file.as_ref(), length)? {
@@ -196,7 +222,7 @@ impl Log {
         {
             tracing::debug!(%error, "a segment of the spool has no second summary");
         }
-        self.forget_active(closed.is_ok());
+        self.forget_active(closed.is_err());
         closed
     }
 
@@ -207,14 +233,9 @@ impl Log {
         if oldest.is_some_and(|oldest| oldest < time) { self.close() } else { Ok(()) }
     }
 
-    /// Writes no more to the segment at hand, since it could not be synced; what is in it is to be rescued. A next one is
-    /// begun when the disk takes it.
-    pub(super) fn abandon(&mut self) {
-        self.forget_active(false);
-    }
-
-    fn forget_active(&mut self, is_synced: bool) {
+    fn forget_active(&mut self, is_doubtful: bool) {
         let Some(active) = self.active.take() else { return };
+        let durability = if is_doubtful { Durability::Doubtful } else { Durability::Written(active.file) };
         self.closed.push_back(Closed {
             before: active.before,
             last: active.last,
@@ -222,7 +243,7 @@ impl Log {
             count: active.count,
             newest: active.newest,
             epoch: self.epoch,
-            is_synced,
+            durability,
             is_cut: false,
         });
     }
@@ -234,7 +255,7 @@ impl Log {
 
     /// A segment that is to be written once more, since it could not be synced.
     pub(super) fn to_rescue(&self) -> Option<Rescue> {
-        let closed = self.closed.iter().find(|closed| !closed.is_synced)?;
+        let closed = self.closed.iter().find(|closed| matches!(closed.durability, Durability::Doubtful))?;
         Some(Rescue { disk: Arc::clone(&self.disk), before: closed.before, bytes: closed.bytes })
     }
 
@@ -245,22 +266,53 @@ impl Log {
             return Ok(());
         };
         rescue.adopt()?;
-        closed.is_synced = true;
+        closed.durability = Durability::Synced;
         if self.reading.as_ref().is_some_and(|(reading, _)| *reading == rescue.before) {
             self.reading = None;
         }
         Ok(())
     }
 
-    /// Up to here all is in segments that are closed and survive a power cut.
+    /// Up to here everything survives a power cut.
     pub(super) fn synced(&self) -> Position {
-        let unsynced = self.closed.iter().find(|closed| !closed.is_synced).map(|closed| closed.before);
-        unsynced.or_else(|| self.active.as_ref().map(|active| active.before)).unwrap_or(self.newest)
+        let is_unsynced = |closed: &&Closed| !matches!(closed.durability, Durability::Synced);
+        let unsynced = self.closed.iter().find(is_unsynced).map(|closed| closed.before);
+        let closed = unsynced.or_else(|| self.active.as_ref().map(|active| active.before)).unwrap_or(self.newest);
+        closed.max(self.synced)
     }
 
-    /// The file that is written, for a sync that does not hold the log, and what is in it by now.
-    pub(super) fn to_sync(&self) -> Option<(Arc<dyn DiskFile>, Position)> {
-        self.active.as_ref().map(|active| (Arc::clone(&active.file), self.newest))
+    /// What is to be synced next, by one who does not hold the log: closed segments, then the one that is written.
+    pub(super) fn to_sync(&self) -> Option<ToSync> {
+        let closed = self.closed.iter().find_map(|closed| match &closed.durability {
+            Durability::Written(file) => {
+                Some(ToSync { file: Arc::clone(file), before: closed.before, up_to: closed.last, is_closed: true })
+            }
+            Durability::Synced | Durability::Doubtful => None,
+        });
+        let active = || {
+            let active = self.active.as_ref().filter(|_| self.newest > self.synced())?;
+            let file = Arc::clone(&active.file);
+            Some(ToSync { file, before: active.before, up_to: self.newest, is_closed: false })
+        };
+        closed.or_else(active)
+    }
+
+    /// It is synced, and so is all that stands before it.
+    pub(super) fn note_synced(&mut self, synced: &ToSync) {
+        self.synced = self.synced.max(synced.up_to);
+        if let Some(closed) = self.closed.iter_mut().find(|closed| synced.is_closed && closed.before == synced.before) {
+            closed.durability = Durability::Synced;
+        }
+    }
+
+    /// It could not be synced, so that what is in it is to be rescued. Nothing more is written to it; a next segment is
+    /// begun when the disk takes it.
+    pub(super) fn note_doubtful(&mut self, doubtful: &ToSync) {
+        if self.active.as_ref().is_some_and(|active| active.before == doubtful.before) {
+            self.forget_active(true);
+        } else if let Some(closed) = self.closed.iter_mut().find(|closed| closed.before == doubtful.before) {
+            closed.durability = Durability::Doubtful;
+        }
     }
 
     /// Writes down up to where all is acknowledged.

@@ -34,7 +34,7 @@ impl Disk for ReadOnlyDirectory {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(File::open(self.path.join(name))?)))
+        Ok(Arc::new(RealFile::named(File::open(self.path.join(name))?)))
     }
 
     fn create(&self, _name: &str) -> io::Result<Arc<dyn DiskFile>> {

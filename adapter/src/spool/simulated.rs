@@ -32,6 +32,8 @@ struct Content {
     bytes: Vec<u8>,
     /// What survives a power cut.
     synced: Vec<u8>,
+    /// Whether it was ever synced, and its name with it.
+    has_name: bool,
     /// A sync has failed: what was written before may never reach the disk, and no later sync says so.
     has_forgotten: bool,
 }
@@ -75,6 +77,10 @@ impl SimulatedDisk {
     pub(crate) fn restart(&self, end: End) {
         let mut state = self.lock();
         state.calls_left = None;
+        if let End::PowerCut { percent } = end {
+            let has_name = |file: &Mutex<Content>| file.lock().unwrap_or_else(PoisonError::into_inner).has_name;
+            state.files.retain(|_, file| percent >= 50 || has_name(file));
+        }
         for file in state.files.values() {
             let mut content = file.lock().unwrap_or_else(PoisonError::into_inner);
             if let End::PowerCut { percent } = end {
@@ -86,6 +92,7 @@ impl SimulatedDisk {
                 }
             }
             content.synced = content.bytes.clone();
+            content.has_name = true;
             content.has_forgotten = false;
         }
     }
@@ -220,6 +227,7 @@ impl DiskFile for SimulatedFile {
         if !admitted.inspect_err(|_| content.has_forgotten = true)? {
             return Err(io::Error::other("crashed"));
         }
+        content.has_name = true;
         if !content.has_forgotten {
             content.synced = content.bytes.clone();
         }

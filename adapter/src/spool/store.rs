@@ -280,17 +280,21 @@ impl Spool {
             if !self.rescue(lane) {
                 continue;
             }
-            let Some((file, position)) = self.lock().lane(lane).to_sync() else { continue };
-            let synced = file.sync();
-            let mut state = self.lock();
-            match synced {
-                Ok(()) => state.lane(lane).note_synced(position),
-                Err(error) => {
-                    state.lane(lane).abandon_segment();
+            loop {
+                let Some(asked) = self.lock().lane(lane).to_sync() else { break };
+                let synced = asked.file.sync();
+                let mut state = self.lock();
+                state.lane(lane).note_sync(&asked, synced.is_ok());
+                has_synced = true;
+                if let Err(error) = synced {
                     state.suffer("sync", &error);
+                    break;
+                }
+                if !asked.is_closed {
+                    // More may have been written to it meanwhile, for the next time.
+                    break;
                 }
             }
-            has_synced = true;
         }
         // Only `always` lets the publisher wait for this.
         if has_synced && self.options.sync == SyncPolicy::Always {

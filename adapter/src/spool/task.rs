@@ -30,7 +30,7 @@ impl SpoolTask {
         Self { spool, board, broker, name }
     }
 
-    /// Works until it is cancelled; then it syncs once more, and closes what is open.
+    /// Works until it is cancelled; then it closes what is open, and syncs once more.
     pub async fn run(self, cancel: CancellationToken) {
         let mut ticks = time::interval(TICK);
         let mut syncs = time::interval(match self.spool.sync_policy() {
@@ -49,8 +49,8 @@ impl SpoolTask {
             }
         }
         self.tick().await;
-        self.on_disk(Spool::sync).await;
         self.on_disk(Spool::close).await;
+        self.on_disk(Spool::sync).await;
     }
 
     async fn tick(&self) {
