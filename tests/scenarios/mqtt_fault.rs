@@ -85,7 +85,8 @@ impl MqttFault {
 
 /// The broker acknowledges nothing; meanwhile memory stays bounded, and no more is sent than the broker allows.
 async fn stay_mute(stand: &mut MqttFaultStand, time: Duration) -> Result<()> {
-    const RECEIVE_MAXIMUM: u16 = 20;
+    /// No more than HiveMQ allows by itself.
+    const RECEIVE_MAXIMUM: u16 = 10;
     stand.proxy.set_mute(true);
     stand.proxy.allow_in_flight(RECEIVE_MAXIMUM);
     stand.backlog(100.0).await?;

@@ -42,7 +42,7 @@ pub(super) fn kind_of(packet: &[u8]) -> Result<Kind> {
     })
 }
 
-/// A CONNACK of MQTT 5 that allows so many messages in flight.
+/// A CONNACK of MQTT 5 that allows so many messages in flight, or fewer where it did before.
 pub(super) fn with_receive_maximum(connack: &[u8], maximum: u16) -> Result<Vec<u8>> {
     let Decoded::ConnAck(mut decoded) = Decoded::read(&mut BytesMut::from(connack), None)? else {
         anyhow::bail!("no CONNACK: {connack:?}");
@@ -51,7 +51,7 @@ pub(super) fn with_receive_maximum(connack: &[u8], maximum: u16) -> Result<Vec<u
         let [high, low] = maximum.to_be_bytes();
         return Ok(vec![connack[0], 6, connack[2], connack[3], 3, RECEIVE_MAXIMUM, high, low]);
     };
-    properties.receive_max = Some(maximum);
+    properties.receive_max = properties.receive_max.or(Some(maximum)).min(Some(maximum));
     let mut bytes = BytesMut::new();
     Decoded::ConnAck(decoded).write(&mut bytes, None)?;
     Ok(bytes.to_vec())
@@ -141,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn the_receive_maximum_is_put_in_or_replaced() {
-        for connack in [&[0x20, 3, 0, 0, 0][..], &[0x20, 6, 0, 0, 3, 0x21, 0, 10]] {
-            let changed = with_receive_maximum(connack, 20).unwrap();
-            assert_eq!(changed, [0x20, 6, 0, 0, 3, 0x21, 0, 20]);
-        }
+    fn the_receive_maximum_is_put_in_or_lowered() {
+        let allowing = |maximum: u8| [0x20, 6, 0, 0, 3, 0x21, 0, maximum];
+        assert_eq!(with_receive_maximum(&[0x20, 3, 0, 0, 0], 20).unwrap(), allowing(20));
+        assert_eq!(with_receive_maximum(&allowing(50), 20).unwrap(), allowing(20));
+        assert_eq!(with_receive_maximum(&allowing(10), 20).unwrap(), allowing(10));
     }
 }

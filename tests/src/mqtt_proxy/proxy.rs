@@ -78,8 +78,8 @@ impl MqttProxy {
         self.plan.change(|tricks| tricks.hang_up_after = acknowledgements);
     }
 
-    /// Has the broker allow so many messages in flight, from the next connection on, and counts anew how many there are.
-    /// Not with TLS.
+    /// Has the broker allow no more messages in flight than this, from the next connection on, and counts anew how many
+    /// there are. Not with TLS.
     pub fn allow_in_flight(&self, maximum: u16) {
         self.plan.change(|tricks| tricks.receive_maximum = Some(maximum));
         self.reset();
