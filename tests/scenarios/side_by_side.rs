@@ -13,6 +13,7 @@ use tagwise_tests::{
 const HOP_COUNT: &str = "hmq-bridge-hop-count";
 const TO_EDGE: &str = "deploy/hivemq-edge/to-edge.yaml";
 const TO_CLOUD: &str = "deploy/hivemq-edge/to-cloud.yaml";
+const TO_BOTH: &str = "deploy/hivemq-edge/to-both.yaml";
 const CLOUD: [(&str, &str); 3] =
     [("CLOUD_HOST", "cluster.example"), ("CLOUD_USER", "edge"), ("CLOUD_PASSWORD", "secret")];
 
@@ -21,8 +22,8 @@ fn text(file: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn the_mappings_of_both_ways_are_good_ones() -> Result<()> {
-    for file in [TO_EDGE, TO_CLOUD] {
+async fn the_mappings_of_all_ways_are_good_ones() -> Result<()> {
+    for file in [TO_EDGE, TO_CLOUD, TO_BOTH] {
         let output = run_to_end_in(&["check", file], &CLOUD, workspace_root(), Duration::from_secs(30)).await?;
         assert_eq!(output.code, Some(0), "{file}: {output:?}");
         assert!(!output.stderr.contains("warning"), "{file}: {output:?}");

@@ -34,7 +34,8 @@ use crate::{
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A broker that is back is found within this time and its jitter; what waits for it is worth more than a few attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The least pause when only a person can help.
 const LASTING_PAUSE: Duration = Duration::from_secs(5);
 /// How often a link without a connection shows that it is alive.
