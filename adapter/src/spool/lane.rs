@@ -6,13 +6,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{
-    DropCause, DroppedRange, Position,
-    budget::Budget,
-    disk::Disk,
-    log::{Log, ToSync},
-    rescue::Rescue,
-};
+use super::{DropCause, DroppedRange, Position, budget::Budget, closed::ToSync, disk::Disk, log::Log, rescue::Rescue};
 use crate::domain::{OutboundMessage, Timestamp};
 
 type Entry = (Position, OutboundMessage);

@@ -9,62 +9,17 @@ use std::{
 use super::{
     DropCause, DroppedRange, Position,
     budget::Budget,
+    closed::{Closed, Durability, ToSync},
     cursor::Cursor,
     damage,
-    disk::{Disk, DiskFile},
+    disk::Disk,
+    recovery::{self, Recovery},
     rescue::{self, Rescue},
     second_summary,
-    segment::{self, HEAD_BYTES, Reached, Reader, Writer},
+    segment::{self, Reached, Reader, Writer},
     summary::Summary,
 };
 use crate::domain::{Epoch, OutboundMessage, Timestamp};
-
-/// A segment that is not written any more.
-#[derive(Clone, Debug)]
-struct Closed {
-    /// The position before its first message.
-    before: Position,
-    last: Position,
-    bytes: u64,
-    count: u64,
-    /// When its newest message was created.
-    newest: Option<Timestamp>,
-    epoch: Epoch,
-    durability: Durability,
-    /// Whether the file was cut short behind its end's back: only the second summary knows what was in it.
-    is_cut: bool,
-}
-
-/// Whether a segment survives a power cut.
-#[derive(Clone, Debug)]
-enum Durability {
-    /// As far as is known.
-    Synced,
-    /// It is to be synced, by the handle through which it was written: only that one is sure to hear of its errors.
-    Written(Arc<dyn DiskFile>),
-    /// It could not be synced, and is to be written once more.
-    Doubtful,
-}
-
-/// A segment that is to be synced.
-#[derive(Clone, Debug)]
-pub(super) struct ToSync {
-    /// Its file.
-    pub(super) file: Arc<dyn DiskFile>,
-    /// The position before its first message.
-    before: Position,
-    /// What is in it by now.
-    up_to: Position,
-    /// Whether nothing more is written to it.
-    pub(super) is_closed: bool,
-}
-
-/// What opening a log has found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Recovery {
-    /// Bytes that were cut off, since the process was killed, or the power cut, while they were written.
-    pub(super) torn_bytes: u64,
-}
 
 /// The segments of a lane.
 #[derive(Debug)]
@@ -124,7 +79,7 @@ impl Log {
         segments.sort_unstable();
         let mut recovery = Recovery::default();
         for (_, name, length) in segments {
-            match log.find_out(&name, length, &mut recovery) {
+            match recovery::find_out(&log.disk, &name, length, &mut recovery) {
                 Ok(Some(closed)) => {
                     log.newest = log.newest.max(closed.last);
                     log.closed.push_back(closed);
@@ -138,36 +93,6 @@ impl Log {
         }
         log.release(log.cursor.written());
         Ok((log, recovery))
-    }
-
-    /// What a file holds; `None` where that is no message at all.
-    fn find_out(&self, name: &str, length: u64, recovery: &mut Recovery) -> io::Result<Option<Closed>> {
-        let file = self.disk.open(name)?;
-        let Some((epoch, before)) = segment::read_head(file.as_ref())? else { return Ok(None) };
-        let closed = |summary: &Summary, bytes| Closed {
-            before,
-            last: summary.last.max(before),
-            bytes,
-            count: summary.count,
-            newest: summary.newest,
-            epoch,
-            durability: Durability::Synced,
-            is_cut: false,
-        };
-        if let Some(summary) = segment::read_summary(file.as_ref(), length)? {
-            return believable((summary.count > 0).then(|| closed(&summary, length)));
-        }
-        // What stands beside it is of help, and nothing depends on it.
-        if let Ok(Some(summary)) = second_summary::read(self.disk.as_ref(), epoch, before) {
-            let cut = |summary: &Summary| Closed { is_cut: true, ..closed(summary, length) };
-            return Ok((summary.count > 0).then(|| cut(&summary)));
-        }
-        let (summary, whole) = scan(Arc::clone(&file), epoch)?;
-        if whole < length {
-            recovery.torn_bytes += length - whole;
-            file.truncate(whole)?;
-        }
-        believable((summary.count > 0).then(|| closed(&summary, whole)))
     }
 
     /// Messages behind the cursor.
@@ -283,11 +208,15 @@ impl Log {
 
     /// What is to be synced next, by one who does not hold the log: closed segments, then the one that is written.
     pub(super) fn to_sync(&self) -> Option<ToSync> {
-        let closed = self.closed.iter().find_map(|closed| match &closed.durability {
-            Durability::Written(file) => {
-                Some(ToSync { file: Arc::clone(file), before: closed.before, up_to: closed.last, is_closed: true })
-            }
+        let file_of = |closed: &Closed| match &closed.durability {
+            Durability::Written(file) => Some(Arc::clone(file)),
+            // One that cannot be opened cannot be read either, which is where it is told.
+            Durability::Found => self.disk.open(&segment::name_of(closed.before)).ok(),
             Durability::Synced | Durability::Doubtful => None,
+        };
+        let closed = self.closed.iter().find_map(|closed| {
+            let file = file_of(closed)?;
+            Some(ToSync { file, before: closed.before, up_to: closed.last, is_closed: true })
         });
         let active = || {
             let active = self.active.as_ref().filter(|_| self.newest > self.synced())?;
@@ -463,7 +392,7 @@ impl Log {
             Ok(Some(summary)) => Ok(summary),
             Ok(None) | Err(_) => match second_summary::read(self.disk.as_ref(), closed.epoch, closed.before) {
                 Ok(Some(summary)) => Ok(summary),
-                Ok(None) | Err(_) => Ok(scan(file, closed.epoch)?.0),
+                Ok(None) | Err(_) => Ok(recovery::scan(file, closed.epoch)?.0),
             },
         }
     }
@@ -490,16 +419,6 @@ impl Log {
     }
 }
 
-/// The segment, unless its positions are none that a spool can reach.
-fn believable(closed: Option<Closed>) -> io::Result<Option<Closed>> {
-    match closed {
-        Some(closed) if !closed.last.is_believable() => {
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("it claims message {}", closed.last.0)))
-        }
-        closed => Ok(closed),
-    }
-}
-
 /// What went with a segment.
 #[derive(Debug)]
 pub(super) struct Dropped {
@@ -507,14 +426,4 @@ pub(super) struct Dropped {
     pub(super) last: Position,
     /// What of it had not been sent.
     pub(super) ranges: Vec<DroppedRange>,
-}
-
-/// Reads a segment from end to end: what is in it, and where its last whole record ends.
-fn scan(file: Arc<dyn DiskFile>, epoch: Epoch) -> io::Result<(Summary, u64)> {
-    let mut reader = Reader::over_all(file, epoch);
-    let mut summary = Summary::default();
-    while let Some((position, message)) = reader.next()? {
-        summary.add(position, &message, epoch);
-    }
-    Ok((summary, reader.whole.max(HEAD_BYTES as u64)))
 }

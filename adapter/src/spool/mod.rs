@@ -17,6 +17,7 @@
 //! what goes with it; and what was lost is counted and named, on every way.
 
 mod budget;
+mod closed;
 mod cursor;
 mod damage;
 mod dead_letters;
@@ -32,6 +33,7 @@ mod position;
 mod probe;
 mod read_only;
 mod record;
+mod recovery;
 mod rescue;
 mod second_summary;
 mod segment;

@@ -91,8 +91,10 @@ impl SimulatedDisk {
                     content.bytes = content.synced.clone();
                 }
             }
-            content.synced = content.bytes.clone();
-            content.has_name = true;
+            if end != End::Killed {
+                content.synced = content.bytes.clone();
+                content.has_name = true;
+            }
             content.has_forgotten = false;
         }
     }
