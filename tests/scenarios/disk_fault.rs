@@ -14,6 +14,8 @@ use crate::mqtt_fault_stand::{MqttFaultStand, Row, Terms, waiting};
 
 /// More than twenty times the interval at which the spool is synced by default.
 const SYNCED_BY_THEN: Duration = Duration::from_secs(3);
+/// Twice the interval at which cursors are written.
+const CURSOR_IS_WRITTEN: Duration = Duration::from_secs(2);
 /// In which a sync that has begun is over, on a disk in the memory of the machine.
 const SYNC_IS_OVER: Duration = Duration::from_millis(500);
 
@@ -89,6 +91,8 @@ impl MqttFaultStand {
     /// holds after a power cut at that moment.
     pub(crate) async fn suffer_power_cut(&mut self, disk: &SmallDisk) -> Result<Row> {
         self.broker_dies(true).await?;
+        // What the broker has acknowledged is not promised any more; the cursor that says so is written once a second.
+        pause(CURSOR_IS_WRITTEN).await;
         self.backlog(500.0).await?;
         let spool = SpoolFolder::in_state(&self.state_dir())?;
         let promised = spool.messages()?;
