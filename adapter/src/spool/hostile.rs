@@ -88,7 +88,7 @@ pub fn read_segment(bytes: &[u8]) -> io::Result<Found> {
         log.read(&mut next, Position(u64::MAX), &mut Budget::of(BATCH), &mut taken, &mut damaged)?;
         found.read += taken.len() as u64;
     }
-    while log.drop_oldest(Position(0), DropCause::Retention)?.is_some() {}
+    while log.drop_oldest(Position(0), Position(0), DropCause::Retention)?.is_some() {}
     let position = log.newest().next();
     log.append(taken.pop().iter().map(|(_, message)| (position, message)))?;
     Ok(found)

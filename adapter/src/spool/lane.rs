@@ -121,8 +121,8 @@ impl LaneQueue {
         self.tail.front().map_or_else(|| self.newest.next(), |(position, _)| *position)
     }
 
-    /// Copies up to `max` messages, fewer where they are large, the next ones in order and none after `limit`, into `taken`; returns how many. What
-    /// could not be read any more is named in `damaged`.
+    /// Copies up to `max` messages, fewer where they are large, the next ones in order and none after `limit`, into
+    /// `taken`; returns how many. What could not be read any more is named in `damaged`.
     pub(super) fn take(
         &mut self,
         max: usize,
@@ -193,8 +193,7 @@ impl LaneQueue {
 
     /// Drops the oldest segment of which nothing is in hand, and names what goes. Whether there was one.
     pub(super) fn drop_oldest(&mut self, cause: DropCause, ranges: &mut Vec<DroppedRange>) -> io::Result<bool> {
-        let handed_out = Position(self.next.0 - 1);
-        let Some(dropped) = self.log.drop_oldest(handed_out, cause)? else { return Ok(false) };
+        let Some(dropped) = self.log.drop_oldest(self.held(), self.acknowledged, cause)? else { return Ok(false) };
         while let Some((_, message)) = pop_up_to(&mut self.tail, dropped.last) {
             self.tail_weight -= message.weight();
         }
@@ -204,9 +203,16 @@ impl LaneQueue {
         Ok(true)
     }
 
-    /// When the newest message of the oldest segment was created.
-    pub(super) fn oldest_segment_time(&self) -> Option<Timestamp> {
-        self.log.oldest_segment_time()
+    /// When the newest message was created of the segment that `drop_oldest` would drop.
+    pub(super) fn droppable_time(&self) -> Option<Timestamp> {
+        self.log.droppable_time(self.held())
+    }
+
+    /// Up to here messages may be in the publisher's hands. With nothing there, a segment may go of which a part is
+    /// acknowledged.
+    fn held(&self) -> Position {
+        let is_held = !self.in_hand.is_empty() || !self.returned.is_empty();
+        Position(if is_held { self.next.0 - 1 } else { 0 })
     }
 
     /// What is to be synced next; `None` where all is synced.

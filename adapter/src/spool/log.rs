@@ -360,12 +360,18 @@ impl Log {
         Some((active.before, self.newest, self.epoch))
     }
 
-    /// Drops the oldest segment behind `handed_out` to make room, and says what was in it. A segment with messages that
-    /// are on their way stays, since they may still have to be sent again by another process. `None` where there is none.
-    pub(super) fn drop_oldest(&mut self, handed_out: Position, cause: DropCause) -> io::Result<Option<Dropped>> {
-        let is_free = |closed: &&Closed| closed.before >= handed_out;
+    /// Drops the oldest segment behind `in_hand` to make room, and says what was in it behind `acknowledged`. A segment with
+    /// messages that are on their way stays, since they may still have to be sent again by another process. `None` where
+    /// there is none.
+    pub(super) fn drop_oldest(
+        &mut self,
+        in_hand: Position,
+        acknowledged: Position,
+        cause: DropCause,
+    ) -> io::Result<Option<Dropped>> {
+        let is_free = |closed: &&Closed| closed.before >= in_hand;
         if !self.closed.iter().any(|closed| is_free(&closed))
-            && self.active.as_ref().is_some_and(|active| active.before >= handed_out && active.count > 0)
+            && self.active.as_ref().is_some_and(|active| active.before >= in_hand && active.count > 0)
         {
             // A segment that cannot be given an end can be dropped all the same.
             if let Err(error) = self.close() {
@@ -373,9 +379,21 @@ impl Log {
             }
         }
         let Some(oldest) = self.closed.iter().find(is_free).cloned() else { return Ok(None) };
-        let ranges = self.summary_of(&oldest)?.ranges(oldest.epoch, cause).collect();
+        let ranges = if oldest.before < acknowledged {
+            self.ranges_after(&oldest, acknowledged, cause)?
+        } else {
+            self.summary_of(&oldest)?.ranges(oldest.epoch, cause).collect()
+        };
         self.remove(oldest.before);
         Ok(Some(Dropped { last: oldest.last, ranges }))
+    }
+
+    /// When the newest message was created of the segment that `drop_oldest` would drop.
+    pub(super) fn droppable_time(&self, in_hand: Position) -> Option<Timestamp> {
+        match self.closed.iter().find(|closed| closed.before >= in_hand) {
+            Some(closed) => closed.newest,
+            None => self.active.as_ref().filter(|active| active.before >= in_hand)?.newest,
+        }
     }
 
     /// When the newest message of the oldest segment was created.

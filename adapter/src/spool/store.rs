@@ -318,8 +318,8 @@ impl Spool {
     /// What is due from time to time: the disk is asked again after it has refused, cursors are written, what is too
     /// old is dropped, and the age of the oldest message is shown. Blocks on the disk.
     pub fn tick(&self, now: Timestamp) {
-        let takes_again =
-            self.lock().disks_to_probe().is_some_and(|disks| disks.iter().all(|disk| probe(disk.as_ref()).is_ok()));
+        let disks = self.lock().disks_to_probe();
+        let takes_again = disks.is_some_and(|disks| disks.iter().all(|disk| probe(disk.as_ref()).is_ok()));
         let mut state = self.lock();
         if takes_again && state.save().is_ok() && !state.needs_rescue() {
             state.trouble = None;
@@ -394,7 +394,7 @@ impl Spool {
                 state.suffer("write", &error);
             }
             let is_old = |time: Timestamp| time.plus(self.options.max_age) < now;
-            while state.lane(lane).oldest_segment_time().is_some_and(is_old)
+            while state.lane(lane).droppable_time().is_some_and(is_old)
                 && self.drop_segment_of(state, lane, DropReason::Age)
             {}
         }

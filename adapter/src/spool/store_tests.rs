@@ -333,6 +333,30 @@ fn a_block_that_cannot_be_read_is_passed_in_the_end_and_announced() {
 }
 
 #[test]
+fn a_segment_that_is_acknowledged_in_part_goes_with_age_and_takes_no_younger_one_with_it() {
+    let disks = Disks::default();
+    let (spool, _) = disks.open(1, SpoolOptions { max_age: Duration::from_hours(1), ..SpoolOptions::default() });
+    let at_minute = |minute: i64| Timestamp::from_unix_millis(minute * 60_000);
+    let append = |sequences: std::ops::RangeInclusive<u64>, minute: i64| {
+        let created_at = at_minute(minute);
+        let messages = sequences.map(|sequence| OutboundMessage { created_at, ..message("a", sequence) });
+        spool.append(Lane::Values, messages.collect());
+        spool.tick(at_minute(minute + 4));
+    };
+    append(1..=10, 0);
+    assert_eq!(read(&spool, Lane::Values, 10).len(), 10);
+    spool.acknowledge(Lane::Values, Position(5));
+    spool.broker_left();
+    append(11..=20, 30);
+    append(21..=25, 50);
+    assert!(dropped(&spool).is_empty());
+    spool.tick(at_minute(61));
+    assert_eq!(dropped(&spool), [(DropCause::Retention, 1, 6, 10)]);
+    assert!(read(&spool, Lane::Values, 99).into_iter().eq(11..=25));
+    assert_eq!(spool.len(), 15);
+}
+
+#[test]
 fn a_lane_of_few_messages_drops_the_old_ones_too() {
     let disks = Disks::default();
     let (spool, _) = disks.open(1, SpoolOptions { max_age: Duration::from_hours(16), ..SpoolOptions::default() });
