@@ -162,7 +162,13 @@ impl Publisher {
                 Some((position, message)) => Some((Lane::Urgent, position, message)),
                 None => self.values.next(&self.spool).map(|(position, message)| (Lane::Values, position, message)),
             };
-            let Some((lane, position, message)) = next else { break };
+            let Some((lane, position, message)) = next else {
+                // All is answered and nothing is left that could be at fault.
+                if self.window.is_idle() {
+                    self.probes_left = 0;
+                }
+                break;
+            };
             if let Err(message) = self.offer(lane, position, message, now) {
                 let ahead = if lane == Lane::Urgent { &mut self.urgent } else { &mut self.values };
                 ahead.put_back(position, message);

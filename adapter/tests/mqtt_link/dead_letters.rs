@@ -1,18 +1,23 @@
 //! Messages that a broker never takes: they are kept with their reason, and block nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tagwise::{config::effective::ProtocolVersion, spool::DropCause};
+use tokio::time;
 
 use crate::{
-    rig::{Rig, plain, route, sequence_of, spoken},
+    rig::{Rig, message, plain, route, sequence_of, spoken},
     scripted_broker::{Reply, ScriptedBroker},
     scripted_wire::Greeting,
     versions::in_both_versions,
+    watcher::PATIENCE,
 };
 
 in_both_versions!(a_message_on_which_five_connections_die_is_given_up_and_no_other);
@@ -57,6 +62,32 @@ async fn a_broker_that_goes_away_while_it_has_answered_nothing_costs_no_message(
     rig.until_delivered().await;
     assert!(rig.dead_letters().is_empty() && rig.spool.take_dropped().is_empty());
     rig.check_published("acknowledged", 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn qos_0_flows_again_after_the_search_although_few_messages_are_acknowledged() {
+    let mut deaths = 0;
+    let broker = ScriptedBroker::start(Greeting::of(ProtocolVersion::V5), move |heard| {
+        if heard.id == 0 {
+            return Reply::Ignore;
+        }
+        deaths += 1;
+        if deaths <= 2 { Reply::HangUp } else { Reply::Acknowledge }
+    })
+    .await;
+    let rig = Rig::start(plain(broker.port), &[]);
+    let route = route("machine/a");
+    rig.append(&route, 1..=1);
+    rig.until_delivered().await;
+    rig.spool.append_volatile(vec![message(&route, 2)]);
+    let is_heard = || broker.seen.lock().unwrap().iter().any(|heard| heard.id == 0);
+    let wait = async {
+        while !is_heard() {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(PATIENCE, wait).await.expect("a message of QoS 0 should come");
+    assert!(rig.dead_letters().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
