@@ -4,12 +4,12 @@ use std::{borrow::Cow, time::Duration};
 
 use thiserror::Error;
 
-use super::{pki::trust::Distrust, refusal, status::status_symbol};
+use crate::opcua::{pki::trust::Distrust, refusal, status::status_symbol};
 use crate::{domain::StatusCode, supervisor::board::Connection};
 
 /// What was being done when something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::opcua) enum Step {
     Discover,
     Connect,
     ReadServer,
@@ -39,7 +39,7 @@ impl Step {
 
 /// Why there is no session, or no longer one. The texts are for `/readyz`, the status message and the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum Problem {
+pub(in crate::opcua) enum Problem {
     #[error("`{uri}` is no address of an OPC UA server; write `opcua.uri` as opc.tcp://host:port")]
     Address { uri: String },
     #[error("the host name `{host}` is not known; check `opcua.uri` and the name service")]
@@ -108,7 +108,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// Whether it stays until a person does something about it.
-    pub(super) fn needs_a_person(&self) -> bool {
+    pub(in crate::opcua) fn needs_a_person(&self) -> bool {
         match self {
             Self::Address { .. }
             | Self::NoPlainEndpoint { .. }
@@ -128,7 +128,7 @@ impl Problem {
 
     /// Whether only the connection is known to be lost, so that the server may still have the session and what it has
     /// queued for it.
-    pub(super) fn may_be_of_the_connection(&self) -> bool {
+    pub(in crate::opcua) fn may_be_of_the_connection(&self) -> bool {
         matches!(
             self,
             Self::UnknownHost { .. }
@@ -142,7 +142,7 @@ impl Problem {
     }
 
     /// How the board shows it.
-    pub(super) fn connection(&self) -> Connection {
+    pub(in crate::opcua) fn connection(&self) -> Connection {
         if self.needs_a_person() {
             Connection::Error { reason: self.to_string() }
         } else {
@@ -151,20 +151,20 @@ impl Problem {
     }
 
     /// What a service's failure says. An answer that did not come is a matter of time, whatever was asked.
-    pub(super) fn service(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
+    pub(in crate::opcua) fn service(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
         use opcua::types::StatusCode as Code;
         match Code::from(status.bits() & 0xFFFF_0000) {
             Code::BadTimeout | Code::BadRequestTimeout => Self::Timeout { step, limit },
             Code::BadConnectionClosed | Code::BadCommunicationError | Code::BadNotConnected => {
-                Self::Lost { status: super::status::from_library(status) }
+                Self::Lost { status: crate::opcua::status::from_library(status) }
             }
-            _ => Self::Service { step, status: super::status::from_library(status) },
+            _ => Self::Service { step, status: crate::opcua::status::from_library(status) },
         }
     }
 
     /// The same where our certificate with this thumbprint was shown: whatever is said of certificates is said of it,
     /// and servers that refuse it often just hang up.
-    pub(super) fn about_certificate(self, thumbprint: &str) -> Self {
+    pub(in crate::opcua) fn about_certificate(self, thumbprint: &str) -> Self {
         let thumbprint = thumbprint.to_owned();
         match self {
             Self::Service { status, .. } if is_certificate_trouble(status) => {

@@ -16,7 +16,7 @@ pub fn status_symbol(status: StatusCode) -> Cow<'static, str> {
 }
 
 /// The library's StatusCode as ours.
-pub(super) fn from_library(status: opcua::types::StatusCode) -> StatusCode {
+pub(in crate::opcua) fn from_library(status: opcua::types::StatusCode) -> StatusCode {
     StatusCode(status.bits())
 }
 

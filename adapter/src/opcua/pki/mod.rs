@@ -7,6 +7,7 @@
 pub mod certificate;
 pub mod chain;
 mod error;
+pub(in crate::opcua) mod expiry;
 mod files;
 mod issue;
 pub(super) mod library;

@@ -1,0 +1,57 @@
+//! What the failure of a whole service call is about.
+
+use opcua::types::StatusCode;
+
+/// What the failure of a whole call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::opcua) enum Failure {
+    /// The session is of no more use.
+    Session,
+    /// The call was too large.
+    Size,
+    /// Something in the call.
+    Call,
+    /// Every item of the call: there is no room for more.
+    Items,
+}
+
+impl Failure {
+    /// By the StatusCode with which the call failed.
+    pub(in crate::opcua) fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::BadTooManyOperations
+            | StatusCode::BadEncodingLimitsExceeded
+            | StatusCode::BadRequestTooLarge
+            | StatusCode::BadResponseTooLarge
+            | StatusCode::BadTcpMessageTooLarge => Self::Size,
+            StatusCode::BadTooManyMonitoredItems | StatusCode::BadOutOfMemory => Self::Items,
+            StatusCode::BadTimeout
+            | StatusCode::BadRequestTimeout
+            | StatusCode::BadConnectionClosed
+            | StatusCode::BadCommunicationError
+            | StatusCode::BadNotConnected
+            | StatusCode::BadSessionClosed
+            | StatusCode::BadSessionIdInvalid
+            | StatusCode::BadSessionNotActivated
+            | StatusCode::BadSubscriptionIdInvalid
+            | StatusCode::BadSecureChannelClosed
+            | StatusCode::BadSecureChannelIdInvalid
+            | StatusCode::BadServerHalted
+            | StatusCode::BadShutdown => Self::Session,
+            _ => Self::Call,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_the_session_ends_the_session() {
+        assert_eq!(Failure::of(StatusCode::BadTooManyOperations), Failure::Size);
+        assert_eq!(Failure::of(StatusCode::BadInternalError), Failure::Call);
+        assert_eq!(Failure::of(StatusCode::BadTooManyMonitoredItems), Failure::Items);
+        assert_eq!(Failure::of(StatusCode::BadSubscriptionIdInvalid), Failure::Session);
+    }
+}

@@ -1,0 +1,200 @@
+//! Asks the server again for messages that did not arrive (Republish), announces those that it no longer has, and takes
+//! Subscriptions over into a new session.
+
+use opcua::{
+    client::{
+        UARequest,
+        services::{DeleteSubscriptions, Republish, TransferSubscriptions},
+    },
+    types::{NotificationMessage, StatusCode},
+};
+use tracing::{debug, info, warn};
+
+use crate::domain::Timestamp;
+use crate::opcua::{
+    problem::{Problem, Step},
+    status,
+    subscribe::publish::Publisher,
+};
+
+/// Messages of one Subscription that are fetched after a loss of the connection; a server keeps far fewer.
+const MOST_MESSAGES: u32 = 10_000;
+
+/// Why a message was not sent again.
+enum Refusal {
+    /// The server does not have it, or not any more.
+    Unavailable,
+    /// Session, Subscription or connection are of no more use.
+    Problem(Problem),
+}
+
+/// What became of the missing messages of one Subscription.
+#[derive(Debug, Default)]
+struct Hole {
+    /// The server does not have so many.
+    refused: u64,
+    /// So many of them lie before a message that was taken since, so that nobody asks for them again.
+    given_up: u64,
+}
+
+impl Hole {
+    fn refused(&mut self) {
+        self.refused += 1;
+    }
+
+    fn taken(&mut self) {
+        self.given_up = self.refused;
+    }
+}
+
+impl Publisher<'_> {
+    /// Gets `count` messages from the number `first` on. What cannot be had is counted and announced; it was sent after
+    /// the newest message taken, and before `until`.
+    pub(in crate::opcua) async fn repair(
+        &mut self,
+        subscription: u32,
+        first: u32,
+        count: u32,
+        until: Timestamp,
+    ) -> Option<Problem> {
+        let since = self.watched.get(&subscription).and_then(|watched| watched.newest).unwrap_or(until);
+        let mut hole = Hole::default();
+        let problem = self.fetch(subscription, numbers(first, count), &mut hole).await;
+        // After a problem, the numbers that nothing was taken behind are asked for once more, and counted then.
+        let lost = if problem.is_some() { hole.given_up } else { hole.refused };
+        if lost > 0 {
+            self.sequence_gaps.inc_by(lost);
+            self.intake.announce_lost(lost, since, until);
+            warn!(
+                subscription,
+                first,
+                missing = count,
+                lost,
+                "messages of the server are missing and cannot be had again"
+            );
+        } else if problem.is_none() {
+            info!(subscription, first, missing = count, "missing messages of the server were fetched again");
+        }
+        problem
+    }
+
+    async fn fetch(
+        &mut self,
+        subscription: u32,
+        numbers: impl Iterator<Item = u32>,
+        hole: &mut Hole,
+    ) -> Option<Problem> {
+        for number in numbers {
+            match self.republish(subscription, number).await {
+                Ok(message) => {
+                    hole.taken();
+                    if let Some(problem) = self.take(subscription, message) {
+                        return Some(problem);
+                    }
+                }
+                Err(Refusal::Unavailable) => hole.refused(),
+                Err(Refusal::Problem(problem)) => return Some(problem),
+            }
+        }
+        None
+    }
+
+    /// Gets what the server sent while the connection was lost, before anything newer is asked for (Part 4, 6.7).
+    pub(in crate::opcua) async fn catch_up(&mut self) -> Option<Problem> {
+        let subscriptions: Vec<u32> = self.watched.keys().copied().collect();
+        for subscription in subscriptions {
+            for _ in 0..MOST_MESSAGES {
+                let Some(watched) = self.watched.get(&subscription) else { break };
+                match self.republish(subscription, watched.follower.next_expected()).await {
+                    Ok(message) => {
+                        if let Some(problem) = self.take(subscription, message) {
+                            return Some(problem);
+                        }
+                    }
+                    Err(Refusal::Unavailable) => break,
+                    Err(Refusal::Problem(problem)) => return Some(problem),
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes the Subscriptions over into a new session, for a server that has forgotten the session but not them. Whether
+    /// all of them are there; otherwise they are of no use, and those that are there are deleted.
+    pub(in crate::opcua) async fn take_over(&mut self) -> bool {
+        let ids: Vec<u32> = self.watched.keys().copied().collect();
+        let request = TransferSubscriptions::new(&self.session).subscription_ids(ids).send_initial_values(false);
+        let results = match request.send(self.session.channel()).await {
+            Ok(answer) => answer.results.unwrap_or_default(),
+            Err(error) => {
+                debug!(%error, "the server does not transfer subscriptions");
+                return false;
+            }
+        };
+        if results.len() == self.watched.len() && results.iter().all(|result| result.status_code.is_good()) {
+            return true;
+        }
+        let with_results = self.watched.keys().copied().zip(&results);
+        let taken =
+            with_results.filter(|(_, result)| result.status_code.is_good()).map(|(id, _)| id).collect::<Vec<_>>();
+        if !taken.is_empty() {
+            let request = DeleteSubscriptions::new(&self.session).subscription_ids(taken);
+            if let Err(error) = request.send(self.session.channel()).await {
+                debug!(%error, "subscriptions were not deleted");
+            }
+        }
+        false
+    }
+
+    async fn republish(&mut self, subscription: u32, number: u32) -> Result<NotificationMessage, Refusal> {
+        if !self.can_republish {
+            return Err(Refusal::Unavailable);
+        }
+        let request = Republish::new(subscription, number, &self.session);
+        match request.send(self.session.channel()).await {
+            // What a server sends for another number is nothing that was asked for.
+            Ok(answer) if answer.notification_message.sequence_number == number => Ok(answer.notification_message),
+            Ok(_) => Err(Refusal::Unavailable),
+            Err(error) => Err(match error.status() {
+                StatusCode::BadMessageNotAvailable => Refusal::Unavailable,
+                StatusCode::BadServiceUnsupported | StatusCode::BadNotImplemented | StatusCode::BadNotSupported => {
+                    self.can_republish = false;
+                    Refusal::Unavailable
+                }
+                StatusCode::BadSubscriptionIdInvalid => Refusal::Problem(Problem::SubscriptionEnded {
+                    subscription,
+                    status: status::from_library(error.status()),
+                }),
+                other => Refusal::Problem(Problem::service(Step::Republish, other, self.request_timeout)),
+            }),
+        }
+    }
+}
+
+/// So many numbers from the first on; after the last there is comes 1.
+fn numbers(first: u32, count: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(first), |number| Some(crate::opcua::subscribe::sequence::next(*number)))
+        .take(usize::try_from(count).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_with_one_after_the_last() {
+        assert_eq!(numbers(u32::MAX - 1, 3).collect::<Vec<_>>(), [u32::MAX - 1, u32::MAX, 1]);
+        assert_eq!(numbers(7, 0).count(), 0);
+    }
+
+    #[test]
+    fn only_what_lies_before_a_taken_message_is_given_up() {
+        let mut hole = Hole::default();
+        hole.refused();
+        hole.refused();
+        assert_eq!((hole.refused, hole.given_up), (2, 0), "they are asked for again");
+        hole.taken();
+        hole.refused();
+        assert_eq!((hole.refused, hole.given_up), (3, 2), "the third is asked for again");
+    }
+}

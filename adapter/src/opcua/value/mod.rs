@@ -1,0 +1,4 @@
+//! Values: from their bytes to a `TagValue`, and back to a Variant.
+
+pub(in crate::opcua) mod structure;
+pub(in crate::opcua) mod variant;
