@@ -3,13 +3,13 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use opcua::types::{DiagnosticInfo, ExpandedNodeId, Guid, NodeId, VariantScalarTypeId};
+use opcua::types::VariantScalarTypeId;
 
 use super::{
     decode::{Decoder, Stop},
-    reader::{Malformed, Reader},
     types::Kind,
 };
+use crate::opcua::value::reader::{Malformed, Reader};
 use crate::{
     domain::{
         DataType, StatusCode, TagValue,
@@ -66,10 +66,7 @@ impl Decoder<'_> {
             EXTENSION_OBJECT => self.any_structure(reader),
             DATA_VALUE => reader.nested(1, |reader| self.data_value(reader)),
             VARIANT => reader.nested(1, |reader| self.variant(reader)),
-            DIAGNOSTIC_INFO => {
-                let info = reader.by_library("DiagnosticInfo")?;
-                diagnostic_info(reader, info).map_err(Stop::from)
-            }
+            DIAGNOSTIC_INFO => diagnostic_info(reader).map_err(Stop::from),
             scalar => self::scalar(reader, scalar).map_err(Stop::from),
         }
     }
@@ -111,7 +108,7 @@ impl Decoder<'_> {
     }
 
     fn any_structure(&mut self, reader: &mut Reader<'_>) -> Result<TagValue, Stop> {
-        let encoding: NodeId = reader.by_library("encoding id")?;
+        let encoding = reader.node_id()?;
         let wrong = reader.no_such("encoding of a structure");
         match reader.u8()? {
             0 => Ok(TagValue::Null),
@@ -165,15 +162,15 @@ fn scalar(reader: &mut Reader<'_>, number: u8) -> Result<TagValue, Malformed> {
         DataType::Double => TagValue::Double(f64::from_le_bytes(reader.array()?)),
         DataType::String => reader.text()?.map_or(TagValue::Null, |text| TagValue::String(text.into())),
         DataType::DateTime => TagValue::DateTime(reader.timestamp()?),
-        DataType::Guid => TagValue::Guid(reader.by_library::<Guid>("Guid")?.to_string().into()),
+        DataType::Guid => TagValue::Guid(reader.guid()?.to_string().into()),
         DataType::ByteString => {
             let bytes = reader.byte_string()?;
             bytes.map_or(TagValue::Null, |bytes| TagValue::ByteString(Bytes::copy_from_slice(bytes)))
         }
         DataType::XmlElement => TagValue::XmlElement(reader.text()?.unwrap_or_default().into()),
-        DataType::NodeId => TagValue::NodeId(reader.by_library::<NodeId>("NodeId")?.to_string().into()),
+        DataType::NodeId => TagValue::NodeId(reader.node_id()?.to_string().into()),
         DataType::ExpandedNodeId => {
-            let id: ExpandedNodeId = reader.by_library("ExpandedNodeId")?;
+            let id = reader.expanded_node_id()?;
             TagValue::ExpandedNodeId(variant::expanded_node_id_text(&id).into())
         }
         DataType::StatusCode => TagValue::StatusCode(StatusCode(reader.u32()?)),
@@ -188,24 +185,28 @@ fn localized_text(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
     let mask = reader.u8()?;
     let locale = if mask & 0x01 != 0 { reader.text()? } else { None };
     let text = if mask & 0x02 != 0 { reader.text()? } else { None };
-    Ok(TagValue::LocalizedText { locale: locale.map(Box::from), text: text.map(Box::from) })
+    Ok(TagValue::LocalizedText { locale: locale.map(|text| text.into()), text: text.map(|text| text.into()) })
 }
 
-/// Each level counts as one, since the library does not bound them and readers of JSON do.
-fn diagnostic_info(reader: &mut Reader<'_>, info: DiagnosticInfo) -> Result<TagValue, Malformed> {
-    let inner = info.inner_diagnostic_info;
-    let inner = inner.map(|inner| reader.nested(1, |reader| diagnostic_info(reader, *inner))).transpose()?;
-    let number = |number: Option<i32>| number.map(TagValue::Int32);
-    let text = info.additional_info.and_then(|text| text.value().as_deref().map(|text| TagValue::String(text.into())));
-    let members = [
-        number(info.symbolic_id),
-        number(info.namespace_uri),
-        number(info.locale),
-        number(info.localized_text),
-        text,
-        info.inner_status_code.map(|status| TagValue::StatusCode(StatusCode(status.bits()))),
-        inner,
-    ];
-    let members = (0_u16..).zip(members).filter_map(|(position, value)| Some((position, value?))).collect();
+/// Each level counts as one, since readers of JSON bound them.
+fn diagnostic_info(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
+    let mask = reader.u8()?;
+    let mut members = Vec::new();
+    for (bit, position) in [(0x01, 0_u16), (0x02, 1), (0x08, 2), (0x04, 3)] {
+        if mask & bit != 0 {
+            members.push((position, TagValue::Int32(reader.i32()?)));
+        }
+    }
+    if mask & 0x10 != 0
+        && let Some(text) = reader.text()?
+    {
+        members.push((4, TagValue::String(text.into())));
+    }
+    if mask & 0x20 != 0 {
+        members.push((5, TagValue::StatusCode(StatusCode(reader.u32()?))));
+    }
+    if mask & 0x40 != 0 {
+        members.push((6, reader.nested(1, diagnostic_info)?));
+    }
     Ok(TagValue::Structure(Box::new(StructureValue { shape: Arc::clone(&DIAGNOSTIC_INFO_SHAPE), members })))
 }

@@ -4,10 +4,8 @@ use opcua::types::{
     Array, BinaryEncodable, ContextOwned, ExtensionObject, Variant, VariantScalarTypeId, type_loader::ByteStringBody,
 };
 
-use super::{
-    decode::{Decoder, Stop},
-    reader::{Malformed, Reader},
-};
+use super::decode::{Decoder, Stop};
+use crate::opcua::value::reader::{Malformed, Reader};
 use crate::{
     domain::{TagValue, value::ArrayValue},
     opcua::value::variant::{data_type, from_variant},

@@ -7,13 +7,13 @@ use opcua::types::NodeId;
 
 use super::{
     built_in::{VARIANT, data_type},
-    reader::{Malformed, Reader},
     types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types},
 };
 use crate::domain::{
     DataType, TagValue,
     value::{ArrayValue, OpaqueValue, StructureValue},
 };
+use crate::opcua::value::reader::{Malformed, Reader};
 
 /// Why a value cannot be had now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use opcua::types::{
 };
 
 use super::*;
+use crate::opcua::value::reader::Reader;
 use crate::{
     domain::value::StructureShape,
     opcua::{value::structure::convert::convert, value::variant::from_variant},

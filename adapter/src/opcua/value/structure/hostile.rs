@@ -8,10 +8,10 @@ use super::{
     convert::convert,
     decode::Decoder,
     raw_bodies::type_loaders,
-    reader::Reader,
     types::{Kind, Known, Layout, Member, Names, Rank, StructureType, Types},
 };
 use crate::domain::{TagValue, value::StructureShape};
+use crate::opcua::value::reader::Reader;
 
 /// Structures that a definition may consist of.
 const MAX_STRUCTURES: usize = 8;

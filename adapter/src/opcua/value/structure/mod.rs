@@ -17,7 +17,6 @@ mod hold;
 pub mod hostile;
 mod names;
 mod raw_bodies;
-mod reader;
 mod server;
 mod types;
 
