@@ -13,6 +13,7 @@ pub mod plc;
 mod poll;
 mod problem;
 mod refusal;
+mod service_error;
 mod session;
 mod status;
 mod subscribe;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use thiserror::Error;
 
-use crate::opcua::{pki::trust::Distrust, refusal, status::status_symbol};
+use crate::opcua::{pki::trust::Distrust, refusal, service_error::ServiceError, status::status_symbol};
 use crate::{domain::StatusCode, supervisor::board::Connection};
 
 /// What was being done when something went wrong.
@@ -151,7 +151,12 @@ impl Problem {
     }
 
     /// What a service's failure says. An answer that did not come is a matter of time, whatever was asked.
-    pub(in crate::opcua) fn service(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
+    pub(in crate::opcua) fn service(step: Step, error: &ServiceError, limit: Duration) -> Self {
+        Self::of_status(step, error.status(), limit)
+    }
+
+    /// As `service`, by the StatusCode.
+    pub(in crate::opcua) fn of_status(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
         use opcua::types::StatusCode as Code;
         match Code::from(status.bits() & 0xFFFF_0000) {
             Code::BadTimeout | Code::BadRequestTimeout => Self::Timeout { step, limit },
@@ -274,7 +279,7 @@ mod tests {
 
     #[track_caller]
     fn check_status(step: Step, status: Code, words: &[&str], needs_a_person: bool) {
-        check(&Problem::service(step, status, LIMIT), words, needs_a_person);
+        check(&Problem::of_status(step, status, LIMIT), words, needs_a_person);
     }
 
     #[test]
@@ -304,11 +309,12 @@ mod tests {
         let offered = "Basic256Sha256".to_owned();
         check(&Problem::NoPlainEndpoint { offered: offered.clone() }, &["Basic256Sha256", "policy None"], true);
         check(&Problem::NoAnonymous { offered }, &["opcua.auth.basic"], true);
-        let refused = Problem::service(Step::Connect, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
+        let refused =
+            Problem::of_status(Step::Connect, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
         check(&refused, &["ab12", "clock", "BadCertificateTimeInvalid"], true);
-        let closed = Problem::service(Step::Connect, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
+        let closed = Problem::of_status(Step::Connect, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
         check(&closed, &["ab12", "closed", "trust"], false);
-        let other = Problem::service(Step::Connect, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
+        let other = Problem::of_status(Step::Connect, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
         check(&other, &["no session left"], false);
     }
 

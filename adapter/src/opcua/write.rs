@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use opcua::{
-    client::services::Write,
-    core::ResponseMessage,
-    types::{AttributeId, DataValue, NodeId, ResponseHeader, StatusCode as Code, Variant, WriteRequest, WriteValue},
-};
+use opcua::types::{NodeId, StatusCode as Code, Variant};
 
 use crate::opcua::{
     plc::{Plc, PlcError},
+    service_error::ServiceError,
     session::describe,
     session::live::LiveSession,
     status,
@@ -72,70 +69,25 @@ impl Plc for PlcHandle {
     }
 }
 
-/// Sends one Write. The library's own call does not tell a server's refusal from an answer that never came.
+/// Sends one Write, and tells a server's refusal from an answer that never came.
 pub(in crate::opcua) async fn write(
     live: &LiveSession,
     node_id: NodeId,
     value: Variant,
 ) -> Result<StatusCode, PlcError> {
-    let session = &live.session;
-    let request = WriteRequest {
-        request_header: Write::new(session).header().clone(),
-        nodes_to_write: Some(vec![WriteValue {
-            node_id,
-            attribute_id: AttributeId::Value as u32,
-            // Value only: many servers refuse a write with a status or a timestamp (BadWriteNotSupported).
-            value: DataValue::value_only(value),
-            ..WriteValue::default()
-        }]),
-    };
-    let timeout = std::time::Duration::from_millis(u64::from(request.request_header.timeout_hint));
-    match session.channel().send(request, timeout).await {
-        Ok(response) => Ok(verdict(response)),
-        Err(error) if error.status() == Code::BadNotConnected => Err(PlcError::NotConnected),
+    match live.services.write(node_id, value).await {
+        Ok(status) | Err(ServiceError::Refused(status)) => Ok(status::from_library(status)),
+        Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })
         }
     }
 }
 
-fn verdict(response: ResponseMessage) -> StatusCode {
-    let of_header = |header: &ResponseHeader| {
-        if header.service_result.is_good() { Code::BadUnknownResponse } else { header.service_result }
-    };
-    let code = match response {
-        ResponseMessage::Write(response) => {
-            let result = response.results.as_deref().and_then(|results| results.first().copied());
-            result.unwrap_or_else(|| of_header(&response.response_header))
-        }
-        ResponseMessage::ServiceFault(fault) => of_header(&fault.response_header),
-        _ => Code::BadUnknownResponse,
-    };
-    status::from_library(code)
-}
-
 #[cfg(test)]
 mod tests {
-    use opcua::types::{ServiceFault, WriteResponse};
-
     use super::*;
     use crate::opcua::test_support::tag;
-
-    fn response(header: Code, results: Option<Vec<Code>>) -> ResponseMessage {
-        let response_header = ResponseHeader { service_result: header, ..ResponseHeader::default() };
-        ResponseMessage::from(WriteResponse { response_header, results, diagnostic_infos: None })
-    }
-
-    #[test]
-    fn the_verdict_is_the_nodes_own_or_the_services() {
-        let check = |response: ResponseMessage, expected: Code| assert_eq!(verdict(response).0, expected.bits());
-        check(response(Code::Good, Some(vec![Code::Good])), Code::Good);
-        check(response(Code::Good, Some(vec![Code::BadTypeMismatch])), Code::BadTypeMismatch);
-        check(response(Code::BadTooManyOperations, None), Code::BadTooManyOperations);
-        check(response(Code::Good, None), Code::BadUnknownResponse);
-        let response_header = ResponseHeader { service_result: Code::BadUserAccessDenied, ..ResponseHeader::default() };
-        check(ResponseMessage::from(ServiceFault { response_header }), Code::BadUserAccessDenied);
-    }
 
     #[tokio::test]
     async fn without_a_session_nothing_is_sent() {

@@ -136,7 +136,7 @@ impl SessionFactory {
     fn failure(&self, connector: &PlcConnector, step: Step, status: StatusCode) -> Problem {
         connector
             .take_failure()
-            .unwrap_or_else(|| Problem::service(step, status, self.config.connection.request_timeout))
+            .unwrap_or_else(|| Problem::of_status(step, status, self.config.connection.request_timeout))
     }
 }
 

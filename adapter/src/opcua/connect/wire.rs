@@ -135,13 +135,13 @@ impl Wire {
         match status {
             StatusCode::BadEncodingLimitsExceeded
             | StatusCode::BadTcpMessageTooLarge
-            | StatusCode::BadResponseTooLarge => Problem::service(Step::Publish, status, self.request_timeout),
+            | StatusCode::BadResponseTooLarge => Problem::of_status(Step::Publish, status, self.request_timeout),
             _ => Problem::Lost { status: status::from_library(lost_status(status)) },
         }
     }
 
     fn failure(&self, status: StatusCode) -> Problem {
-        self.connector.take_failure().unwrap_or_else(|| Problem::service(Step::Connect, status, self.request_timeout))
+        self.connector.take_failure().unwrap_or_else(|| Problem::of_status(Step::Connect, status, self.request_timeout))
     }
 
     async fn end(&mut self) -> Problem {

@@ -19,6 +19,7 @@ use crate::opcua::{
     session::call_size::CallSize,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
+    session::services::Services,
     subscribe::items::Subscriber,
     subscribe::publish::Publisher,
     subscribe::room::Room,
@@ -91,7 +92,8 @@ impl Life<'_> {
         session: &Arc<Session>,
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
-        let mut live = LiveSession::begin(Arc::clone(session), self.config, Arc::clone(self.memory)).await?;
+        let mut live =
+            LiveSession::begin(Services::new(Arc::clone(session)), self.config, Arc::clone(self.memory)).await?;
         let items_each = &mut live.limits.monitored_items_per_subscription;
         *items_each = self.room.items_each(*items_each);
         let live = Arc::new(live);
@@ -115,11 +117,11 @@ impl Life<'_> {
         let request_timeout = config.connection.request_timeout;
         let metrics = Arc::clone(&standing.metrics);
         let gaps = metrics.opcua_sequence_gaps.clone();
-        let session = Arc::clone(&open.session);
+        let services = live.services.clone();
         let intake = &shared.intake;
         let structures = intake.structures();
         let mut asking = pin!(structures.run(&**live, |updates| intake.take_late(updates)));
-        let mut publisher = Publisher::new(session, subscriptions.all(), config, intake, gaps, lost_since.take());
+        let mut publisher = Publisher::new(services, subscriptions.all(), config, intake, gaps, lost_since.take());
         let mut subscriber = Subscriber::new(live, shared, subscriptions, call_size, room, request_timeout);
         let poller = Poller::new(live, shared, request_timeout);
         let since = Instant::now();
@@ -227,7 +229,7 @@ pub(in crate::opcua) async fn close(open: &OpenSession, leave: Option<Leave>, li
         if let Some(Leave { live, subscriptions }) = leave {
             subscriptions.delete(&live).await;
         }
-        if let Err(error) = open.session.disconnect().await {
+        if let Err(error) = Services::new(Arc::clone(&open.session)).close().await {
             debug!(%error, "the session was not closed in good order");
         }
     };

@@ -12,10 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::{
-    client::{UARequest, services::Read},
-    types::{AttributeId, DataValue, Error, ReadValueId, StatusCode, TimestampsToReturn},
-};
+use opcua::types::{DataValue, StatusCode};
 use prometheus::IntCounter;
 use tokio::{
     sync::Semaphore,
@@ -29,6 +26,7 @@ use crate::opcua::{
     intake::tag_table::TagTable,
     poll::round::{Health, Item, Round, rounds, skipped},
     problem::{Problem, Step},
+    service_error::ServiceError,
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
@@ -127,7 +125,7 @@ impl<'a> Poller<'a> {
 
     /// Finds the nodes of tags that have none yet; a server may add a namespace while it runs.
     async fn resolve(&self, round: &mut Round) -> Result<(), Problem> {
-        let fatal = |step| move |error: Error| Problem::service(step, error.status(), self.request_timeout);
+        let fatal = |step| move |error: ServiceError| Problem::service(step, &error, self.request_timeout);
         if round.has_tried && !round.missing.is_empty() {
             self.live.refresh_namespaces().await.map_err(fatal(Step::ReadServer))?;
         }
@@ -172,40 +170,31 @@ impl<'a> Poller<'a> {
             match self.read(&items[call.clone()]).await {
                 Ok(values) if values.len() == call.len() => self.take(&mut items[call], values),
                 Ok(_) => self.fail_all(&mut items[call], StatusCode::BadUnknownResponse),
-                Err(error) => self.failed(items, call, error.status(), &mut left)?,
+                Err(error) => self.failed(items, call, &error, &mut left)?,
             }
         }
         Ok(())
     }
 
-    async fn read(&self, items: &[Item]) -> Result<Vec<DataValue>, Error> {
+    async fn read(&self, items: &[Item]) -> Result<Vec<DataValue>, ServiceError> {
         let _permit = self.calls.acquire().await;
-        let nodes = items.iter().map(|item| ReadValueId {
-            node_id: item.node.clone(),
-            attribute_id: AttributeId::Value as u32,
-            ..ReadValueId::default()
-        });
-        let request = Read::new(&self.live.session)
-            .max_age(0.0)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .nodes_to_read(nodes.collect());
-        let response = request.send(self.live.session.channel()).await?;
+        let values = self.live.services.read_values(items.iter().map(|item| item.node.clone()).collect()).await?;
         self.has_heard.store(true, Ordering::Relaxed);
-        Ok(response.results.unwrap_or_default())
+        Ok(values)
     }
 
     fn failed(
         &self,
         items: &mut [Item],
         call: Range<usize>,
-        status: StatusCode,
+        error: &ServiceError,
         left: &mut Vec<Range<usize>>,
     ) -> Result<(), Problem> {
         let mut size = lock(&self.state.call_size);
-        match Failure::of(status) {
+        match Failure::of(error) {
             Failure::Session => {
                 size.suspected(call.len());
-                return Err(Problem::service(Step::Poll, status, self.request_timeout));
+                return Err(Problem::service(Step::Poll, error, self.request_timeout));
             }
             Failure::Size if size.refused(call.len()) => left.push(call),
             Failure::Call if call.len() > 1 => {
@@ -214,7 +203,7 @@ impl<'a> Poller<'a> {
             }
             _ => {
                 drop(size);
-                self.fail_all(&mut items[call], status);
+                self.fail_all(&mut items[call], error.status());
             }
         }
         Ok(())

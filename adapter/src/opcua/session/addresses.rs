@@ -1,15 +1,15 @@
 //! From what the mapping says of a tag's node to the id that it has in this session.
 
-use opcua::{
-    client::{UARequest, services::TranslateBrowsePaths},
-    types::{
-        BrowsePath as WireBrowsePath, BrowsePathResult, Error, NodeId, ObjectId, QualifiedName, ReferenceTypeId,
-        RelativePath, RelativePathElement, StatusCode,
-    },
+use opcua::types::{
+    BrowsePath as WireBrowsePath, BrowsePathResult, NodeId, ObjectId, QualifiedName, ReferenceTypeId, RelativePath,
+    RelativePathElement, StatusCode,
 };
 
 use crate::domain::{BrowsePath, NodeLocator};
-use crate::opcua::{session::call_size::CallSize, session::failure::Failure, session::live::LiveSession, status};
+use crate::opcua::{
+    service_error::ServiceError, session::call_size::CallSize, session::failure::Failure, session::live::LiveSession,
+    status,
+};
 
 /// Paths in one call; a server walks all of them before it answers.
 const MAX_PATHS_PER_CALL: usize = 100;
@@ -22,7 +22,10 @@ impl LiveSession {
     ///
     /// # Errors
     /// When the session is of no more use.
-    pub(in crate::opcua) async fn locate(&self, places: &[&NodeLocator]) -> Result<Vec<Result<NodeId, String>>, Error> {
+    pub(in crate::opcua) async fn locate(
+        &self,
+        places: &[&NodeLocator],
+    ) -> Result<Vec<Result<NodeId, String>>, ServiceError> {
         let namespaces = self.namespaces.load_full();
         let mut found = vec![Err(String::new()); places.len()];
         let mut paths = Vec::new();
@@ -51,7 +54,7 @@ impl LiveSession {
     pub(in crate::opcua) async fn follow(
         &self,
         paths: &[WireBrowsePath],
-    ) -> Result<Vec<Result<NodeId, String>>, Error> {
+    ) -> Result<Vec<Result<NodeId, String>>, ServiceError> {
         let mut found = Vec::with_capacity(paths.len());
         let mut size = CallSize::new(MAX_PATHS_PER_CALL);
         let mut left = paths;
@@ -66,8 +69,8 @@ impl LiveSession {
                         .chain(std::iter::repeat_with(|| unanswered(StatusCode::BadUnknownResponse)));
                     found.extend(results.take(call.len()));
                 }
-                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
-                Err(error) if Failure::of(error.status()) == Failure::Session => return Err(error),
+                Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => continue,
+                Err(error) if Failure::of(&error) == Failure::Session => return Err(error),
                 Err(error) => found.extend(call.iter().map(|_| unanswered(error.status()))),
             }
             left = rest;
@@ -75,9 +78,8 @@ impl LiveSession {
         Ok(found)
     }
 
-    async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, Error> {
-        let request = TranslateBrowsePaths::new(&self.session).browse_paths(paths.to_vec());
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+    async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, ServiceError> {
+        self.services.translate_browse_paths(paths.to_vec()).await
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a node says of itself, with its DataType traced to a built-in type.
 
 use opcua::types::{
-    AttributeId, BrowseDescription, BrowseDirection, DataTypeId, DataValue, Error, Identifier, NodeId, ReferenceTypeId,
+    AttributeId, BrowseDescription, BrowseDirection, DataTypeId, DataValue, Identifier, NodeId, ReferenceTypeId,
     Variant, VariantScalarTypeId,
 };
 
 use crate::domain::{DataType, NodeDescription};
-use crate::opcua::{plc::PlcError, session::live::LiveSession, status, value::variant};
+use crate::opcua::{plc::PlcError, service_error::ServiceError, session::live::LiveSession, status, value::variant};
 
 /// A DataType hierarchy deeper than this is taken for a loop.
 const MAX_DEPTH: usize = 16;
@@ -69,7 +69,7 @@ fn type_of(value: &Variant) -> Option<DataType> {
 }
 
 /// Follows `HasSubtype` references up until a type of the base namespace is met; what was met is remembered.
-pub(in crate::opcua) async fn trace(live: &LiveSession, data_type: NodeId) -> Result<BuiltIn, Error> {
+pub(in crate::opcua) async fn trace(live: &LiveSession, data_type: NodeId) -> Result<BuiltIn, ServiceError> {
     let mut met = Vec::new();
     let mut current = data_type;
     let built_in = loop {
@@ -110,7 +110,7 @@ fn of_base_namespace(data_type: &NodeId) -> Option<BuiltIn> {
     }
 }
 
-async fn supertype(live: &LiveSession, data_type: NodeId) -> Result<Option<NodeId>, Error> {
+async fn supertype(live: &LiveSession, data_type: NodeId) -> Result<Option<NodeId>, ServiceError> {
     let question = BrowseDescription {
         node_id: data_type,
         browse_direction: BrowseDirection::Inverse,
@@ -119,7 +119,7 @@ async fn supertype(live: &LiveSession, data_type: NodeId) -> Result<Option<NodeI
         node_class_mask: 0,
         result_mask: ALL_RESULTS,
     };
-    let answers = live.session.browse(&[question], 1, None).await?;
+    let answers = live.services.browse(vec![question], 1).await?;
     let references = answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default();
     Ok(references.into_iter().next().map(|reference| reference.node_id.node_id))
 }

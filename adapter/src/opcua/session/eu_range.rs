@@ -32,12 +32,12 @@ async fn properties(live: &LiveSession, nodes: &[NodeId]) -> Vec<Option<NodeId>>
     while found.len() < nodes.len() {
         let (call, _) = size.split(&nodes[found.len()..]);
         let questions: Vec<_> = call.iter().map(question).collect();
-        match live.session.browse(&questions, MAX_REFERENCES, None).await {
+        match live.services.browse(questions, MAX_REFERENCES).await {
             Ok(answers) => {
                 let mut answers = answers.iter();
                 found.extend(call.iter().map(|_| answers.next().and_then(property)));
             }
-            Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => {}
+            Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => {}
             Err(_) => found.resize(nodes.len(), None),
         }
     }

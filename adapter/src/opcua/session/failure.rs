@@ -2,6 +2,8 @@
 
 use opcua::types::StatusCode;
 
+use crate::opcua::service_error::ServiceError;
+
 /// What the failure of a whole call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::opcua) enum Failure {
@@ -17,8 +19,8 @@ pub(in crate::opcua) enum Failure {
 
 impl Failure {
     /// By the StatusCode with which the call failed.
-    pub(in crate::opcua) fn of(status: StatusCode) -> Self {
-        match status {
+    pub(in crate::opcua) fn of(error: &ServiceError) -> Self {
+        match error.status() {
             StatusCode::BadTooManyOperations
             | StatusCode::BadEncodingLimitsExceeded
             | StatusCode::BadRequestTooLarge
@@ -49,9 +51,9 @@ mod tests {
 
     #[test]
     fn only_the_end_of_the_session_ends_the_session() {
-        assert_eq!(Failure::of(StatusCode::BadTooManyOperations), Failure::Size);
-        assert_eq!(Failure::of(StatusCode::BadInternalError), Failure::Call);
-        assert_eq!(Failure::of(StatusCode::BadTooManyMonitoredItems), Failure::Items);
-        assert_eq!(Failure::of(StatusCode::BadSubscriptionIdInvalid), Failure::Session);
+        assert_eq!(Failure::of(&ServiceError::Refused(StatusCode::BadTooManyOperations)), Failure::Size);
+        assert_eq!(Failure::of(&ServiceError::Refused(StatusCode::BadInternalError)), Failure::Call);
+        assert_eq!(Failure::of(&ServiceError::Refused(StatusCode::BadTooManyMonitoredItems)), Failure::Items);
+        assert_eq!(Failure::of(&ServiceError::Refused(StatusCode::BadSubscriptionIdInvalid)), Failure::Session);
     }
 }

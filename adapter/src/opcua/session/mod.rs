@@ -9,3 +9,4 @@ pub(in crate::opcua) mod limits;
 pub(in crate::opcua) mod live;
 pub(in crate::opcua) mod namespaces;
 pub(in crate::opcua) mod node;
+pub(in crate::opcua) mod services;

@@ -2,12 +2,9 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use opcua::{
-    client::{UARequest, services::CreateMonitoredItems},
-    types::{
-        AttributeId, Error, ExtensionObject, MonitoredItemCreateRequest, MonitoredItemCreateResult, MonitoringMode,
-        MonitoringParameters, NodeId, ReadValueId, StatusCode, TimestampsToReturn,
-    },
+use opcua::types::{
+    AttributeId, ExtensionObject, MonitoredItemCreateRequest, MonitoredItemCreateResult, MonitoringMode,
+    MonitoringParameters, NodeId, ReadValueId, StatusCode,
 };
 use tokio::time;
 use tracing::info;
@@ -19,6 +16,7 @@ use crate::opcua::{
     intake::shared::Shared,
     intake::tag_table::TagTable,
     problem::{Problem, Step},
+    service_error::ServiceError,
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
@@ -149,7 +147,7 @@ impl<'a> Subscriber<'a> {
         };
         if !refused.iter().all(is_plain) {
             let refreshed = self.live.refresh_namespaces().await;
-            refreshed.map_err(|error| Problem::service(Step::ReadServer, error.status(), self.request_timeout))?;
+            refreshed.map_err(|error| Problem::service(Step::ReadServer, &error, self.request_timeout))?;
         }
         Ok(())
     }
@@ -174,8 +172,7 @@ impl<'a> Subscriber<'a> {
     async fn resolve(&mut self, tags: Vec<TagId>, outcome: &mut Outcome) -> Result<Vec<Item>, Problem> {
         let places: Vec<&NodeLocator> = tags.iter().map(|id| &self.tags[id.index()].node).collect();
         let found = self.live.locate(&places).await;
-        let found =
-            found.map_err(|error| Problem::service(Step::ResolvePaths, error.status(), self.request_timeout))?;
+        let found = found.map_err(|error| Problem::service(Step::ResolvePaths, &error, self.request_timeout))?;
         let mut items = Vec::with_capacity(tags.len());
         let mut states = Vec::new();
         for (id, found) in tags.into_iter().zip(found) {
@@ -235,10 +232,10 @@ impl<'a> Subscriber<'a> {
                     self.look_for_room(results.iter().any(is_full), held)?;
                     self.take_results(subscription, call, &results, outcome);
                 }
-                Err(error) => match Failure::of(error.status()) {
+                Err(error) => match Failure::of(&error) {
                     Failure::Session => {
                         self.under_way = call.len();
-                        return Err(Problem::service(Step::CreateItems, error.status(), self.request_timeout));
+                        return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
                     }
                     Failure::Size if self.call_size.refused(call.len()) => left.push(call),
                     Failure::Call if call.len() > 1 => {
@@ -265,13 +262,9 @@ impl<'a> Subscriber<'a> {
         Ok(())
     }
 
-    async fn call(&self, subscription: u32, items: &[Item]) -> Result<Vec<MonitoredItemCreateResult>, Error> {
+    async fn call(&self, subscription: u32, items: &[Item]) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
         let requests = items.iter().map(|item| request(item, &self.tags[item.tag.index()])).collect();
-        let request = CreateMonitoredItems::new(subscription, &self.live.session)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .items_to_create(requests);
-        let created = request.send(self.live.session.channel()).await?;
-        Ok(created.results.into_iter().map(|created| created.result).collect())
+        self.live.services.create_monitored_items(subscription, requests).await
     }
 
     fn take_results(

@@ -3,13 +3,10 @@
 //! The library has a loop of its own, which falls asleep for good after a reconnect and acknowledges before anyone has
 //! looked; this one belongs to exactly one session, and an acknowledgement leaves after the batch is in the queue.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::{
-    client::{Session, UARequest, services::Publish},
-    types::{Error, NotificationMessage, PublishResponse, StatusCode, SubscriptionAcknowledgement},
-};
+use opcua::types::{NotificationMessage, PublishResponse, StatusCode, SubscriptionAcknowledgement};
 use prometheus::IntCounter;
 use tokio::time::{self, Instant};
 use tracing::{debug, warn};
@@ -17,6 +14,8 @@ use tracing::{debug, warn};
 use crate::opcua::{
     intake::conversion::Intake,
     problem::{self, Problem},
+    service_error::ServiceError,
+    session::services::Services,
     status,
     subscribe::sequence::{SequenceFollower, Step},
     subscribe::subscription::Subscription,
@@ -34,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Publishes for one session until something is wrong with it.
 pub(in crate::opcua) struct Publisher<'a> {
-    pub(in crate::opcua) session: Arc<Session>,
+    pub(in crate::opcua) services: Services,
     pub(in crate::opcua) intake: &'a Intake,
     pub(in crate::opcua) sequence_gaps: IntCounter,
     pub(in crate::opcua) watched: HashMap<u32, Watched>,
@@ -68,7 +67,7 @@ impl<'a> Publisher<'a> {
     /// For these Subscriptions, whose time runs from now on. `lost_since` is when those before them, whose messages
     /// cannot be had any more, were last heard of.
     pub(in crate::opcua) fn new(
-        session: Arc<Session>,
+        services: Services,
         subscriptions: &[Subscription],
         config: &OpcUaConfig,
         intake: &'a Intake,
@@ -86,7 +85,7 @@ impl<'a> Publisher<'a> {
         let rounds = u32::try_from(REQUESTS_EACH).unwrap_or(u32::MAX) + 2;
         let request_timeout = config.connection.request_timeout;
         Self {
-            session,
+            services,
             intake,
             sequence_gaps,
             watched: subscriptions.iter().map(watch).collect(),
@@ -128,7 +127,7 @@ impl<'a> Publisher<'a> {
         loop {
             while waiting.len() < self.request_count {
                 let acknowledgements = std::mem::take(&mut self.acknowledgements);
-                waiting.push(publish(Arc::clone(&self.session), acknowledgements, self.publish_timeout));
+                waiting.push(publish(self.services.clone(), acknowledgements, self.publish_timeout));
             }
             let (deadline, quietest) = self.deadline();
             let problem = tokio::select! {
@@ -198,7 +197,7 @@ impl<'a> Publisher<'a> {
         ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
     }
 
-    fn fail(&mut self, error: &Error, still_waiting: usize) -> Option<Problem> {
+    fn fail(&mut self, error: &ServiceError, still_waiting: usize) -> Option<Problem> {
         self.failures += 1;
         let status = error.status();
         let is_passing = match status {
@@ -214,7 +213,7 @@ impl<'a> Publisher<'a> {
             return None;
         }
         debug!(status = %status::status_symbol(status::from_library(status)), "Publish failed");
-        Some(Problem::service(problem::Step::Publish, status, self.request_timeout))
+        Some(Problem::service(problem::Step::Publish, error, self.request_timeout))
     }
 
     /// When the first Subscription will have been silent for too long.
@@ -240,9 +239,9 @@ fn patience(subscription: &Subscription, failures_allowed: u32) -> Duration {
 }
 
 async fn publish(
-    session: Arc<Session>,
+    services: Services,
     acknowledgements: Vec<SubscriptionAcknowledgement>,
     timeout: Duration,
-) -> Result<PublishResponse, Error> {
-    Publish::new(&session).acks(acknowledgements).timeout(timeout).send(session.channel()).await
+) -> Result<PublishResponse, ServiceError> {
+    services.publish(acknowledgements, timeout).await
 }

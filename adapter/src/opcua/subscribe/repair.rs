@@ -1,13 +1,7 @@
 //! Asks the server again for messages that did not arrive (Republish), announces those that it no longer has, and takes
 //! Subscriptions over into a new session.
 
-use opcua::{
-    client::{
-        UARequest,
-        services::{DeleteSubscriptions, Republish, TransferSubscriptions},
-    },
-    types::{NotificationMessage, StatusCode},
-};
+use opcua::types::{NotificationMessage, StatusCode};
 use tracing::{debug, info, warn};
 
 use crate::domain::Timestamp;
@@ -123,23 +117,20 @@ impl Publisher<'_> {
     /// all of them are there; otherwise they are of no use, and those that are there are deleted.
     pub(in crate::opcua) async fn take_over(&mut self) -> bool {
         let ids: Vec<u32> = self.watched.keys().copied().collect();
-        let request = TransferSubscriptions::new(&self.session).subscription_ids(ids).send_initial_values(false);
-        let results = match request.send(self.session.channel()).await {
-            Ok(answer) => answer.results.unwrap_or_default(),
+        let results = match self.services.transfer_subscriptions(ids).await {
+            Ok(results) => results,
             Err(error) => {
                 debug!(%error, "the server does not transfer subscriptions");
                 return false;
             }
         };
-        if results.len() == self.watched.len() && results.iter().all(|result| result.status_code.is_good()) {
+        if results.len() == self.watched.len() && results.iter().all(|result| result.is_good()) {
             return true;
         }
         let with_results = self.watched.keys().copied().zip(&results);
-        let taken =
-            with_results.filter(|(_, result)| result.status_code.is_good()).map(|(id, _)| id).collect::<Vec<_>>();
+        let taken = with_results.filter(|(_, result)| result.is_good()).map(|(id, _)| id).collect::<Vec<_>>();
         if !taken.is_empty() {
-            let request = DeleteSubscriptions::new(&self.session).subscription_ids(taken);
-            if let Err(error) = request.send(self.session.channel()).await {
+            if let Err(error) = self.services.delete_subscriptions(taken).await {
                 debug!(%error, "subscriptions were not deleted");
             }
         }
@@ -150,10 +141,9 @@ impl Publisher<'_> {
         if !self.can_republish {
             return Err(Refusal::Unavailable);
         }
-        let request = Republish::new(subscription, number, &self.session);
-        match request.send(self.session.channel()).await {
+        match self.services.republish(subscription, number).await {
             // What a server sends for another number is nothing that was asked for.
-            Ok(answer) if answer.notification_message.sequence_number == number => Ok(answer.notification_message),
+            Ok(message) if message.sequence_number == number => Ok(message),
             Ok(_) => Err(Refusal::Unavailable),
             Err(error) => Err(match error.status() {
                 StatusCode::BadMessageNotAvailable => Refusal::Unavailable,
@@ -165,7 +155,7 @@ impl Publisher<'_> {
                     subscription,
                     status: status::from_library(error.status()),
                 }),
-                other => Refusal::Problem(Problem::service(Step::Republish, other, self.request_timeout)),
+                _ => Refusal::Problem(Problem::service(Step::Republish, &error, self.request_timeout)),
             }),
         }
     }

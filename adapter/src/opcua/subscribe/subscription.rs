@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use opcua::{
-    client::{
-        UARequest,
-        services::{CreateSubscription, DeleteSubscriptions},
-    },
-    types::{CreateSubscriptionResponse, StatusCode},
-};
+use opcua::types::{CreateSubscriptionResponse, StatusCode};
 use tracing::{info, warn};
 
 use crate::opcua::{
     problem::{Problem, Step},
+    service_error::ServiceError,
     session::failure::Failure,
     session::live::LiveSession,
-    status,
+    session::services::SubscriptionRequest,
     subscribe::plan::{Group, Plan},
 };
 use crate::{
@@ -67,15 +62,14 @@ impl Subscriptions {
         for group in plan.groups() {
             match create(live, config, group.publishing_interval).await {
                 Ok(created) => all.push(granted(&created, group.publishing_interval)),
-                Err(status) if status == StatusCode::BadTooManySubscriptions && !all.is_empty() => break,
-                Err(status) if plan.is_optional() && Failure::of(status) != Failure::Session => {
-                    let symbol = status::status_symbol(status::from_library(status));
-                    info!(%symbol, "the server grants no subscription; every tag is polled, so none is needed");
+                Err(error) if error.status() == StatusCode::BadTooManySubscriptions && !all.is_empty() => break,
+                Err(error) if plan.is_optional() && Failure::of(&error) != Failure::Session => {
+                    info!(%error, "the server grants no subscription; every tag is polled, so none is needed");
                     break;
                 }
-                Err(status) => {
+                Err(error) => {
                     let limit = config.connection.request_timeout;
-                    return Err(Problem::service(Step::CreateSubscription, status, limit));
+                    return Err(Problem::service(Step::CreateSubscription, &error, limit));
                 }
             }
         }
@@ -110,8 +104,7 @@ impl Subscriptions {
             return;
         }
         let ids = self.all.iter().map(|subscription| subscription.id).collect();
-        let request = DeleteSubscriptions::new(&live.session).subscription_ids(ids);
-        if let Err(error) = request.send(live.session.channel()).await {
+        if let Err(error) = live.services.delete_subscriptions(ids).await {
             tracing::debug!(%error, "subscriptions were not deleted");
         }
     }
@@ -137,14 +130,16 @@ async fn create(
     live: &LiveSession,
     config: &OpcUaConfig,
     publishing_interval: Duration,
-) -> Result<CreateSubscriptionResponse, StatusCode> {
+) -> Result<CreateSubscriptionResponse, ServiceError> {
     let counts = counts(config, publishing_interval);
-    let request = CreateSubscription::new(&live.session)
-        .publishing_interval(publishing_interval)
-        .max_keep_alive_count(counts.keep_alive)
-        .max_lifetime_count(counts.lifetime)
-        .max_notifications_per_publish(MAX_NOTIFICATIONS);
-    request.send(live.session.channel()).await.map_err(|error| error.status())
+    let request = SubscriptionRequest {
+        publishing_interval,
+        max_keep_alive_count: counts.keep_alive,
+        lifetime_count: counts.lifetime,
+        max_notifications_per_publish: MAX_NOTIFICATIONS,
+        is_publishing: true,
+    };
+    live.services.create_subscription(request).await
 }
 
 fn granted(created: &CreateSubscriptionResponse, asked: Duration) -> Subscription {

@@ -9,8 +9,10 @@ use crate::opcua::{
     lifecycle::life,
     plc::PlcError,
     problem::Problem,
+    service_error::ServiceError,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
+    session::services::Services,
     status,
     value::variant,
     write,
@@ -48,7 +50,7 @@ impl Explorer {
     ) -> Result<Self, ExplorerError> {
         let factory = SessionFactory::new(config.clone(), adapter_id);
         let open = Box::pin(factory.open()).await?;
-        let live = LiveSession::begin(Arc::clone(&open.session), &config, Arc::new(namespaces)).await?;
+        let live = LiveSession::begin(Services::new(Arc::clone(&open.session)), &config, Arc::new(namespaces)).await?;
         Ok(Self { open, live })
     }
 
@@ -107,10 +109,9 @@ impl From<PlcError> for ExplorerError {
     }
 }
 
-impl From<opcua::types::Error> for ExplorerError {
+impl From<ServiceError> for ExplorerError {
     /// The failure of a whole call.
-    fn from(error: opcua::types::Error) -> Self {
-        let symbol = status::status_symbol(status::from_library(error.status()));
-        Self { sentence: format!("the server did not answer as it should: {symbol}") }
+    fn from(error: ServiceError) -> Self {
+        Self { sentence: format!("the server did not answer as it should: {error}") }
     }
 }

@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 
-use opcua::{
-    client::{UARequest, services::Read},
-    types::{
-        AttributeId, DataTypeId, DataValue, DateTime, EUInformation, Error, Identifier, NodeId, ReadValueId,
-        StatusCode as Code, TimestampsToReturn, Variant,
-    },
+use opcua::types::{
+    AttributeId, DataTypeId, DataValue, DateTime, EUInformation, Identifier, NodeId, StatusCode as Code,
+    TimestampsToReturn, Variant,
 };
 
 use crate::domain::{DataType, NodeLocator, StatusCode, TagValue, Timestamp};
 use crate::opcua::{
+    service_error::ServiceError,
     session::describe::{self, BuiltIn},
     status,
     tools::browse::BrowsedNode,
@@ -97,14 +95,14 @@ impl Explorer {
     }
 
     /// As `read`, by node ids.
-    pub(in crate::opcua) async fn readings(&self, ids: &[NodeId]) -> Result<Vec<Reading>, Error> {
+    pub(in crate::opcua) async fn readings(&self, ids: &[NodeId]) -> Result<Vec<Reading>, ServiceError> {
         let questions: Vec<_> = ids.iter().map(|id| (id.clone(), AttributeId::Value)).collect();
         let values = self.attributes(&questions, TimestampsToReturn::Both).await?;
         let details = self.details_of(ids).await?;
         Ok(values.into_iter().zip(details).map(|(value, details)| reading(value, details)).collect())
     }
 
-    async fn details_of(&self, ids: &[NodeId]) -> Result<Vec<Option<Details>>, Error> {
+    async fn details_of(&self, ids: &[NodeId]) -> Result<Vec<Option<Details>>, ServiceError> {
         const ASKED: [AttributeId; 4] =
             [AttributeId::DataType, AttributeId::ValueRank, AttributeId::AccessLevel, AttributeId::UserAccessLevel];
         let questions: Vec<_> = ids.iter().flat_map(|id| ASKED.map(|attribute| (id.clone(), attribute))).collect();
@@ -139,7 +137,7 @@ impl Explorer {
     }
 
     /// The names of DataTypes: OPC UA's own are known, others are asked for.
-    async fn names_of(&self, types: Vec<NodeId>) -> Result<HashMap<NodeId, String>, Error> {
+    async fn names_of(&self, types: Vec<NodeId>) -> Result<HashMap<NodeId, String>, ServiceError> {
         let mut names = HashMap::new();
         let mut unknown = Vec::new();
         for id in types {
@@ -169,24 +167,12 @@ impl Explorer {
         &self,
         questions: &[(NodeId, AttributeId)],
         timestamps: TimestampsToReturn,
-    ) -> Result<Vec<DataValue>, Error> {
+    ) -> Result<Vec<DataValue>, ServiceError> {
         let declared = self.live.limits.nodes_per_read.and_then(|limit| usize::try_from(limit).ok());
         let most = declared.unwrap_or(MAX_ATTRIBUTES_PER_CALL).clamp(1, MAX_ATTRIBUTES_PER_CALL);
         let mut answers = Vec::with_capacity(questions.len());
         for call in questions.chunks(most) {
-            let question = |(node_id, attribute): &(NodeId, AttributeId)| ReadValueId {
-                node_id: node_id.clone(),
-                attribute_id: *attribute as u32,
-                ..ReadValueId::default()
-            };
-            let request = Read::new(&self.live.session)
-                .timestamps_to_return(timestamps)
-                .nodes_to_read(call.iter().map(question).collect());
-            let mut results = request.send(self.live.session.channel()).await?.results.unwrap_or_default();
-            // A server that leaves answers out must not move the others.
-            let missing = DataValue { status: Some(Code::BadUnknownResponse), ..DataValue::default() };
-            results.resize(call.len(), missing);
-            answers.append(&mut results);
+            answers.extend(self.live.services.read_with(call, timestamps).await?);
         }
         Ok(answers)
     }

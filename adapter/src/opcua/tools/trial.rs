@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use opcua::{
-    client::{
-        UARequest,
-        services::{CreateMonitoredItems, CreateSubscription, DeleteMonitoredItems, DeleteSubscriptions},
-    },
-    types::{
-        Error, MonitoredItemCreateResult, MonitoringMode, NodeId, QualifiedName, ReferenceTypeId, StatusCode as Code,
-        TimestampsToReturn,
-    },
+use opcua::types::{
+    MonitoredItemCreateResult, MonitoringMode, NodeId, QualifiedName, ReferenceTypeId, StatusCode as Code,
 };
 
 use crate::opcua::{
+    service_error::ServiceError,
     session::addresses::path_from,
     session::call_size::CallSize,
     session::failure::Failure,
+    session::services::SubscriptionRequest,
     status,
     subscribe::filter,
     subscribe::items::{self, Item},
@@ -89,7 +84,7 @@ impl Explorer {
         Ok(reports)
     }
 
-    async fn ranges(&self, ids: &[NodeId]) -> Result<Vec<bool>, Error> {
+    async fn ranges(&self, ids: &[NodeId]) -> Result<Vec<bool>, ServiceError> {
         let name = || vec![QualifiedName::new(0, "EURange")];
         let paths: Vec<_> = ids.iter().map(|id| path_from(id.clone(), ReferenceTypeId::HasProperty, name())).collect();
         Ok(self.live.follow(&paths).await?.iter().map(Result::is_ok).collect())
@@ -99,14 +94,16 @@ impl Explorer {
         if items.is_empty() {
             return Ok(());
         }
-        let session = &self.live.session;
-        let request = CreateSubscription::new(session)
+        let services = &self.live.services;
+        let request = SubscriptionRequest {
             // It never publishes, and a server samples as it was asked whatever it is.
-            .publishing_interval(Duration::from_secs(1))
-            .max_keep_alive_count(100)
-            .max_lifetime_count(1_000)
-            .publishing_enabled(false);
-        let subscription = request.send(session.channel()).await?.subscription_id;
+            publishing_interval: Duration::from_secs(1),
+            max_keep_alive_count: 100,
+            lifetime_count: 1_000,
+            max_notifications_per_publish: 0,
+            is_publishing: false,
+        };
+        let subscription = services.create_subscription(request).await?.subscription_id;
         let mut size = CallSize::new(MAX_ITEMS_PER_CALL);
         size.declare(self.live.limits.monitored_items_per_call);
         let mut left = items;
@@ -121,8 +118,8 @@ impl Explorer {
                         reports[item.tag.index()].item = Some(granted(&result));
                     }
                 }
-                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
-                Err(error) if Failure::of(error.status()) == Failure::Session => break Err(error),
+                Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => continue,
+                Err(error) if Failure::of(&error) == Failure::Session => break Err(error),
                 Err(error) => {
                     for item in call {
                         reports[item.tag.index()].item = Some(Err(symbol(error.status())));
@@ -131,8 +128,7 @@ impl Explorer {
             }
             left = rest;
         };
-        let request = DeleteSubscriptions::new(session).subscription_ids(vec![subscription]);
-        if let Err(error) = request.send(session.channel()).await {
+        if let Err(error) = services.delete_subscriptions(vec![subscription]).await {
             tracing::debug!(%error, "the trial's subscription was not deleted");
         }
         Ok(outcome?)
@@ -143,25 +139,21 @@ impl Explorer {
         subscription: u32,
         call: &[Item],
         tags: &[Tag],
-    ) -> Result<Vec<MonitoredItemCreateResult>, Error> {
-        let session = &self.live.session;
+    ) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
+        let services = &self.live.services;
         let requests = call.iter().map(|item| {
             let mut request = items::request(item, &tags[item.tag.index()]);
             request.monitoring_mode = MonitoringMode::Disabled;
             request
         });
-        let request = CreateMonitoredItems::new(subscription, session)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .items_to_create(requests.collect());
-        let created = request.send(session.channel()).await?.results;
-        let results: Vec<MonitoredItemCreateResult> = created.into_iter().map(|created| created.result).collect();
+        let results = services.create_monitored_items(subscription, requests.collect()).await?;
         let ids: Vec<u32> = results
             .iter()
             .filter(|result| result.status_code.is_good())
             .map(|result| result.monitored_item_id)
             .collect();
         if !ids.is_empty() {
-            DeleteMonitoredItems::new(subscription, session).items_to_delete(ids).send(session.channel()).await?;
+            services.delete_monitored_items(subscription, ids).await?;
         }
         Ok(results)
     }

@@ -3,11 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use opcua::types::{
-    AttributeId, BrowseDirection, DataValue, EnumDefinition, EnumValueType, Error, Identifier, LocalizedText, NodeId,
+    AttributeId, BrowseDirection, DataValue, EnumDefinition, EnumValueType, Identifier, LocalizedText, NodeId,
     ReferenceTypeId, StructureDefinition, UAString, Variant,
 };
 
 use super::{base_types, server::TypeServer, types::Names};
+use crate::opcua::service_error::ServiceError as Error;
 
 /// Numbers of one enumeration that get a name.
 const MAX_NAMES: usize = 5_000;

@@ -4,11 +4,12 @@ use std::sync::atomic::AtomicUsize;
 
 use opcua::types::{
     AttributeId, BinaryEncodable, BrowseDirection, ByteString, ContextOwned, DataTypeId, DataValue, EnumDefinition,
-    EnumField, Error, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
+    EnumField, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
     StatusCode as Code, StructureDefinition, StructureField, type_loader::ByteStringBody,
 };
 
 use super::*;
+use crate::opcua::service_error::ServiceError as Error;
 use crate::{
     domain::{StatusCode, TagValue, Timestamp, UpdateFlags},
     opcua::test_support::tag,
@@ -317,7 +318,7 @@ impl TypeServer for Flaky {
     ) -> Result<Vec<ReferenceDescription>, Error> {
         let left = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_ok() {
-            return Err(Error::new(Code::BadTimeout, "late"));
+            return Err(Error::Timeout);
         }
         self.table.references(node, kind, direction).await
     }
