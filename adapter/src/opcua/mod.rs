@@ -5,6 +5,7 @@
 //! `lifecycle`. A test holds it.
 
 mod backoff;
+mod codec;
 mod connect;
 mod intake;
 mod lifecycle;

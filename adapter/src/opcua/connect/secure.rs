@@ -1,21 +1,17 @@
 //! The certificates of a secure connection: ours is there, and the server's is trusted, before it is set up.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use opcua::types::EndpointDescription;
 use tokio::task;
 use tracing::{info, warn};
 
 use crate::opcua::{
-    connect::connector,
+    connect::dial,
     connect::endpoint,
     pki::expiry::{ExpiryWatch, Whose},
     pki::{
         self, Certificate, OwnCertificate, PkiError, Store, chain,
-        library::{self, LibraryFiles},
         trust::{self, Distrust, Question},
     },
     problem::Problem,
@@ -29,7 +25,6 @@ use crate::{
 /// changes counts without a restart.
 pub(in crate::opcua) struct Certificates {
     store: Store,
-    work_dir: PathBuf,
     uri: String,
     application_uri: Option<String>,
     adapter_id: String,
@@ -48,7 +43,6 @@ impl Certificates {
     pub(in crate::opcua) fn new(config: &OpcUaConfig, adapter_id: &str) -> Self {
         Self {
             store: Store::new(&config.pki_dir),
-            work_dir: config.work_dir.clone(),
             uri: config.uri.clone(),
             application_uri: config.application_uri.clone(),
             adapter_id: adapter_id.to_owned(),
@@ -100,20 +94,19 @@ impl Certificates {
         }
     }
 
-    /// Decides about the certificate of an endpoint. What is left in the endpoint is what was judged, and the files let
-    /// the library take that and nothing else.
+    /// Decides about the certificate of an endpoint. What is left in the endpoint is what was judged: the
+    /// leaf as it came.
     pub(in crate::opcua) async fn judge(
         &self,
-        own: &OwnCertificate,
         endpoint: &mut EndpointDescription,
         security: Security,
-    ) -> Result<LibraryFiles, Problem> {
+    ) -> Result<(), Problem> {
         let shown = endpoint.server_certificate.as_ref();
         let (server, issuers) = chain::split(shown).map_err(|reason| Problem::ServerCertificate { reason })?;
         endpoint.server_certificate = server.der().into();
-        let (store, work_dir, own) = (self.store.clone(), self.work_dir.clone(), own.clone());
+        let store = self.store.clone();
         let application_uri = endpoint.server.application_uri.as_ref().to_owned();
-        let host = connector::host_and_port(&self.uri).map(|(host, _)| host).unwrap_or_default();
+        let host = dial::host_and_port(&self.uri).map(|(host, _)| host).unwrap_or_default();
         let certificate = server.clone();
         let judgement = in_background(move || {
             let question = Question {
@@ -125,17 +118,17 @@ impl Certificates {
                 now: now(),
             };
             match trust::judge(&question, &store.trusted()?, store.directory()) {
-                Ok(oddities) => Ok(Ok((oddities, library::prepare(&work_dir, &own, &certificate)?))),
+                Ok(oddities) => Ok(Ok(oddities)),
                 Err(distrust) => Ok(Err(keep(&store, &certificate, distrust))),
             }
         })
         .await?;
-        let (oddities, files) = judgement?;
+        let oddities = judgement?;
         self.tell_oddities(oddities);
         if let Some(watch) = &self.watch {
             watch.saw(Whose::Server, &server);
         }
-        Ok(files)
+        Ok(())
     }
 
     fn tell_oddities(&self, oddities: Vec<String>) {

@@ -3,15 +3,13 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use opcua::client::Session;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::opcua::{
-    connect::client::OpenSession,
-    connect::wire::{Connected, Wire},
     intake::shared::Shared,
+    lifecycle::keep_alive::KeepAlive,
     lifecycle::link,
     lifecycle::standing::Standing,
     poll::poller::Poller,
@@ -19,6 +17,7 @@ use crate::opcua::{
     session::call_size::CallSize,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
+    session::open::{OpenSession, Resumed},
     session::services::Services,
     subscribe::items::Subscriber,
     subscribe::publish::Publisher,
@@ -78,8 +77,8 @@ impl Life<'_> {
             // The work knows better than the end of the connection what went wrong.
             biased;
             () = cancel.cancelled() => return End::Cancelled,
-            begun = self.begin(&open.session, leave) => begun,
-            problem = open.wire.lost() => Err(problem),
+            begun = self.begin(&open.services, leave) => begun,
+            problem = open.lost() => Err(problem),
         };
         match begun {
             Ok((live, subscriptions)) => self.work(open, &live, &subscriptions).await,
@@ -89,11 +88,10 @@ impl Life<'_> {
 
     async fn begin(
         &mut self,
-        session: &Arc<Session>,
+        services: &Services,
         leave: &mut Option<Leave>,
     ) -> Result<(Arc<LiveSession>, Subscriptions), Problem> {
-        let mut live =
-            LiveSession::begin(Services::new(Arc::clone(session)), self.config, Arc::clone(self.memory)).await?;
+        let mut live = LiveSession::begin(services.clone(), self.config, Arc::clone(self.memory)).await?;
         let items_each = &mut live.limits.monitored_items_per_subscription;
         *items_each = self.room.items_each(*items_each);
         let live = Arc::new(live);
@@ -124,6 +122,11 @@ impl Life<'_> {
         let mut publisher = Publisher::new(services, subscriptions.all(), config, intake, gaps, lost_since.take());
         let mut subscriber = Subscriber::new(live, shared, subscriptions, call_size, room, request_timeout);
         let poller = Poller::new(live, shared, request_timeout);
+        let keep_alive = KeepAlive::new(
+            config.connection.keep_alive_interval,
+            config.connection.keep_alive_failures_allowed,
+            open.timeout,
+        );
         let since = Instant::now();
         let mut barren = 0;
         let end = loop {
@@ -134,9 +137,10 @@ impl Life<'_> {
                 problem = publisher.run(), if !subscriptions.all().is_empty() => problem,
                 never = poller.run() => match never { Err(problem) => problem },
                 never = subscriber.run() => match never { Err(problem) => problem },
-                problem = open.wire.lost() => problem,
+                problem = open.lost() => problem,
                 never = &mut asking => match never {},
                 never = link::show_age(&metrics, since) => match never {},
+                proved = keep_alive.run(&live.services, &standing.board) => match proved { Err(problem) => problem },
             };
             current.store(None);
             shared.suspend();
@@ -151,7 +155,7 @@ impl Life<'_> {
             if !problem.may_be_of_the_connection() || !subscriber.has_asked() || barren > MOST_BARREN_RESUMPTIONS {
                 break End::Problem(problem);
             }
-            let resumption = Resume { config, standing, cancel, wire: &mut open.wire };
+            let resumption = Resume { config, standing, cancel, open };
             match resumption.run(problem, &mut publisher).await {
                 Resumption::Resumed => {
                     current.store(Some(Arc::clone(live)));
@@ -175,14 +179,14 @@ struct Resume<'a> {
     config: &'a OpcUaConfig,
     standing: &'a mut Standing,
     cancel: &'a CancellationToken,
-    wire: &'a mut Wire,
+    open: &'a mut OpenSession,
 }
 
 impl Resume<'_> {
     /// Tries until the server must have forgotten the session.
     async fn run(mut self, problem: Problem, publisher: &mut Publisher<'_>) -> Resumption {
         let deadline = Instant::now() + self.config.connection.session_timeout;
-        self.wire.cut().await;
+        self.open.cut();
         let mut problem = problem;
         let mut hang_ups = 0;
         loop {
@@ -197,11 +201,7 @@ impl Resume<'_> {
             };
             hang_ups += u32::from(matches!(problem, Problem::Lost { .. }));
             let has_another_certificate = self.config.security.is_some() && hang_ups > MOST_HANG_UPS;
-            if self.wire.is_finished()
-                || !problem.may_be_of_the_connection()
-                || has_another_certificate
-                || Instant::now() > deadline
-            {
+            if !problem.may_be_of_the_connection() || has_another_certificate || Instant::now() > deadline {
                 return Resumption::Ended(End::Problem(problem));
             }
         }
@@ -209,7 +209,7 @@ impl Resume<'_> {
 
     async fn attempt(&mut self, pause: Duration, publisher: &mut Publisher<'_>) -> Result<Resumption, Problem> {
         time::sleep(pause).await;
-        if self.wire.connect().await? == Connected::NewSession && !publisher.take_over().await {
+        if self.open.resume().await? == Resumed::NewSession && !publisher.take_over().await {
             return Ok(Resumption::Ended(End::Renewed));
         }
         publisher.restart();
@@ -222,18 +222,11 @@ impl Resume<'_> {
 
 /// In good order: Subscriptions, session, channel. The server forgets at once what it would keep until a timeout.
 pub(in crate::opcua) async fn close(open: &OpenSession, leave: Option<Leave>, limit: Duration) {
-    if open.wire.is_finished() {
-        return;
+    if let Some(Leave { live, subscriptions }) = leave
+        && !open.services.channel().has_ended()
+        && time::timeout(limit, subscriptions.delete(&live)).await.is_err()
+    {
+        debug!("the server did not answer the end of the subscriptions");
     }
-    let orderly = async {
-        if let Some(Leave { live, subscriptions }) = leave {
-            subscriptions.delete(&live).await;
-        }
-        if let Err(error) = Services::new(Arc::clone(&open.session)).close().await {
-            debug!(%error, "the session was not closed in good order");
-        }
-    };
-    if time::timeout(limit, orderly).await.is_err() {
-        debug!("the server did not answer the end of the session");
-    }
+    open.close(limit).await;
 }

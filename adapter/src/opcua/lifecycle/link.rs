@@ -10,7 +10,6 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::opcua::{
-    connect::client::{OpenSession, SessionFactory},
     intake::conversion::Intake,
     intake::grants::TagGrants,
     intake::shared::Shared,
@@ -22,6 +21,7 @@ use crate::opcua::{
     problem::Problem,
     session::call_size::CallSize,
     session::namespaces::NamespaceMemory,
+    session::open::{OpenSession, SessionFactory},
     subscribe::room::Room,
     write::{CurrentSession, PlcHandle},
 };

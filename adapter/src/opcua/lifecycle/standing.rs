@@ -16,7 +16,7 @@ const POLITE_PAUSE: Duration = Duration::from_secs(15);
 
 /// The one writer of the link's state.
 pub(in crate::opcua) struct Standing {
-    board: Arc<Board>,
+    pub(in crate::opcua) board: Arc<Board>,
     pub(in crate::opcua) metrics: Arc<Metrics>,
     uri: String,
     backoff: Backoff,

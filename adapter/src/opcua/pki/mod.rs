@@ -10,6 +10,7 @@ mod error;
 pub(in crate::opcua) mod expiry;
 mod files;
 mod issue;
+pub mod keys;
 pub(super) mod library;
 pub mod own;
 pub mod store;

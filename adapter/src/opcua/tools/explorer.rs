@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::opcua::{
-    connect::client::{OpenSession, SessionFactory},
     lifecycle::life,
     plc::PlcError,
     problem::Problem,
     service_error::ServiceError,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
+    session::open::{OpenSession, SessionFactory},
     session::services::Services,
     status,
     value::variant,
@@ -50,7 +50,7 @@ impl Explorer {
     ) -> Result<Self, ExplorerError> {
         let factory = SessionFactory::new(config.clone(), adapter_id);
         let open = Box::pin(factory.open()).await?;
-        let live = LiveSession::begin(Services::new(Arc::clone(&open.session)), &config, Arc::new(namespaces)).await?;
+        let live = LiveSession::begin(open.services.clone(), &config, Arc::new(namespaces)).await?;
         Ok(Self { open, live })
     }
 
