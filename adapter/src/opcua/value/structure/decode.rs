@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use opcua::types::NodeId;
 
-use super::{
-    built_in::{VARIANT, data_type},
-    types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types},
-};
+use super::types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types};
 use crate::domain::{
     DataType, TagValue,
     value::{ArrayValue, OpaqueValue, StructureValue},
 };
-use crate::opcua::value::reader::{Malformed, Reader};
+use crate::opcua::value::{
+    plain::{VARIANT, data_type},
+    reader::{Malformed, Reader},
+};
 
 /// Why a value cannot be had now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,19 @@ impl<'a> Decoder<'a> {
                 Ok(self.opaque(encoding, body, name, reason))
             }
             result => result,
+        }
+    }
+
+    /// A body that does not say how long it is: its type does, and without it nobody knows what stands behind it.
+    pub(super) fn structure_of_no_length(
+        &mut self,
+        reader: &mut Reader<'_>,
+        encoding: &NodeId,
+    ) -> Result<TagValue, Stop> {
+        match self.types.known(encoding) {
+            Some(Known::Structure(index)) => reader.nested(1, |reader| self.structure(reader, *index)),
+            None if !self.is_forced => Err(Stop::Missing(encoding.clone())),
+            _ => Err(Malformed::NoLength { encoding: Box::new(encoding.clone()) }.into()),
         }
     }
 
