@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use opcua::types::{
-    Array, ByteString, DataValue, DateTime, DiagnosticInfo, ExtensionObject, LocalizedText, QualifiedName, StatusCode,
-    UAString, Variant, VariantScalarTypeId, XmlElement, type_loader::ByteStringBody,
+    Array, ByteString, DataValue, DateTime, ExtensionObject, LocalizedText, QualifiedName, StatusCode, UAString,
+    Variant, VariantScalarTypeId, XmlElement, type_loader::ByteStringBody,
 };
 
 use crate::opcua::value::{
@@ -132,7 +132,7 @@ fn scalar(reader: &mut Reader<'_>, value_type: VariantScalarTypeId) -> Result<Va
         T::DiagnosticInfo => {
             // Nobody asks what is in it.
             skip::diagnostic_info(reader)?;
-            Variant::DiagnosticInfo(Box::new(DiagnosticInfo::default()))
+            Variant::DiagnosticInfo(Box::default())
         }
     })
 }

@@ -1,7 +1,10 @@
 //! A NotificationMessage from its bytes (Part 4, 7.26): item by item, so that one that is malformed costs no other.
 
 use bytes::Bytes;
-use opcua::types::{Identifier, NodeId, ObjectId};
+use opcua::types::{
+    DataChangeNotification, ExtensionObject, Identifier, MonitoredItemNotification, NodeId, ObjectId,
+    StatusChangeNotification,
+};
 
 use crate::domain::{StatusCode, Timestamp};
 use crate::opcua::value::{
@@ -10,7 +13,7 @@ use crate::opcua::value::{
     skip,
 };
 
-/// Items of one message: more than a server that keeps to MaxNotificationsPerPublish ever sends.
+/// Items of one message: more than a server that keeps to `MaxNotificationsPerPublish` ever sends.
 const MAX_ITEMS: usize = 1_000_000;
 /// Items take more memory than their bytes: no more of them are reserved than a message usually has.
 const MOST_RESERVED: usize = 16_384;
@@ -85,7 +88,21 @@ fn note(parts: &mut Vec<Part>, malformed: Malformed) {
 }
 
 impl Part {
-    /// The ExtensionObject that comes next. An error says that nobody knows what stands behind it.
+    /// What the library has decoded.
+    pub(in crate::opcua) fn of_library(object: ExtensionObject) -> Self {
+        if let Some(change) = object.inner_as::<StatusChangeNotification>() {
+            return Self::StatusChange(StatusCode(change.status.bits()));
+        }
+        let Some(data) = object.into_inner_as::<DataChangeNotification>() else { return Self::Other };
+        let items = data.monitored_items.unwrap_or_default();
+        let item = |item: MonitoredItemNotification| Item {
+            client_handle: item.client_handle,
+            value: RawValue::of_library(&item.value),
+        };
+        Self::DataChange { items: items.into_iter().map(item).collect(), unreadable: None }
+    }
+
+    /// The `ExtensionObject` that comes next. An error says that nobody knows what stands behind it.
     fn read(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, (Option<Self>, Malformed)> {
         let (kind, end) = begin(reader).map_err(|malformed| (None, malformed))?;
         let Some(end) = end else { return Ok(Self::Other) };
@@ -148,7 +165,7 @@ fn kind(encoding: &NodeId) -> Kind {
     }
 }
 
-/// A DataChangeNotification, and whether its end was found.
+/// A `DataChangeNotification`, and whether its end was found.
 fn data_change(reader: &mut Reader<'_>, body: &Bytes) -> (Part, Result<(), Malformed>) {
     let mut items = Vec::new();
     match read_items(reader, body, &mut items) {
@@ -179,7 +196,7 @@ fn read_items(reader: &mut Reader<'_>, body: &Bytes, items: &mut Vec<Item>) -> R
     Ok(())
 }
 
-/// A StatusChangeNotification, and whether its end was found.
+/// A `StatusChangeNotification`, and whether its end was found.
 fn status_change(reader: &mut Reader<'_>) -> (Part, Result<(), Malformed>) {
     match reader.u32() {
         Ok(status) => (Part::StatusChange(StatusCode(status)), skip::diagnostic_info(reader)),
@@ -187,7 +204,7 @@ fn status_change(reader: &mut Reader<'_>) -> (Part, Result<(), Malformed>) {
     }
 }
 
-/// Passes an EventNotificationList.
+/// Passes an `EventNotificationList`.
 fn pass_events(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     for _ in 0..reader.length()?.unwrap_or(0) {
         reader.u32()?;

@@ -37,7 +37,7 @@ fn whole(encoding: u16, body: &[u8]) -> Vec<u8> {
     part(encoding, i32::try_from(body.len()).unwrap(), body)
 }
 
-/// The body of a DataChangeNotification of these DataValues, with handles from 1 on.
+/// The body of a `DataChangeNotification` of these values, with handles from 1 on.
 fn items(values: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = i32::try_from(values.len()).unwrap().to_le_bytes().to_vec();
     for (handle, value) in (1_u32..).zip(values) {

@@ -201,7 +201,7 @@ fn localized_text(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
     let mask = reader.u8()?;
     let locale = if mask & 0x01 != 0 { reader.text()? } else { None };
     let text = if mask & 0x02 != 0 { reader.text()? } else { None };
-    Ok(TagValue::LocalizedText { locale: locale.map(|text| text.into()), text: text.map(|text| text.into()) })
+    Ok(TagValue::LocalizedText { locale: locale.map(Into::into), text: text.map(Into::into) })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::opcua::value::{
     reader::{Malformed, Reader},
 };
 
-/// The last number that a built-in type may get; those that have none yet travel as ByteStrings (Part 6, 5.2.2.16).
+/// The last number that a built-in type may get; those that have none yet travel as a ByteString (Part 6, 5.2.2.16).
 const LAST_RESERVED: u8 = 31;
 
 /// Passes a Variant. An error says that nobody knows where it ends.

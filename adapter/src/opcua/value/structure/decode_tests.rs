@@ -8,12 +8,13 @@ use opcua::types::{
 
 use super::*;
 use crate::opcua::value::reader::Reader;
-use crate::{
-    domain::value::StructureShape,
-    opcua::{value::structure::convert::convert, value::variant::from_variant},
-};
+use crate::{domain::value::StructureShape, opcua::value::variant::from_variant};
 
 const PROBE: u32 = 100;
+
+fn convert(decoder: &mut Decoder<'_>, variant: &Variant) -> Result<TagValue, Stop> {
+    decoder.whole(&bytes(&[variant])).map(|(value, _)| value)
+}
 
 fn encoding(number: u32) -> NodeId {
     NodeId::new(3, number)
