@@ -32,6 +32,7 @@ use crate::opcua::{
     session::live::LiveSession,
     subscribe::percent::{self, Percent},
     subscribe::refused_tags::Refusals,
+    value::raw::RawValue,
 };
 use crate::{
     config::effective::{Deadband, Tag},
@@ -221,7 +222,7 @@ impl<'a> Poller<'a> {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            good.push((item.tag, value));
+            good.push((item.tag, RawValue::of_library(&value)));
         }
         self.show(states);
         self.intake.take_read(good);

@@ -6,12 +6,12 @@ use arc_swap::ArcSwap;
 use opcua::{
     core::RequestMessage,
     types::{
-        AttributeId, BinaryDecodable, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult,
-        BrowseRequest, BrowseResult, ByteString, ContextOwned, CreateMonitoredItemsRequest, CreateSubscriptionRequest,
-        CreateSubscriptionResponse, DataValue, DecodingOptions, DeleteMonitoredItemsRequest,
-        DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult, NamespaceMap, NodeId,
-        NotificationMessage, ObjectId, PublishRequest, PublishResponse, ReadRequest, ReadValueId, RepublishRequest,
-        RequestHeader, ResponseHeader, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
+        AttributeId, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult,
+        BrowseRequest, BrowseResult, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest,
+        CreateSubscriptionResponse, DataValue, DeleteMonitoredItemsRequest,
+        DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult, NodeId,
+        ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest,
+        RequestHeader, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
         TransferSubscriptionsRequest, TranslateBrowsePathsToNodeIdsRequest, Variant, WriteRequest, WriteValue,
     },
 };
@@ -23,7 +23,7 @@ use crate::opcua::{
     },
     connect::channel::Channel,
     service_error::ServiceError,
-    value::structure::type_loaders,
+    value::{attributes, notification::Notification, raw::RawValue, reader::Reader},
 };
 
 /// What a Subscription is asked for.
@@ -34,6 +34,13 @@ pub(in crate::opcua) struct SubscriptionRequest {
     pub(in crate::opcua) lifetime_count: u32,
     pub(in crate::opcua) max_notifications_per_publish: u32,
     pub(in crate::opcua) is_publishing: bool,
+}
+
+/// A message of a Subscription.
+#[derive(Debug)]
+pub(in crate::opcua) struct Published {
+    pub(in crate::opcua) subscription: u32,
+    pub(in crate::opcua) notification: Notification,
 }
 
 /// Calls services of the server, over whatever connection the session has. Cheap to clone.
@@ -92,7 +99,9 @@ impl Services {
         timestamps: TimestampsToReturn,
     ) -> Answer<Vec<DataValue>> {
         let question = |(node_id, attribute): &(NodeId, AttributeId)| question(node_id.clone(), *attribute);
-        let mut answers = self.read_all(attributes.iter().map(question).collect(), timestamps).await?;
+        let message = self.ask(attributes.iter().map(question).collect(), timestamps).await?;
+        let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+        let mut answers = attributes::data_values(&mut reader)?;
         answers.resize_with(attributes.len(), || DataValue {
             status: Some(StatusCode::BadUnknownResponse),
             ..DataValue::default()
@@ -100,22 +109,44 @@ impl Services {
         Ok(answers)
     }
 
-    /// Values of nodes as they are now, one answer each.
-    pub(in crate::opcua) async fn read_values(&self, nodes: Vec<NodeId>) -> Answer<Vec<DataValue>> {
-        let questions = nodes.into_iter().map(|node_id| question(node_id, AttributeId::Value)).collect();
-        self.read_all(questions, TimestampsToReturn::Both).await
+    /// Values of nodes as they are now, one answer each. Those that cannot be found in the answer, since a value before
+    /// them has no end that anybody could find, are asked for again.
+    pub(in crate::opcua) async fn read_values(&self, nodes: &[NodeId]) -> Answer<Vec<RawValue>> {
+        let mut values = Vec::with_capacity(nodes.len());
+        while values.len() < nodes.len() {
+            let message = self.ask_for(nodes[values.len()..].iter(), TimestampsToReturn::Both).await?;
+            let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+            let before = values.len();
+            match attributes::raw_values(&mut reader, &message.body) {
+                Ok(found) => {
+                    values.extend(found);
+                    values.resize_with(nodes.len(), RawValue::unanswered);
+                }
+                Err((found, malformed)) => {
+                    values.extend(found.into_iter().take(nodes.len() - before));
+                    if values.len() == before {
+                        values.push(RawValue::unreadable(malformed));
+                    }
+                }
+            }
+            values.truncate(nodes.len());
+        }
+        Ok(values)
     }
 
-    async fn read_all(&self, nodes: Vec<ReadValueId>, timestamps: TimestampsToReturn) -> Answer<Vec<DataValue>> {
+    async fn ask_for(&self, nodes: impl Iterator<Item = &NodeId>, timestamps: TimestampsToReturn) -> Answer<Message> {
+        let questions = nodes.map(|node_id| question(node_id.clone(), AttributeId::Value)).collect();
+        self.ask(questions, timestamps).await
+    }
+
+    async fn ask(&self, nodes: Vec<ReadValueId>, timestamps: TimestampsToReturn) -> Answer<Message> {
         let request = |request_header| ReadRequest {
             request_header,
             max_age: 0.0,
             timestamps_to_return: timestamps,
             nodes_to_read: Some(nodes),
         };
-        let message = self.call(self.limit, request).await?;
-        let reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
-        Ok(by_library::<Option<Vec<DataValue>>>(reader.rest())?.unwrap_or_default())
+        self.call(self.limit, request).await
     }
 
     pub(in crate::opcua) async fn browse(
@@ -220,39 +251,40 @@ impl Services {
         Ok(statuses(&mut message.answer(ObjectId::DeleteMonitoredItemsResponse_Encoding_DefaultBinary)?)?)
     }
 
+    /// Waits for the next message of any Subscription.
     pub(in crate::opcua) async fn publish(
         &self,
         acknowledgements: Vec<SubscriptionAcknowledgement>,
         limit: Duration,
-    ) -> Answer<PublishResponse> {
+    ) -> Answer<Published> {
         let request = |request_header| PublishRequest {
             request_header,
             subscription_acknowledgements: (!acknowledgements.is_empty()).then_some(acknowledgements),
         };
         let message = self.call(limit, request).await?;
-        let reader = message.answer(ObjectId::PublishResponse_Encoding_DefaultBinary)?;
-        let mut rest = reader.rest();
-        let (subscription_id, available_sequence_numbers, more_notifications, notification_message) =
-            by_library_of(&mut rest)?;
-        Ok(PublishResponse {
-            response_header: ResponseHeader::default(),
-            subscription_id,
-            available_sequence_numbers,
-            more_notifications,
-            notification_message,
-            results: None,
-            diagnostic_infos: None,
-        })
+        let mut reader = message.answer(ObjectId::PublishResponse_Encoding_DefaultBinary)?;
+        let subscription = reader.u32()?;
+        reader.list(Reader::u32)?;
+        // MoreNotifications: what is more comes with the next request, which waits at the server already.
+        reader.u8()?;
+        Ok(Published { subscription, notification: Notification::read(&mut reader, &message.body)? })
     }
 
-    pub(in crate::opcua) async fn republish(&self, subscription: u32, number: u32) -> Answer<NotificationMessage> {
+    /// Asks for a message again that a Subscription has sent.
+    pub(in crate::opcua) async fn republish(
+        &self,
+        subscription: u32,
+        number: u32,
+        limit: Duration,
+    ) -> Answer<Notification> {
         let request = |request_header| RepublishRequest {
             request_header,
             subscription_id: subscription,
             retransmit_sequence_number: number,
         };
-        let message = self.call(self.limit, request).await?;
-        by_library(message.answer(ObjectId::RepublishResponse_Encoding_DefaultBinary)?.rest())
+        let message = self.call(limit, request).await?;
+        let mut reader = message.answer(ObjectId::RepublishResponse_Encoding_DefaultBinary)?;
+        Ok(Notification::read(&mut reader, &message.body)?)
     }
 
     /// Writes a value, without status and timestamps: many servers refuse a write with one (BadWriteNotSupported).
@@ -274,33 +306,4 @@ impl Services {
 
 fn question(node_id: NodeId, attribute: AttributeId) -> ReadValueId {
     ReadValueId { node_id, attribute_id: attribute as u32, ..ReadValueId::default() }
-}
-
-fn by_library<T: BinaryDecodable>(mut rest: &[u8]) -> Answer<T> {
-    let context = library_context();
-    T::decode(&mut rest, &context.context()).map_err(|error| ServiceError::Unreadable(error.to_string()))
-}
-
-fn by_library_of(rest: &mut &[u8]) -> Answer<(u32, Option<Vec<u32>>, bool, NotificationMessage)> {
-    let context = library_context();
-    let context = context.context();
-    let mut read = || {
-        Ok::<_, opcua::types::Error>((
-            u32::decode(rest, &context)?,
-            Option::<Vec<u32>>::decode(rest, &context)?,
-            bool::decode(rest, &context)?,
-            NotificationMessage::decode(rest, &context)?,
-        ))
-    };
-    read().map_err(|error| ServiceError::Unreadable(error.to_string()))
-}
-
-fn library_context() -> ContextOwned {
-    let options = DecodingOptions {
-        max_array_length: 1_000_000,
-        max_string_length: 16_000_000,
-        max_byte_string_length: 16_000_000,
-        ..DecodingOptions::default()
-    };
-    ContextOwned::new(NamespaceMap::new(), type_loaders(), options)
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use opcua::types::NodeId;
 
-use super::{
-    built_in::{VARIANT, data_type},
-    types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types},
-};
+use super::types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types};
 use crate::domain::{
     DataType, TagValue,
     value::{ArrayValue, OpaqueValue, StructureValue},
 };
-use crate::opcua::value::reader::{Malformed, Reader};
+use crate::opcua::value::{
+    plain::{VARIANT, data_type},
+    reader::{Bodies, Malformed, Reader},
+};
 
 /// Why a value cannot be had now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,14 @@ impl<'a> Decoder<'a> {
         !matches!(self.types.known(encoding), Some(Known::Structure(_)))
     }
 
+    /// The value of a Variant's bytes, and whether a text in it was not UTF-8.
+    pub(super) fn whole(&mut self, encoded: &[u8]) -> Result<(TagValue, bool), Stop> {
+        let mut reader = Reader::of_value(encoded);
+        let value = self.variant(&mut reader)?;
+        reader.end()?;
+        Ok((value, reader.is_lossy()))
+    }
+
     /// A body within another one. What is malformed in it costs only itself.
     pub(super) fn extension_object<'b>(
         &mut self,
@@ -94,6 +102,19 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// A body that does not say how long it is: its type does, and without it nobody knows what stands behind it.
+    pub(super) fn structure_of_no_length(
+        &mut self,
+        reader: &mut Reader<'_>,
+        encoding: &NodeId,
+    ) -> Result<TagValue, Stop> {
+        match self.types.known(encoding) {
+            Some(Known::Structure(index)) => reader.nested(1, |reader| self.structure(reader, *index)),
+            None if !self.is_forced => Err(Stop::Missing(encoding.clone())),
+            _ => Err(Malformed::NoLength { encoding: Box::new(encoding.clone()) }.into()),
+        }
+    }
+
     /// What stands in the place of a structure that is not decoded.
     pub(super) fn opaque(&mut self, encoding: &NodeId, body: &[u8], type_name: String, reason: String) -> TagValue {
         self.problem.get_or_insert(Undecoded { type_name, reason });
@@ -101,7 +122,8 @@ impl<'a> Decoder<'a> {
         TagValue::Opaque(Box::new(OpaqueValue { encoding, body: Bytes::copy_from_slice(body) }))
     }
 
-    fn structure(&mut self, reader: &mut Reader<'_>, index: StructureIndex) -> Result<TagValue, Stop> {
+    /// The members of a structure, without a look at how long they ought to be.
+    pub(super) fn structure(&mut self, reader: &mut Reader<'_>, index: StructureIndex) -> Result<TagValue, Stop> {
         let found = self.types.structure(index).ok_or_else(|| reader.no_such("type"))?;
         let wanted = Wanted::read(reader, found.layout, found.members.len())?;
         let mut members = Vec::with_capacity(wanted.count(found.members.len()));
@@ -183,6 +205,19 @@ impl<'a> Decoder<'a> {
             Some(name) => TagValue::Enumeration { number, name: Arc::clone(name) },
             None => TagValue::Int32(number),
         }
+    }
+}
+
+impl Bodies for Types {
+    fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>> {
+        let Some(Known::Structure(index)) = self.known(encoding) else { return None };
+        let mut decoder = Decoder::new(self, false).forced(true);
+        Some(match reader.nested(1, |reader| decoder.structure(reader, *index)) {
+            Ok(_) => Ok(()),
+            Err(Stop::Malformed(malformed)) => Err(malformed),
+            // What is forced misses nothing.
+            Err(Stop::Missing(encoding)) => Err(Malformed::NoLength { encoding: Box::new(encoding) }),
+        })
     }
 }
 

@@ -13,22 +13,24 @@ use std::{
     time::Duration,
 };
 
-use opcua::types::{NodeId, Variant};
+use opcua::types::NodeId;
 use tokio::{sync::Notify, time};
 use tracing::debug;
 
 use super::{
     catalogue::{Catalogue, LoadError},
-    convert::is_plain,
-    finish::{Finisher, Report},
+    finish::{Finisher, Report, Unfinished},
     hold::{Held, Place, Waiting},
     server::TypeServer,
     types::{Known, Names, Types},
 };
 use crate::{
     config::effective::{EnumerationForm, Tag},
-    domain::{TagId, TagUpdate, TagValue},
-    opcua::value::variant::from_variant,
+    domain::{TagId, TagUpdate},
+    opcua::value::{
+        raw::{RawValue, Wire},
+        reader::{Bodies, Malformed, Reader},
+    },
 };
 
 /// How long reading one type may take before its values go out as they are.
@@ -98,24 +100,26 @@ impl Structures {
     }
 
     /// Whether a value may pass by: the case of nearly all values, and so without a lock.
-    pub(in crate::opcua) fn may_pass(&self, tag: TagId, variant: &Variant) -> bool {
-        !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0 && is_plain(variant)
+    pub(in crate::opcua) fn may_pass(&self, tag: TagId, raw: &RawValue) -> bool {
+        let is_plain = matches!(raw.value, Wire::Plain(_)) && !raw.is_lossy;
+        is_plain && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
     }
 
     /// Puts a value into the batch, or lets it wait for its type.
-    pub(in crate::opcua) fn take(&self, update: TagUpdate, variant: Variant, batch: &mut Vec<TagUpdate>) {
+    pub(in crate::opcua) fn take(&self, update: TagUpdate, wire: Wire, batch: &mut Vec<TagUpdate>) {
         let mut state = self.lock();
+        if let Wire::Unreadable(Malformed::NoLength { encoding }) = &wire {
+            // Once its type is known, it can be read without its length.
+            self.ask(&mut state, Question::Encoding((**encoding).clone(), update.tag));
+        }
         let back = match state.held.place(update.tag) {
-            Place::Behind => state.held.push(update, variant),
-            Place::Free if !self.is_special[update.tag.index()] && is_plain(&variant) => {
-                let value = from_variant(variant).unwrap_or(TagValue::Null);
-                return batch.push(TagUpdate { value, ..update });
-            }
-            place => match self.finish(&mut state, update, &variant, matches!(place, Place::Over)) {
+            Place::Behind => state.held.push(update, wire),
+            place => match self.finish(&mut state, update, wire, matches!(place, Place::Over)) {
                 Ok(update) => return batch.push(update),
-                Err((update, question)) => {
+                Err(unfinished) => {
+                    let (update, wire, question) = *unfinished;
                     self.ask(&mut state, question);
-                    state.held.push(update, variant)
+                    state.held.push(update, wire)
                 }
             },
         };
@@ -232,14 +236,15 @@ impl Structures {
         let mut batch = Vec::new();
         for (_, waiting) in state.held.take_all() {
             let mut waiting = waiting.into_iter();
-            while let Some(Waiting { update, variant }) = waiting.next() {
-                match self.finish(&mut state, update, &variant, false) {
+            while let Some(Waiting { update, wire }) = waiting.next() {
+                match self.finish(&mut state, update, wire, false) {
                     Ok(update) => batch.push(update),
-                    Err((update, question)) => {
+                    Err(unfinished) => {
+                        let (update, wire, question) = *unfinished;
                         self.ask(&mut state, question);
-                        let mut back = state.held.push(update, variant);
-                        for Waiting { update, variant } in waiting.by_ref() {
-                            back.extend(state.held.push(update, variant));
+                        let mut back = state.held.push(update, wire);
+                        for Waiting { update, wire } in waiting.by_ref() {
+                            back.extend(state.held.push(update, wire));
                         }
                         self.force(&mut state, back, &mut batch);
                     }
@@ -252,9 +257,8 @@ impl Structures {
 
     /// Lets values go without the types that they lack.
     fn force(&self, state: &mut State, waiting: Vec<Waiting>, batch: &mut Vec<TagUpdate>) {
-        for Waiting { update, variant } in waiting {
-            let (Ok(update) | Err((update, _))) = self.finish(state, update, &variant, true);
-            batch.push(update);
+        for Waiting { update, wire } in waiting {
+            batch.push(self.finish(state, update, wire, true).unwrap_or_else(|unfinished| unfinished.0));
         }
     }
 
@@ -269,25 +273,31 @@ impl Structures {
         &self,
         state: &mut State,
         update: TagUpdate,
-        variant: &Variant,
+        wire: Wire,
         is_forced: bool,
-    ) -> Result<TagUpdate, (TagUpdate, Question)> {
+    ) -> Result<TagUpdate, Box<Unfinished>> {
         let tag = &self.tags[update.tag.index()];
         let names = state.names.get(&update.tag).map(|names| &**names);
         let id = update.tag;
         let is_forced = is_forced || state.put.len() >= MAX_QUESTIONS;
         let finisher = Finisher { tag, types: &state.types, names, is_forced };
-        let (update, report) = finisher.finish(update, variant)?;
-        if let Some(report) = report
-            && state.reports.0.insert((id, std::mem::discriminant(&report)))
-        {
-            report.warn(tag);
+        let (update, reports) = finisher.finish(update, wire)?;
+        for report in reports {
+            if state.reports.0.insert((id, std::mem::discriminant(&report))) {
+                report.warn(tag);
+            }
         }
         Ok(update)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bodies for Structures {
+    fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>> {
+        self.lock().types.pass(encoding, reader)
     }
 }
 
