@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opcua::types::{DataChangeNotification, DataValue};
-use opcua::types::{DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification, Variant};
+use opcua::types::{
+    DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification, StatusCode as Code, Variant,
+};
 use prometheus::IntCounter;
 use tokio::time::Instant;
 
@@ -11,6 +13,7 @@ use crate::opcua::{
     intake::clocks::{Clocks, Newest},
     intake::grants::TagGrants,
     intake::heartbeat::{Admission, Due, LastValues},
+    intake::lost_nodes::{LostNodes, Seen},
     intake::overflows::OverflowLog,
     intake::tag_table::TagTable,
     status,
@@ -21,6 +24,7 @@ use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
     pipeline::ingress::IngressSender,
+    supervisor::TagState,
     telemetry::Metrics,
 };
 
@@ -46,6 +50,9 @@ struct Inner {
     counters: Counters,
     /// By tag: no value has come yet in this session.
     awaits_initial: Vec<bool>,
+    /// By tag: a value has come since the start.
+    has_value: Vec<bool>,
+    lost_nodes: Arc<LostNodes>,
     structures: Arc<Structures>,
     last_values: LastValues,
     clocks: Clocks,
@@ -105,6 +112,8 @@ impl Intake {
             ingress,
             counters,
             awaits_initial: vec![true; tags.len()],
+            has_value: vec![false; tags.len()],
+            lost_nodes: Arc::default(),
             structures: Arc::new(Structures::new(Arc::clone(&tags))),
             last_values: LastValues::new(&tags, Instant::now()),
             clocks: Clocks::new(&tags, metrics),
@@ -136,6 +145,21 @@ impl Intake {
     /// Where values wait for their type. What has waited long enough comes back to `take_late`.
     pub(in crate::opcua) fn structures(&self) -> Arc<Structures> {
         Arc::clone(&self.lock().structures)
+    }
+
+    /// Tags whose node has gone.
+    pub(in crate::opcua) fn lost_nodes(&self) -> Arc<LostNodes> {
+        Arc::clone(&self.lock().lost_nodes)
+    }
+
+    /// The server refuses the item of a tag. Whoever has a value of it must learn that its node has gone.
+    pub(in crate::opcua) fn take_refusal(&self, tag: TagId, status: Code) {
+        let mut inner = self.lock();
+        if inner.has_value.get(tag.index()).copied().unwrap_or_default() {
+            let mut batch = Batch::new();
+            inner.accept(tag, DataValue { status: Some(status), ..DataValue::null() }, &mut batch);
+            inner.offer(batch);
+        }
     }
 
     /// Takes values that have waited for their type.
@@ -239,6 +263,16 @@ impl Inner {
 
     fn accept(&mut self, tag: TagId, value: DataValue, batch: &mut Batch) {
         let (mut update, variant) = self.update(tag, value, batch.received_at);
+        match self.lost_nodes.see(tag, update.status) {
+            Seen::There => {}
+            // What comes next is the value of another node or of another item.
+            Seen::Lost => self.awaits_initial[tag.index()] = true,
+            Seen::StillLost => {
+                self.awaits_initial[tag.index()] = true;
+                return;
+            }
+            Seen::Found => self.table.set(vec![(tag, TagState::Active)]),
+        }
         batch.tally.count(&update);
         if update.flags.has_overflow {
             self.grants.count_overflow(tag);
@@ -310,6 +344,7 @@ impl Inner {
     /// All but the value, and the value as it came.
     fn update(&mut self, tag: TagId, data: DataValue, received_at: Timestamp) -> (TagUpdate, Variant) {
         let status = data.status.map_or(StatusCode::GOOD, status::from_library);
+        self.has_value[tag.index()] = true;
         let flags = UpdateFlags {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),

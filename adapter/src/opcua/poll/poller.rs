@@ -30,6 +30,7 @@ use crate::opcua::{
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
+    status,
     subscribe::percent::{self, Percent},
     subscribe::refused_tags::Refusals,
 };
@@ -210,21 +211,26 @@ impl<'a> Poller<'a> {
     }
 
     fn take(&self, items: &mut [Item], values: Vec<DataValue>) {
-        let mut good = Vec::with_capacity(values.len());
+        let mut read = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
-            if let Some(status) = value.status.filter(|status| is_about_the_node(*status)) {
-                states.extend(self.fail(item, status));
+            if let Some(status) = value.status.filter(|status| is_no_value(*status)) {
+                let state = self.fail(item, status);
+                // Said once: whoever has the last value must learn that the node has gone.
+                if state.is_some() && status::is_about_node(status::from_library(status)) {
+                    read.push((item.tag, value));
+                }
+                states.extend(state);
                 continue;
             }
             if item.health != Health::Active {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            good.push((item.tag, value));
+            read.push((item.tag, value));
         }
         self.show(states);
-        self.intake.take_read(good);
+        self.intake.take_read(read);
     }
 
     fn fail_all(&self, items: &mut [Item], status: StatusCode) {
@@ -251,17 +257,8 @@ impl<'a> Poller<'a> {
 }
 
 /// Whether a StatusCode says that there is nothing to be read, rather than how good a value is.
-fn is_about_the_node(status: StatusCode) -> bool {
-    matches!(
-        StatusCode::from(status.bits() & 0xFFFF_0000),
-        StatusCode::BadNodeIdUnknown
-            | StatusCode::BadNodeIdInvalid
-            | StatusCode::BadAttributeIdInvalid
-            | StatusCode::BadNotReadable
-            | StatusCode::BadUserAccessDenied
-            | StatusCode::BadSecurityModeInsufficient
-            | StatusCode::BadTooManyOperations
-    )
+fn is_no_value(status: StatusCode) -> bool {
+    status::is_about_node(status::from_library(status)) || status == StatusCode::BadTooManyOperations
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
