@@ -32,7 +32,7 @@ pub use status::status_symbol;
 pub use tools::{
     browse::{BrowseRequest, BrowsedNode, Class, Tree},
     explorer::{Explorer, ExplorerError},
-    inspect::{Details, Reading},
+    inspect::{Details, Reading, ValueKind},
     trial::{GrantedItem, TagReport},
 };
 pub use value::structure::hostile;

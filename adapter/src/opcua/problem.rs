@@ -26,6 +26,14 @@ pub(in crate::opcua) enum Step {
 }
 
 impl Step {
+    /// Whether it is done before there is a session.
+    const fn is_of_the_setup(self) -> bool {
+        matches!(
+            self,
+            Self::Hello | Self::Discover | Self::OpenSecureChannel | Self::CreateSession | Self::ActivateSession
+        )
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Hello => "the hello",
@@ -113,11 +121,11 @@ pub(in crate::opcua) enum Problem {
     NoEndpoints,
     #[error("the server's answer to {} cannot be read ({reason}); report this with the kind of server", step.as_str())]
     Unreadable { step: Step, reason: String },
-    #[error("subscription {subscription} was silent for {} s, neither values nor keep-alives; the session is being set up anew", silence.as_secs_f64())]
+    #[error("subscription {subscription} was silent for {} s, neither values nor keep-alives, while the server answers; it is being created anew", silence.as_secs_f64())]
     Silent { subscription: u32, silence: Duration },
-    #[error("the server left {requests} requests for its state unanswered; its connection is being set up anew")]
-    Unanswered { requests: u32 },
-    #[error("the server ended subscription {subscription} ({}); the session is being set up anew", status_symbol(*status))]
+    #[error("the server has been silent for {} s and answers nothing; its connection is being set up anew", silence.as_secs_f64())]
+    Unanswered { silence: Duration },
+    #[error("the server ended subscription {subscription} ({}); it is being created anew", status_symbol(*status))]
     SubscriptionEnded { subscription: u32, status: StatusCode },
     #[error(
         "the server takes no more than {items} items in a subscription; the session is being set up anew with more \
@@ -144,24 +152,35 @@ impl Problem {
             | Self::ServerCertificate { .. }
             | Self::Pki { .. }
             | Self::CertificateRefused { .. } => true,
-            Self::Service { status, .. } => is_refusal(*status),
+            // Later, the same codes speak of what a service may do, and not of who we are.
+            Self::Service { step, status } => step.is_of_the_setup() && is_refusal(*status),
+            _ => false,
+        }
+    }
+
+    /// Whether a message was larger than one side takes.
+    pub(in crate::opcua) fn is_of_size(&self) -> bool {
+        use opcua::types::StatusCode as Code;
+        match self {
+            Self::Service { step: Step::Publish | Step::Republish, status } => matches!(
+                Code::from(status.without_info_bits().0),
+                Code::BadEncodingLimitsExceeded | Code::BadResponseTooLarge | Code::BadTcpMessageTooLarge
+            ),
             _ => false,
         }
     }
 
     /// Whether only the connection is known to be lost, so that the server may still have the session and what it has
     /// queued for it.
-    pub(in crate::opcua) fn may_be_of_the_connection(&self) -> bool {
+    pub(in crate::opcua) fn is_of_the_connection(&self) -> bool {
         matches!(
             self,
             Self::UnknownHost { .. }
                 | Self::Refused { .. }
                 | Self::Unreachable { .. }
                 | Self::Io { .. }
-                | Self::Timeout { .. }
                 | Self::Lost { .. }
                 | Self::Mute { .. }
-                | Self::Silent { .. }
                 | Self::Unanswered { .. }
         )
     }
@@ -258,14 +277,14 @@ fn is_certificate_trouble(status: StatusCode) -> bool {
 
 fn service_sentence(step: Step, status: StatusCode) -> String {
     let symbol = status_symbol(status);
-    match advice(status) {
+    match advice(step, status) {
         Some(advice) => format!("{advice} ({symbol})"),
         None => format!("the server answered {} with {symbol}; look into the server's own log", step.as_str()),
     }
 }
 
 /// What a StatusCode means for a person, and what to do.
-fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
+fn advice(step: Step, status: StatusCode) -> Option<Cow<'static, str>> {
     use opcua::types::StatusCode as Code;
     if is_certificate_trouble(status) {
         return Some("the server refuses this client's certificate; trust it on the server (`tagwise certs show` tells which it is)".into());
@@ -274,6 +293,7 @@ fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
         Code::BadIdentityTokenRejected | Code::BadIdentityTokenInvalid | Code::BadUserSignatureInvalid => {
             "the server refuses user name or password; correct `opcua.auth`"
         }
+        Code::BadUserAccessDenied if !step.is_of_the_setup() => return None,
         Code::BadUserAccessDenied => {
             "the server refuses the user: wrong user name or password, or no right to connect; set or correct `opcua.auth`, or the user's rights on the server"
         }

@@ -32,6 +32,11 @@ pub(in crate::opcua) enum ServiceError {
 }
 
 impl ServiceError {
+    /// Whether nobody knows more than that the connection is of no use.
+    pub(in crate::opcua) const fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::Lost | Self::Timeout)
+    }
+
     /// The StatusCode that says most about it.
     pub(in crate::opcua) fn status(&self) -> StatusCode {
         match self {

@@ -2,19 +2,19 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use opcua::types::{AttributeId, ServerState, UaEnum, VariableId, Variant};
-use tokio::time::{self, MissedTickBehavior};
+use opcua::types::ServerState;
+use tokio::time::{self, Instant, MissedTickBehavior};
 use tracing::debug;
 
 use crate::{
+    config::effective::ConnectionOptions,
     opcua::{problem::Problem, service_error::ServiceError, session::services::Services},
     supervisor::Board,
 };
 
-/// Under which name the board has the server's state.
-const WARNING: &str = "server_state";
 /// A session is asked so often within the time that the server keeps it without a word.
 const ASKED_PER_TIMEOUT: u32 = 3;
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// How often the session is proved alive.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,13 @@ pub(super) struct KeepAlive {
 }
 
 impl KeepAlive {
+    /// Under which name the board has the server's state.
+    pub(super) const WARNING: &'static str = "server_state";
+
     /// `timeout` is what the server has granted.
-    pub(super) fn new(asked: Duration, failures_allowed: u32, timeout: Duration) -> Self {
-        Self { interval: asked.min(timeout / ASKED_PER_TIMEOUT).max(Duration::from_millis(100)), failures_allowed }
+    pub(super) fn new(options: &ConnectionOptions, timeout: Duration) -> Self {
+        let interval = options.keep_alive_interval.min(timeout / ASKED_PER_TIMEOUT).max(SHORTEST);
+        Self { interval, failures_allowed: options.keep_alive_failures_allowed }
     }
 
     /// Runs until the session does not answer. Whatever an answer says, it is one; a state other than Running is said.
@@ -35,13 +39,14 @@ impl KeepAlive {
         let mut ticks = time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failures = 0;
+        let mut heard = Instant::now();
         loop {
             ticks.tick().await;
-            match self.ask(services).await {
+            match services.server_state().await {
                 Ok(state) => {
-                    failures = 0;
+                    (failures, heard) = (0, Instant::now());
                     let warnings: Vec<String> = state.and_then(sentence).into_iter().collect();
-                    board.set_warnings(WARNING, &warnings);
+                    board.set_warnings(Self::WARNING, &warnings);
                 }
                 // The end of the connection is told by the connection.
                 Err(ServiceError::NotConnected | ServiceError::Lost) => {}
@@ -49,11 +54,11 @@ impl KeepAlive {
                     failures += 1;
                     debug!(%error, failures, "a keep-alive of the session failed");
                     if failures > self.failures_allowed {
-                        return Err(Problem::Unanswered { requests: failures });
+                        return Err(Problem::Unanswered { silence: heard.elapsed() });
                     }
                 }
                 Err(error) => {
-                    failures = 0;
+                    (failures, heard) = (0, Instant::now());
                     if let Some(problem) = session_is_gone(&error) {
                         return Err(problem);
                     }
@@ -61,15 +66,6 @@ impl KeepAlive {
                 }
             }
         }
-    }
-
-    async fn ask(self, services: &Services) -> Result<Option<ServerState>, ServiceError> {
-        let state = [(VariableId::Server_ServerStatus_State.into(), AttributeId::Value)];
-        let answer = services.read(&state).await?.into_iter().next();
-        Ok(match answer.and_then(|answer| answer.value) {
-            Some(Variant::Int32(state)) => ServerState::from_repr(state).ok(),
-            _ => None,
-        })
     }
 }
 
@@ -102,7 +98,9 @@ mod tests {
     #[test]
     fn a_session_is_asked_before_the_server_forgets_it() {
         let interval = |asked: u64, granted: u64| {
-            KeepAlive::new(Duration::from_secs(asked), 2, Duration::from_secs(granted)).interval.as_millis()
+            let options =
+                ConnectionOptions { keep_alive_interval: Duration::from_secs(asked), ..ConnectionOptions::default() };
+            KeepAlive::new(&options, Duration::from_secs(granted)).interval.as_millis()
         };
         assert_eq!(interval(5, 120), 5_000);
         assert_eq!(interval(60, 10), 3_333);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::types::{DataValue, StatusCode};
+use opcua::types::{NodeId, StatusCode};
 use prometheus::IntCounter;
 use tokio::{
     sync::Semaphore,
@@ -30,6 +30,7 @@ use crate::opcua::{
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
+    status,
     subscribe::percent::{self, Percent},
     subscribe::refused_tags::Refusals,
     value::raw::RawValue,
@@ -73,8 +74,13 @@ impl PollState {
 
 impl<'a> Poller<'a> {
     /// For the polled ones among the tags.
-    pub(in crate::opcua) fn new(live: &'a LiveSession, shared: &'a Shared, request_timeout: Duration) -> Self {
-        let Shared { tags, table, intake, polls: state, .. } = shared;
+    pub(in crate::opcua) fn new(
+        live: &'a LiveSession,
+        shared: &'a Shared,
+        state: &'a PollState,
+        request_timeout: Duration,
+    ) -> Self {
+        let Shared { tags, table, intake, .. } = shared;
         let calls = Semaphore::new(CALLS_AT_ONCE);
         lock(&state.call_size).declare(live.limits.nodes_per_read);
         let (refusals, has_heard) = (Mutex::default(), AtomicBool::new(false));
@@ -171,15 +177,19 @@ impl<'a> Poller<'a> {
             match self.read(&items[call.clone()]).await {
                 Ok(values) if values.len() == call.len() => self.take(&mut items[call], values),
                 Ok(_) => self.fail_all(&mut items[call], StatusCode::BadUnknownResponse),
+                Err(ServiceError::Timeout) if !self.live.services.is_answering().await => {
+                    return Err(Problem::Unanswered { silence: self.request_timeout });
+                }
                 Err(error) => self.failed(items, call, &error, &mut left)?,
             }
         }
         Ok(())
     }
 
-    async fn read(&self, items: &[Item]) -> Result<Vec<DataValue>, ServiceError> {
+    async fn read(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
         let _permit = self.calls.acquire().await;
-        let values = self.live.services.read_values(items.iter().map(|item| item.node.clone()).collect()).await?;
+        let nodes: Vec<NodeId> = items.iter().map(|item| item.node.clone()).collect();
+        let values = self.live.services.read_values(&nodes).await?;
         self.has_heard.store(true, Ordering::Relaxed);
         Ok(values)
     }
@@ -198,7 +208,8 @@ impl<'a> Poller<'a> {
                 return Err(Problem::service(Step::Poll, error, self.request_timeout));
             }
             Failure::Size if size.refused(call.len()) => left.push(call),
-            Failure::Call if call.len() > 1 => {
+            // One node may be what the server waits for; whether it lives is asked elsewhere.
+            Failure::Call | Failure::Late if call.len() > 1 => {
                 let middle = call.start + call.len() / 2;
                 left.extend([middle..call.end, call.start..middle]);
             }
@@ -210,22 +221,28 @@ impl<'a> Poller<'a> {
         Ok(())
     }
 
-    fn take(&self, items: &mut [Item], values: Vec<DataValue>) {
-        let mut good = Vec::with_capacity(values.len());
+    fn take(&self, items: &mut [Item], values: Vec<RawValue>) {
+        let mut read = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
-            if let Some(status) = value.status.filter(|status| is_about_the_node(*status)) {
-                states.extend(self.fail(item, status));
+            let status = StatusCode::from(value.status.0);
+            if is_no_value(status) {
+                let state = self.fail(item, status);
+                // Said once: whoever has the last value must learn that the node has gone.
+                if state.is_some() && status::is_about_node(value.status) {
+                    read.push((item.tag, value));
+                }
+                states.extend(state);
                 continue;
             }
             if item.health != Health::Active {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            good.push((item.tag, RawValue::of_library(&value)));
+            read.push((item.tag, value));
         }
         self.show(states);
-        self.intake.take_read(good);
+        self.intake.take_read(read);
     }
 
     fn fail_all(&self, items: &mut [Item], status: StatusCode) {
@@ -252,17 +269,8 @@ impl<'a> Poller<'a> {
 }
 
 /// Whether a StatusCode says that there is nothing to be read, rather than how good a value is.
-fn is_about_the_node(status: StatusCode) -> bool {
-    matches!(
-        StatusCode::from(status.bits() & 0xFFFF_0000),
-        StatusCode::BadNodeIdUnknown
-            | StatusCode::BadNodeIdInvalid
-            | StatusCode::BadAttributeIdInvalid
-            | StatusCode::BadNotReadable
-            | StatusCode::BadUserAccessDenied
-            | StatusCode::BadSecurityModeInsufficient
-            | StatusCode::BadTooManyOperations
-    )
+fn is_no_value(status: StatusCode) -> bool {
+    status::is_about_node(status::from_library(status)) || status == StatusCode::BadTooManyOperations
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

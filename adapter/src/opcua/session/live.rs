@@ -10,16 +10,17 @@ use tracing::info;
 use crate::opcua::{
     problem::{Problem, Step},
     service_error::ServiceError,
-    session::describe::BuiltIn,
+    session::describe::Described,
     session::limits::{self, OperationLimits, ServerLimits},
     session::namespaces::NamespaceMemory,
     session::node::NamespaceTable,
     session::services::Services,
+    session::types::BuiltIn,
     value::variant,
 };
 use crate::{
     config::effective::OpcUaConfig,
-    domain::{NodeDescription, TagId, TagValue, value::ArrayValue},
+    domain::{TagId, TagValue, value::ArrayValue},
 };
 
 /// Shared between the link, which keeps it alive, and commands, which write through it.
@@ -30,7 +31,7 @@ pub(in crate::opcua) struct LiveSession {
     memory: Arc<NamespaceMemory>,
     pub(in crate::opcua) limits: OperationLimits,
     /// Nodes described in this session.
-    pub(in crate::opcua) descriptions: Mutex<HashMap<TagId, NodeDescription>>,
+    pub(in crate::opcua) descriptions: Mutex<HashMap<TagId, Described>>,
     /// Every DataType already traced to a built-in type.
     pub(in crate::opcua) data_types: Mutex<HashMap<NodeId, BuiltIn>>,
 }
@@ -65,6 +66,12 @@ impl LiveSession {
         Ok(())
     }
 
+    /// What was learned of a tag's node and of the DataTypes is read anew when it is needed next.
+    pub(in crate::opcua) async fn forget(&self, tag: TagId) {
+        self.descriptions.lock().await.remove(&tag);
+        self.data_types.lock().await.clear();
+    }
+
     /// Reads attributes, in calls no larger than the server declares to take.
     pub(in crate::opcua) async fn read(
         &self,
@@ -73,7 +80,11 @@ impl LiveSession {
         let most = self.limits.nodes_per_read.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let mut values = Vec::with_capacity(attributes.len());
         for call in attributes.chunks(most.max(1)) {
-            values.extend(self.services.read(call).await?);
+            let answers = self.services.read(call).await?;
+            let namespaces = self.namespaces.load();
+            let settled =
+                call.iter().zip(answers).map(|((_, attribute), answer)| namespaces.settled(*attribute, answer));
+            values.extend(settled);
         }
         Ok(values)
     }

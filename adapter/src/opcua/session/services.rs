@@ -6,13 +6,12 @@ use arc_swap::ArcSwap;
 use opcua::{
     core::RequestMessage,
     types::{
-        AttributeId, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult,
-        BrowseRequest, BrowseResult, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest,
-        CreateSubscriptionResponse, DataValue, DeleteMonitoredItemsRequest,
-        DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult, NodeId,
-        ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest,
-        RequestHeader, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
-        TransferSubscriptionsRequest, TranslateBrowsePathsToNodeIdsRequest, Variant, WriteRequest, WriteValue,
+        AttributeId, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult, BrowseRequest, BrowseResult,
+        ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest, CreateSubscriptionResponse, DataValue,
+        DeleteMonitoredItemsRequest, DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult,
+        NodeId, ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest, RequestHeader, ServerState,
+        StatusCode, SubscriptionAcknowledgement, TimestampsToReturn, TransferSubscriptionsRequest,
+        TranslateBrowsePathsToNodeIdsRequest, UaEnum, VariableId, Variant, WriteRequest, WriteValue,
     },
 };
 
@@ -51,6 +50,9 @@ pub(in crate::opcua) struct Services {
     /// How long an answer may take.
     limit: Duration,
 }
+
+/// How long a server that lives may take to show it.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 type Answer<T> = Result<T, ServiceError>;
 
@@ -107,6 +109,25 @@ impl Services {
             ..DataValue::default()
         });
         Ok(answers)
+    }
+
+    /// The server's state; `None` where it tells none. Whatever it is, it shows that the session lives.
+    pub(in crate::opcua) async fn server_state(&self) -> Answer<Option<ServerState>> {
+        let state = [(VariableId::Server_ServerStatus_State.into(), AttributeId::Value)];
+        let answer = self.read(&state).await?.into_iter().next();
+        Ok(match answer.and_then(|answer| answer.value) {
+            Some(Variant::Int32(state)) => ServerState::from_repr(state).ok(),
+            _ => None,
+        })
+    }
+
+    /// Whether the session answers anything at all within a short time.
+    pub(in crate::opcua) async fn is_answering(&self) -> bool {
+        match tokio::time::timeout(self.limit.min(PROBE_TIME), self.server_state()).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => !error.is_of_the_connection(),
+            Err(_) => false,
+        }
     }
 
     /// Values of nodes as they are now, one answer each. Those that cannot be found in the answer, since a value before

@@ -156,7 +156,7 @@ impl Explorer {
             Err(error) if Failure::of(&error) == Failure::Size && walk.size.refused(call.len()) => {
                 return Ok(nodes);
             }
-            Err(error) if Failure::of(&error) == Failure::Session => return Err(error.into()),
+            Err(error) if Failure::of(&error).is_final() => return Err(error.into()),
             Err(_) => {
                 walk.tree.refused += call.len();
                 return Ok(rest);
@@ -224,9 +224,9 @@ impl Explorer {
         for reference in references {
             let Some(class) = Class::of(reference.node_class) else { continue };
             let is_property = reference.reference_type_id == ReferenceTypeId::HasProperty;
-            let id = reference.node_id.node_id;
+            let Some(id) = namespaces.local(&reference.node_id) else { continue };
             // A node that hangs in the tree twice, or that is its own ancestor, is shown where it was met first.
-            if reference.node_id.server_index != 0 || !walk.visited.insert(id.clone()) {
+            if !walk.visited.insert(id.clone()) {
                 continue;
             }
             if walk.tree.nodes.len() >= walk.max_nodes {

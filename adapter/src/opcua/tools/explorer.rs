@@ -9,6 +9,7 @@ use crate::opcua::{
     plc::PlcError,
     problem::Problem,
     service_error::ServiceError,
+    session::describe,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
     session::open::{OpenSession, SessionFactory},
@@ -60,7 +61,7 @@ impl Explorer {
     /// When there is no such node, or no answer.
     pub async fn describe(&self, place: &NodeLocator) -> Result<NodeDescription, ExplorerError> {
         let node = self.locate_one(place).await?;
-        Ok(crate::opcua::session::describe::describe(&self.live, node).await?)
+        Ok(describe::describe(&self.live, node).await?.node)
     }
 
     /// Writes a value, without timestamps, and returns what the server answered.
@@ -69,11 +70,12 @@ impl Explorer {
     /// When nothing was sent, or no answer came.
     pub async fn write(&self, place: &NodeLocator, value: TagValue) -> Result<StatusCode, ExplorerError> {
         let node = self.locate_one(place).await?;
+        let wire = describe::describe(&self.live, node.clone()).await?.wire;
         let Some(value) = variant::into_variant(value) else {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(opcua::types::StatusCode::BadTypeMismatch));
         };
-        Ok(write::write(&self.live, node, value).await?)
+        Ok(write::write(&self.live, node, write::as_it_travels(value, wire)).await?)
     }
 
     /// Takes leave of the server, which would otherwise keep the session until its timeout.

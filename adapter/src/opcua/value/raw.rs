@@ -64,15 +64,20 @@ impl RawValue {
         Ok(Self { value, status, source_timestamp, server_timestamp, is_lossy })
     }
 
-    /// In the place of an answer that the server has left out.
-    pub(in crate::opcua) fn unanswered() -> Self {
+    /// No value, and why.
+    pub(in crate::opcua) fn null(status: StatusCode) -> Self {
         Self {
             value: Wire::Plain(TagValue::Null),
-            status: StatusCode(Code::BadUnknownResponse.bits()),
+            status,
             source_timestamp: None,
             server_timestamp: None,
             is_lossy: false,
         }
+    }
+
+    /// In the place of an answer that the server has left out.
+    pub(in crate::opcua) fn unanswered() -> Self {
+        Self::null(StatusCode(Code::BadUnknownResponse.bits()))
     }
 
     /// In place of one whose end is not known: what stands behind its value is not known either.

@@ -54,6 +54,7 @@ impl TypeServer for LiveSession {
             result_mask: ALL_RESULTS,
         };
         let answers = self.services.browse(vec![question], MAX_REFERENCES).await?;
-        Ok(answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default())
+        let references = answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default();
+        Ok(self.namespaces.load().locals(references))
     }
 }
