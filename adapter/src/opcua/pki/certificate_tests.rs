@@ -77,6 +77,18 @@ fn the_certificates_of_real_plcs_are_known_as_they_came() {
 }
 
 #[test]
+fn what_is_encoded_anew_is_another_certificate() {
+    use x509_cert::der::{Decode, Encode};
+    // The reason why nothing here is.
+    let root = authority("root", None);
+    let der = odd(signed_by(&Names::default(), &root).certificate.der(), Oddity::Defaults, root.key);
+    let anew = x509_cert::Certificate::from_der(&der).unwrap().to_der().unwrap();
+    let (came, anew) = (Certificate::from_der(&der).unwrap(), Certificate::from_der(&anew).unwrap());
+    assert!(!came.is_same(&anew) && came.thumbprint != anew.thumbprint);
+    assert!(chain::is_signed_by(&came, &root.certificate) && !chain::is_signed_by(&anew, &root.certificate));
+}
+
+#[test]
 fn a_key_of_1024_bits_is_known() {
     use rsa::{RsaPrivateKey, pkcs8::EncodePublicKey, rand_core::OsRng};
     // Deprecated policies take it; whether one does is judged later.
