@@ -22,6 +22,8 @@ pub struct OpcUaConfig {
     pub work_dir: PathBuf,
     /// The URI of this application for a new certificate; that of the certificate counts once there is one.
     pub application_uri: Option<String>,
+    /// The URI that a server's certificate must carry where only an authority vouches for it.
+    pub application_uri_of_server: Option<String>,
     /// Who we are to the server.
     pub auth: OpcUaAuth,
     /// Timeouts and retries.
@@ -203,6 +205,7 @@ impl OpcUaConfig {
             pki_dir: PathBuf::from("pki"),
             work_dir: PathBuf::from("pki/session"),
             application_uri: None,
+            application_uri_of_server: None,
             auth: OpcUaAuth::Anonymous,
             connection: ConnectionOptions::default(),
             profile: None,

@@ -85,6 +85,7 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
         ("security", Some(json!({ "policy": policy, "message_security_mode": mode }))),
         ("pki_dir", Some(path(&opcua.pki_dir))),
         ("application_uri", opcua.application_uri.as_deref().map(text)),
+        ("application_uri_of_server", opcua.application_uri_of_server.as_deref().map(text)),
         ("auth", auth),
         (
             "connection_options",

@@ -27,6 +27,8 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
         None => context.directory.join("pki"),
     };
     let application_uri = section.text("application_uri").map(|text| security::application_uri(text, context));
+    let application_uri_of_server =
+        section.text("application_uri_of_server").map(|text| security::application_uri_of_server(text, context));
     let connection = connection(&section, context);
     Some(OpcUaConfig {
         uri: uri?,
@@ -35,6 +37,7 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
         work_dir: state_dir.map_or_else(|| pki_dir.join("session"), |state| state.join("opcua")),
         pki_dir,
         application_uri,
+        application_uri_of_server,
         auth: auth?,
         connection: connection?,
         profile: profile(&section),
