@@ -194,7 +194,7 @@ impl Turn {
 fn expired(mapping: &SouthboundMapping) -> Rejection {
     let message = format!(
         "the command has waited for {} s (`max_wait`), for others before it or for the server, and nothing was written; send \
-         it again if it is still wanted",
+         it again under a new id if it is still wanted",
         mapping.max_wait.as_secs_f64()
     );
     Rejection::new(RejectReason::Expired, message)
