@@ -60,6 +60,8 @@ pub struct OpcUaLimits {
     pub monitored_items_per_call: Option<u32>,
     /// Items in one Subscription, at least 1.
     pub monitored_items_per_subscription: Option<u32>,
+    /// Commands that may be under way to the server at once, at least 1.
+    pub writes_in_flight: Option<u32>,
 }
 
 /// Who we are to the OPC UA server.

@@ -119,6 +119,7 @@ fn limits(limits: &OpcUaLimits) -> Option<Value> {
         ("nodes_per_read", limits.nodes_per_read),
         ("monitored_items_per_call", limits.monitored_items_per_call),
         ("monitored_items_per_subscription", limits.monitored_items_per_subscription),
+        ("writes_in_flight", limits.writes_in_flight),
     ];
     let section = object(given.map(|(name, limit)| (name, limit.map(|limit| json!(limit)))));
     given.iter().any(|(_, limit)| limit.is_some()).then_some(section)
@@ -233,6 +234,7 @@ fn southbound(mapping: &SouthboundMapping, config: &Config) -> Value {
         ("value", mapping.value.as_ref().map(|value| text(&value.to_string()))),
         ("range", Some(range)),
         ("max_age", mapping.max_age.map(time)),
+        ("max_wait", Some(time(mapping.max_wait))),
         ("accept_retained", Some(json!(mapping.accepts_retained))),
     ])
 }

@@ -10,7 +10,6 @@ mod connect;
 mod intake;
 mod lifecycle;
 pub mod pki;
-pub mod plc;
 mod poll;
 mod problem;
 mod refusal;
@@ -26,8 +25,8 @@ mod write;
 
 pub use intake::grants::{FilterPlace, TagGrant, TagGrants};
 pub use lifecycle::link::OpcUaLink;
-pub use plc::{Plc, PlcError};
 pub use session::namespaces::{NamespaceMemory, NamespaceMemoryError};
+pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use status::status_symbol;
 pub use tools::{
     browse::{BrowseRequest, BrowsedNode, Class, Tree},

@@ -36,6 +36,11 @@ const LIMIT_KEYS: &[Key] = &[
     key("nodes_per_read", LIMIT, "Nodes in one Read."),
     key("monitored_items_per_call", LIMIT, "Items in one CreateMonitoredItems."),
     key("monitored_items_per_subscription", LIMIT, "Items in one Subscription."),
+    key(
+        "writes_in_flight",
+        Shape::Integer { min: 1, max: 1000 },
+        "Commands under way at once, each to a tag of its own; alarm bits have as many places of their own. 8 when absent.",
+    ),
 ];
 
 static SECURITY: Section = Section { groups: &[SECURITY_KEYS] };

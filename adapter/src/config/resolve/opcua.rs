@@ -64,6 +64,7 @@ fn limits(section: &View<'_>) -> OpcUaLimits {
         nodes_per_read: limits.integer("nodes_per_read"),
         monitored_items_per_call: limits.integer("monitored_items_per_call"),
         monitored_items_per_subscription: limits.integer("monitored_items_per_subscription"),
+        writes_in_flight: limits.integer("writes_in_flight"),
     }
 }
 
