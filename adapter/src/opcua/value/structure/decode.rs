@@ -15,6 +15,10 @@ use crate::opcua::value::{
     reader::{Bodies, Malformed, Reader},
 };
 
+/// Elements of an array that no byte is there for: only structures without members are, and a server could send millions
+/// in a few bytes.
+const MOST_EMPTY: usize = 64;
+
 /// Why a value cannot be had now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -178,6 +182,9 @@ impl<'a> Decoder<'a> {
         length: usize,
         dimensions: Vec<u32>,
     ) -> Result<TagValue, Stop> {
+        if length > reader.rest().len().saturating_add(MOST_EMPTY) {
+            return Err(Malformed::TooMany.into());
+        }
         let mut values = Vec::with_capacity(reader.reserve(length));
         for _ in 0..length {
             values.push(self.element(reader, kind)?);
