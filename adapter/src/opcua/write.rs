@@ -8,7 +8,7 @@ use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
 use crate::opcua::{
     plc::{Plc, PlcError},
     service_error::ServiceError,
-    session::describe::{self, Wire},
+    session::describe::{self, BytesWire},
     session::live::LiveSession,
     status,
     value::variant,
@@ -76,10 +76,10 @@ impl Plc for PlcHandle {
 }
 
 /// Bytes in the one of their two forms that the server uses for this node, whatever its DataType is.
-pub(in crate::opcua) fn as_it_travels(value: Variant, wire: Option<Wire>) -> Variant {
+pub(in crate::opcua) fn as_it_travels(value: Variant, wire: Option<BytesWire>) -> Variant {
     match (value, wire) {
-        (Variant::ByteString(bytes), Some(Wire::Bytes)) => Variant::from(bytes.value.unwrap_or_default()),
-        (Variant::Array(array), Some(Wire::ByteString)) if array.value_type == VariantScalarTypeId::Byte => {
+        (Variant::ByteString(bytes), Some(BytesWire::Bytes)) => Variant::from(bytes.value.unwrap_or_default()),
+        (Variant::Array(array), Some(BytesWire::ByteString)) if array.value_type == VariantScalarTypeId::Byte => {
             let byte = |value: &Variant| if let Variant::Byte(byte) = value { *byte } else { 0 };
             Variant::ByteString(array.values.iter().map(byte).collect::<Vec<u8>>().into())
         }
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn bytes_are_written_as_the_server_sends_them() {
         let (text, list) = (|| Variant::ByteString(vec![1, 2, 255].into()), || Variant::from(vec![1_u8, 2, 255]));
-        assert_eq!(as_it_travels(text(), Some(Wire::Bytes)), list());
-        assert_eq!(as_it_travels(list(), Some(Wire::ByteString)), text());
-        assert_eq!(as_it_travels(list(), Some(Wire::Bytes)), list());
+        assert_eq!(as_it_travels(text(), Some(BytesWire::Bytes)), list());
+        assert_eq!(as_it_travels(list(), Some(BytesWire::ByteString)), text());
+        assert_eq!(as_it_travels(list(), Some(BytesWire::Bytes)), list());
         assert_eq!(as_it_travels(list(), None), list());
-        assert_eq!(as_it_travels(Variant::Int32(1), Some(Wire::ByteString)), Variant::Int32(1));
+        assert_eq!(as_it_travels(Variant::Int32(1), Some(BytesWire::ByteString)), Variant::Int32(1));
     }
 
     #[test]

@@ -1,13 +1,10 @@
-//! From one Publish response, or one Read, to one batch in the ingress queue.
+//! From one NotificationMessage, or one Read, to one batch in the ingress queue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use opcua::types::{DataChangeNotification, DataValue};
-use opcua::types::{
-    DateTime, ExtensionObject, MonitoredItemNotification, StatusChangeNotification, StatusCode as Code, Variant,
-};
 use prometheus::IntCounter;
 use tokio::time::Instant;
+use tracing::debug;
 
 use crate::opcua::{
     intake::clocks::{Clocks, Newest},
@@ -16,9 +13,9 @@ use crate::opcua::{
     intake::lost_nodes::{LostNodes, Seen},
     intake::overflows::OverflowLog,
     intake::tag_table::TagTable,
-    status,
+    value::notification::{Item, Part},
+    value::raw::{RawValue, Wire},
     value::structure::Structures,
-    value::variant,
 };
 use crate::{
     config::effective::Tag,
@@ -80,7 +77,16 @@ struct Tally {
     newest: Newest,
 }
 
-/// One batch on its way from the library's types into the queue.
+/// What a message said beside its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::opcua) struct Taken {
+    /// The status of the Subscription where the server says that it has changed, which means that it is gone.
+    pub(in crate::opcua) ended: Option<StatusCode>,
+    /// Values were in it that could not be found: the Subscription's items have to be read anew.
+    pub(in crate::opcua) is_incomplete: bool,
+}
+
+/// One batch on its way into the queue.
 struct Batch {
     updates: Vec<TagUpdate>,
     tally: Tally,
@@ -153,11 +159,14 @@ impl Intake {
     }
 
     /// The server refuses the item of a tag. Whoever has a value of it must learn that its node has gone.
-    pub(in crate::opcua) fn take_refusal(&self, tag: TagId, status: Code) {
+    pub(in crate::opcua) fn take_refusal(&self, tag: TagId, status: StatusCode) {
         let mut inner = self.lock();
         if inner.has_value.get(tag.index()).copied().unwrap_or_default() {
             let mut batch = Batch::new();
-            inner.accept(tag, DataValue { status: Some(status), ..DataValue::null() }, &mut batch);
+            let none = Wire::Plain(TagValue::Null);
+            let (source_timestamp, server_timestamp) = (None, None);
+            let raw = RawValue { value: none, status, source_timestamp, server_timestamp, is_lossy: false };
+            inner.accept(tag, raw, &mut batch);
             inner.offer(batch);
         }
     }
@@ -192,26 +201,30 @@ impl Intake {
         self.lock().ingress.note_missing(messages, from, to);
     }
 
-    /// Takes what one Publish response carried. Returns the status of the Subscription where the server says that it
-    /// has changed, which means that it is gone.
-    pub(in crate::opcua) fn take(&self, notifications: Vec<ExtensionObject>) -> Option<StatusCode> {
+    /// Takes what one Publish response carried.
+    pub(in crate::opcua) fn take(&self, parts: Vec<Part>) -> Taken {
         let mut inner = self.lock();
         let mut batch = Batch::new();
-        let mut ended = None;
-        for notification in notifications {
-            if notification.inner_is::<DataChangeNotification>() {
-                let data = notification.into_inner_as::<DataChangeNotification>();
-                inner.convert(data.and_then(|data| data.monitored_items).unwrap_or_default(), &mut batch);
-            } else if let Some(change) = notification.inner_as::<StatusChangeNotification>() {
-                ended = Some(status::from_library(change.status));
+        let mut taken = Taken::default();
+        for part in parts {
+            match part {
+                Part::DataChange { items, unreadable } => {
+                    inner.convert(items, &mut batch);
+                    if let Some(malformed) = unreadable {
+                        debug!(%malformed, "nobody knows what stands behind this in a message of the server");
+                        taken.is_incomplete = true;
+                    }
+                }
+                Part::StatusChange(status) => taken.ended = Some(status),
+                Part::Other => {}
             }
         }
         inner.offer(batch);
-        ended
+        taken
     }
 
     /// Takes what was read.
-    pub(in crate::opcua) fn take_read(&self, values: Vec<(TagId, DataValue)>) {
+    pub(in crate::opcua) fn take_read(&self, values: Vec<(TagId, RawValue)>) {
         let mut inner = self.lock();
         let mut batch = Batch::new();
         batch.updates.reserve_exact(values.len());
@@ -253,7 +266,7 @@ impl Batch {
 }
 
 impl Inner {
-    fn convert(&mut self, items: Vec<MonitoredItemNotification>, batch: &mut Batch) {
+    fn convert(&mut self, items: Vec<Item>, batch: &mut Batch) {
         batch.updates.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
@@ -261,8 +274,9 @@ impl Inner {
         }
     }
 
-    fn accept(&mut self, tag: TagId, value: DataValue, batch: &mut Batch) {
-        let (mut update, variant) = self.update(tag, value, batch.received_at);
+    fn accept(&mut self, tag: TagId, raw: RawValue, batch: &mut Batch) {
+        let may_pass = self.structures.may_pass(tag, &raw);
+        let (mut update, wire) = self.update(tag, raw, batch.received_at);
         match self.lost_nodes.see(tag, update.status) {
             Seen::There => {}
             // What comes next is the value of another node or of another item.
@@ -277,14 +291,17 @@ impl Inner {
         if update.flags.has_overflow {
             self.grants.count_overflow(tag);
         }
-        if self.structures.may_pass(tag, &variant) {
-            update.value = variant::from_variant(variant).unwrap_or(TagValue::Null);
-            self.admit(update, batch);
-        } else {
-            let mut finished = Vec::new();
-            self.structures.take(update, variant, &mut finished);
-            for update in finished {
+        match wire {
+            Wire::Plain(value) if may_pass => {
+                update.value = value;
                 self.admit(update, batch);
+            }
+            wire => {
+                let mut finished = Vec::new();
+                self.structures.take(update, wire, &mut finished);
+                for update in finished {
+                    self.admit(update, batch);
+                }
             }
         }
     }
@@ -342,24 +359,18 @@ impl Inner {
     }
 
     /// All but the value, and the value as it came.
-    fn update(&mut self, tag: TagId, data: DataValue, received_at: Timestamp) -> (TagUpdate, Variant) {
-        let status = data.status.map_or(StatusCode::GOOD, status::from_library);
+    fn update(&mut self, tag: TagId, raw: RawValue, received_at: Timestamp) -> (TagUpdate, Wire) {
+        let RawValue { value, status, source_timestamp, server_timestamp, is_lossy } = raw;
         self.has_value[tag.index()] = true;
         let flags = UpdateFlags {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),
+            is_lossy_text: is_lossy,
             ..UpdateFlags::default()
         };
-        let update = TagUpdate {
-            tag,
-            value: TagValue::Null,
-            status,
-            source_timestamp: time(data.source_timestamp),
-            server_timestamp: time(data.server_timestamp),
-            received_at,
-            flags,
-        };
-        (update, data.value.unwrap_or_default())
+        let update =
+            TagUpdate { tag, value: TagValue::Null, status, source_timestamp, server_timestamp, received_at, flags };
+        (update, value)
     }
 }
 
@@ -382,11 +393,6 @@ impl Counters {
         self.overflows.inc_by(tally.overflows);
         self.filtered.inc_by(tally.filtered);
     }
-}
-
-/// Servers write the beginning of OPC UA's time, 1601, where they have none.
-fn time(timestamp: Option<DateTime>) -> Option<Timestamp> {
-    timestamp.filter(|timestamp| !timestamp.is_null()).map(variant::from_date_time)
 }
 
 #[cfg(test)]

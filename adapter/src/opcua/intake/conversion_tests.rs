@@ -1,8 +1,10 @@
-use opcua::types::{ByteString, NodeId, StatusCode as Code, Variant, type_loader::ByteStringBody};
+use opcua::types::{
+    ByteString, DataValue, DateTime, ExtensionObject, NodeId, StatusCode as Code, Variant, type_loader::ByteStringBody,
+};
 
 use super::*;
 use crate::{
-    opcua::test_support::tag,
+    opcua::{test_support::tag, value::reader::Malformed},
     pipeline::ingress::{IngressReceiver, ingress},
     supervisor::Board,
 };
@@ -16,12 +18,9 @@ fn intake(tag_count: u32, capacity: usize) -> (Intake, IngressReceiver, Arc<Metr
     (Intake::new(sender, tags, Arc::new(table), Arc::new(grants), &metrics), receiver, metrics)
 }
 
-fn notification(items: impl IntoIterator<Item = (u32, DataValue)>) -> ExtensionObject {
-    let items = items.into_iter().map(|(client_handle, value)| MonitoredItemNotification { client_handle, value });
-    ExtensionObject::from_message(DataChangeNotification {
-        monitored_items: Some(items.collect()),
-        diagnostic_infos: None,
-    })
+fn notification(items: impl IntoIterator<Item = (u32, DataValue)>) -> Part {
+    let item = |(client_handle, value)| Item { client_handle, value: RawValue::of_library(&value) };
+    Part::DataChange { items: items.into_iter().map(item).collect(), unreadable: None }
 }
 
 fn value(number: f64) -> DataValue {
@@ -102,8 +101,67 @@ fn what_does_not_fit_is_counted() {
 #[test]
 fn the_end_of_a_subscription_is_told() {
     let (intake, _receiver, _) = intake(1, 2);
-    let change = StatusChangeNotification { status: Code::BadTimeout, ..StatusChangeNotification::default() };
-    let ended = intake.take(vec![ExtensionObject::from_message(change)]);
-    assert_eq!(ended, Some(StatusCode(Code::BadTimeout.bits())));
-    assert_eq!(intake.take(Vec::new()), None);
+    let status = StatusCode(Code::BadTimeout.bits());
+    let taken = intake.take(vec![Part::Other, Part::StatusChange(status)]);
+    assert_eq!(taken, Taken { ended: Some(status), is_incomplete: false });
+    assert_eq!(intake.take(Vec::new()), Taken::default());
+}
+
+#[tokio::test]
+async fn one_undecodable_value_stops_no_other_and_keeps_its_status_and_times() {
+    let (intake, mut receiver, _) = intake(3, 10);
+    let malformed = Malformed::Dimensions { elements: 3 };
+    let time = Some(Timestamp::from_unix_millis(1_700_000_000_000));
+    let odd = RawValue {
+        value: Wire::Unreadable(malformed.clone()),
+        status: StatusCode(Code::UncertainLastUsableValue.bits()),
+        source_timestamp: time,
+        server_timestamp: None,
+        is_lossy: false,
+    };
+    let items = [(1, RawValue::of_library(&value(1.0))), (2, odd), (3, RawValue::of_library(&value(3.0)))];
+    let items = items.map(|(client_handle, value)| Item { client_handle, value }).to_vec();
+    let taken = intake.take(vec![Part::DataChange { items, unreadable: Some(malformed) }]);
+    assert!(taken.is_incomplete);
+    let batch = receiver.receive().await.unwrap();
+    assert_eq!(batch.iter().map(|update| update.value.as_number()).collect::<Vec<_>>(), [Some(1.0), None, Some(3.0)]);
+    assert_eq!((&batch[1].value, batch[1].flags.is_undecoded), (&TagValue::Null, true));
+    assert_eq!((batch[1].status, batch[1].source_timestamp), (StatusCode(Code::UncertainLastUsableValue.bits()), time));
+}
+
+#[tokio::test]
+async fn a_time_outside_the_calendar_spoils_no_look_at_the_clocks() {
+    let (intake, mut receiver, metrics) = intake(2, 100);
+    intake.take(vec![notification([(1, value(0.0)), (2, value(0.0))])]);
+    for number in 0..20 {
+        let mut good = value(f64::from(number));
+        good.source_timestamp = Some(DateTime::now());
+        let mut odd = good.clone();
+        odd.source_timestamp = Some(DateTime::from(if number % 2 == 0 { i64::MAX } else { 2_650_467_743_990_000_000 }));
+        intake.take(vec![notification([(1, odd), (2, good)])]);
+    }
+    assert!(metrics.source_skew_seconds.get().abs() < 60.0, "{}", metrics.source_skew_seconds.get());
+    receiver.receive().await.unwrap();
+    let batch = receiver.receive().await.unwrap();
+    assert_eq!((batch[0].source_timestamp, batch[1].source_timestamp.is_some()), (None, true));
+}
+
+#[tokio::test]
+async fn a_node_that_goes_is_said_once_and_what_comes_after_it_is_initial() {
+    let (intake, mut receiver, metrics) = intake(2, 20);
+    let gone = || DataValue { status: Some(Code::BadNodeIdUnknown), ..DataValue::null() };
+    let state = |label: &str| metrics.tags.with_label_values(&[label]).get();
+    intake.take_refusal(TagId(1), StatusCode(Code::BadNodeIdUnknown.bits()));
+    intake.take(vec![notification([(1, value(1.0)), (1, gone()), (1, gone())])]);
+    intake.take_refusal(TagId(0), StatusCode(Code::BadNodeIdUnknown.bits()));
+    assert_eq!(intake.lost_nodes().take_news().len(), 1, "its item is wanted anew, and that of tag 1 was never there");
+    intake.take(vec![notification([(1, value(2.0)), (1, value(3.0))])]);
+    assert_eq!(state("active"), 1);
+    let mut found = Vec::new();
+    drop(intake);
+    while let Some(batch) = receiver.receive().await {
+        found.extend(batch.into_iter().map(|update| (update.tag.0, update.value.as_number(), update.flags.is_initial)));
+    }
+    let expected = [(0, Some(1.0), true), (0, None, false), (0, Some(2.0), true), (0, Some(3.0), false)];
+    assert_eq!(found, expected);
 }

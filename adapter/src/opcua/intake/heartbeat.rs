@@ -218,6 +218,7 @@ impl Slot {
             is_heartbeat: is_heartbeat && !turns_stale,
             is_stale,
             is_undecoded: last.flags.is_undecoded,
+            is_lossy_text: last.flags.is_lossy_text,
             is_missing_field: last.flags.is_missing_field,
             ..UpdateFlags::default()
         };

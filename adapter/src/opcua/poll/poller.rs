@@ -33,6 +33,7 @@ use crate::opcua::{
     status,
     subscribe::percent::{self, Percent},
     subscribe::refused_tags::Refusals,
+    value::raw::RawValue,
 };
 use crate::{
     config::effective::{Deadband, Tag},
@@ -218,7 +219,7 @@ impl<'a> Poller<'a> {
                 let state = self.fail(item, status);
                 // Said once: whoever has the last value must learn that the node has gone.
                 if state.is_some() && status::is_about_node(status::from_library(status)) {
-                    read.push((item.tag, value));
+                    read.push((item.tag, RawValue::of_library(&value)));
                 }
                 states.extend(state);
                 continue;
@@ -227,7 +228,7 @@ impl<'a> Poller<'a> {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            read.push((item.tag, value));
+            read.push((item.tag, RawValue::of_library(&value)));
         }
         self.show(states);
         self.intake.take_read(read);

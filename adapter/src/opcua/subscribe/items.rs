@@ -394,7 +394,7 @@ impl<'a> Subscriber<'a> {
         }
         outcome.refused.push(item.tag);
         if status::is_about_node(status::from_library(status)) {
-            self.intake.take_refusal(item.tag, status);
+            self.intake.take_refusal(item.tag, status::from_library(status));
         }
         Some((item.tag, outcome.refusals.state_of(&self.tags[item.tag.index()], status)))
     }

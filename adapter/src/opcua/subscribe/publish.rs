@@ -19,7 +19,7 @@ use crate::opcua::{
     status,
     subscribe::sequence::{SequenceFollower, Step},
     subscribe::subscription::Subscription,
-    value::variant,
+    value::{notification::Part, variant},
 };
 use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 
@@ -192,7 +192,11 @@ impl<'a> Publisher<'a> {
         if let Some(since) = self.lost_since.take() {
             self.intake.announce_lost(0, since, published_at);
         }
-        let ended = if step.is_new() { self.intake.take(notifications) } else { None };
+        let ended = if step.is_new() {
+            self.intake.take(notifications.into_iter().map(Part::of_library).collect()).ended
+        } else {
+            None
+        };
         self.acknowledgements.push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: sequence });
         ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
     }

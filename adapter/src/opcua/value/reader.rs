@@ -6,8 +6,13 @@ use opcua::types::{ExpandedNodeId, Guid, Identifier, NodeId};
 use thiserror::Error;
 
 use crate::domain::Timestamp;
+use crate::opcua::value::time;
 
-/// Values in one body, members and elements each counted. More would take more memory than any PLC's structure is worth.
+/// Values in one message, elements each counted: as many Doubles as the largest message holds. A value of less than a
+/// byte's width would take 40 times the memory of its bytes.
+const MAX_VALUES_OF_A_MESSAGE: usize = 8 * 1024 * 1024;
+/// Values in one structure, members and elements each counted. More would take more memory than any PLC's structure is
+/// worth.
 const MAX_VALUES: usize = 1_000_000;
 /// How deep structures, dimensions and Variants may lie in one another: readers of JSON end at 128.
 const MAX_DEPTH: usize = 64;
@@ -35,12 +40,30 @@ pub(in crate::opcua) enum Malformed {
         /// Where, from 0.
         position: usize,
     },
+    /// Dimensions whose product is another number than that of the elements.
+    #[error("its dimensions are not those of {elements} elements")]
+    Dimensions {
+        /// How many elements there are.
+        elements: usize,
+    },
+    /// A structure whose length is not told and whose type is not known, so that nobody knows what stands behind it.
+    #[error("the structure with the encoding id {encoding} comes without its length, and its type is not known")]
+    NoLength {
+        /// What stands in front of its body.
+        encoding: Box<NodeId>,
+    },
     /// More than a body may hold.
-    #[error("it has more than {MAX_VALUES} values")]
+    #[error("it has more values than are taken")]
     TooMany,
     /// Deeper than a body may nest.
     #[error("it nests deeper than {MAX_DEPTH} levels")]
     TooDeep,
+}
+
+/// Knows structures by their encoding ids, which is what a structure needs that comes without its length.
+pub(in crate::opcua) trait Bodies: Send + Sync {
+    /// Reads a structure's body to its end; `None` where its type is not known.
+    fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>>;
 }
 
 /// Where in a body the reading is, and what it may still take.
@@ -51,12 +74,34 @@ pub(in crate::opcua) struct Reader<'a> {
     values: usize,
     depth: usize,
     is_lossy: bool,
+    bodies: Option<&'a dyn Bodies>,
 }
 
 impl<'a> Reader<'a> {
-    /// At the beginning of a body.
+    /// At the beginning of a message's body.
     pub(in crate::opcua) fn new(bytes: &'a [u8]) -> Self {
-        Self { all: bytes, rest: bytes, values: MAX_VALUES, depth: 0, is_lossy: false }
+        Self { all: bytes, rest: bytes, values: MAX_VALUES_OF_A_MESSAGE, depth: 0, is_lossy: false, bodies: None }
+    }
+
+    /// At the beginning of one value.
+    pub(in crate::opcua) fn of_value(bytes: &'a [u8]) -> Self {
+        Self { values: MAX_VALUES, ..Self::new(bytes) }
+    }
+
+    /// With structures that are known.
+    #[must_use]
+    pub(in crate::opcua) fn knowing(self, bodies: &'a dyn Bodies) -> Self {
+        Self { bodies: Some(bodies), ..self }
+    }
+
+    /// Those who know structures.
+    pub(in crate::opcua) fn bodies(&self) -> Option<&'a dyn Bodies> {
+        self.bodies
+    }
+
+    /// Goes to a position, back or on; to the end where it lies behind it.
+    pub(in crate::opcua) fn go_to(&mut self, position: usize) {
+        self.rest = self.all.get(position..).unwrap_or_default();
     }
 
     /// How far it has come, in bytes.
@@ -79,9 +124,19 @@ impl<'a> Reader<'a> {
         self.is_lossy
     }
 
+    /// Whether a text was not UTF-8 since this was asked last.
+    pub(in crate::opcua) fn take_lossy(&mut self) -> bool {
+        std::mem::take(&mut self.is_lossy)
+    }
+
     /// `what` was due and something else is there.
     pub(in crate::opcua) fn no_such(&self, what: &'static str) -> Malformed {
         Malformed::NoSuch { what, position: self.position() }
+    }
+
+    /// There are too few bytes.
+    pub(in crate::opcua) fn short(&self) -> Malformed {
+        Malformed::Short { length: self.all.len() }
     }
 
     /// Nothing may be left.
@@ -92,6 +147,12 @@ impl<'a> Reader<'a> {
     /// Counts one more value.
     pub(in crate::opcua) fn count(&mut self) -> Result<(), Malformed> {
         self.values = self.values.checked_sub(1).ok_or(Malformed::TooMany)?;
+        Ok(())
+    }
+
+    /// Counts so many more values, all or none of them.
+    pub(in crate::opcua) fn count_many(&mut self, values: usize) -> Result<(), Malformed> {
+        self.values = self.values.checked_sub(values).ok_or(Malformed::TooMany)?;
         Ok(())
     }
 
@@ -116,7 +177,7 @@ impl<'a> Reader<'a> {
         body: &'a [u8],
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut inner = Self { all: body, rest: body, values: self.values, depth: self.depth, is_lossy: self.is_lossy };
+        let mut inner = Self { all: body, rest: body, ..*self };
         let result = inner.nested(1, read);
         self.values = inner.values;
         self.is_lossy = inner.is_lossy;
@@ -127,14 +188,14 @@ impl<'a> Reader<'a> {
 
     /// So many bytes.
     pub(in crate::opcua) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (bytes, rest) = self.rest.split_at_checked(count).ok_or(Malformed::Short { length: self.all.len() })?;
+        let (bytes, rest) = self.rest.split_at_checked(count).ok_or(self.short())?;
         self.rest = rest;
         Ok(bytes)
     }
 
     /// A number of fixed width, little-endian.
     pub(in crate::opcua) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Malformed::Short { length: self.all.len() })?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(self.short())?;
         self.rest = rest;
         Ok(*bytes)
     }
@@ -168,8 +229,14 @@ impl<'a> Reader<'a> {
         self.u8().map(|byte| byte != 0)
     }
 
-    pub(in crate::opcua) fn timestamp(&mut self) -> Result<Timestamp, Malformed> {
-        self.i64().map(Timestamp::from_opcua_ticks)
+    /// A DateTime that is a value: within the calendar in any case.
+    pub(in crate::opcua) fn date_time(&mut self) -> Result<Timestamp, Malformed> {
+        self.i64().map(time::date_time)
+    }
+
+    /// A DateTime that says when something was; `None` where it is none.
+    pub(in crate::opcua) fn time(&mut self) -> Result<Option<Timestamp>, Malformed> {
+        self.i64().map(time::time)
     }
 
     /// The length of an array or text; `None` for null, which is any negative length.
@@ -189,7 +256,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<T>, Malformed> {
         let length = self.length()?.unwrap_or(0);
         if length > self.rest.len() {
-            return Err(Malformed::Short { length: self.all.len() });
+            return Err(self.short());
         }
         let mut list = Vec::with_capacity(length.min(1024));
         for _ in 0..length {

@@ -7,7 +7,7 @@ use opcua::types::{
 };
 
 use crate::domain::{DataType, TagValue, Timestamp, value::ArrayValue};
-use crate::opcua::status;
+use crate::opcua::{status, value::time};
 
 /// The value of a Variant; `None` for one with a structure, a DataValue or diagnostics in it, which
 /// [`crate::opcua::value::structure`] takes.
@@ -84,9 +84,9 @@ pub(in crate::opcua) fn into_variant(value: TagValue) -> Option<Variant> {
     })
 }
 
-/// A DateTime as a point in time.
+/// A DateTime as a point in time, within the calendar.
 pub(in crate::opcua) fn from_date_time(value: DateTime) -> Timestamp {
-    Timestamp::from_opcua_ticks(value.ticks())
+    time::date_time(value.ticks())
 }
 
 fn from_array(array: Array) -> Option<TagValue> {

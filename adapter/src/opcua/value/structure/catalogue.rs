@@ -13,13 +13,13 @@ use thiserror::Error as ThisError;
 
 use super::{
     base_types,
-    built_in::{EXTENSION_OBJECT, VARIANT},
     definition::{self, Definition, DefinitionKind, base, base_number},
     server::TypeServer,
     types::{Kind, Layout, Member, Rank, StructureIndex, StructureType, Types},
 };
 use crate::domain::value::StructureShape;
 use crate::opcua::service_error::ServiceError as Error;
+use crate::opcua::value::plain::{EXTENSION_OBJECT, VARIANT};
 
 /// Types that one structure may nest.
 const MAX_NESTED: usize = 1_000;
@@ -110,6 +110,7 @@ impl Catalogue {
         for (data_type, definition) in &definitions {
             let kind = match &definition.kind {
                 DefinitionKind::Structure(_) => continue,
+                DefinitionKind::Unknown => continue,
                 DefinitionKind::AnyStructure => Kind::BuiltIn(EXTENSION_OBJECT),
                 DefinitionKind::Enumeration(names) => Kind::Enumeration(Arc::clone(names)),
                 DefinitionKind::Simple(number) => simple(*number),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use opcua::types::NodeId;
 
-use super::{
-    built_in::{VARIANT, data_type},
-    types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types},
-};
+use super::types::{Kind, Known, Layout, Member, Names, Rank, StructureIndex, Types};
 use crate::domain::{
     DataType, TagValue,
     value::{ArrayValue, OpaqueValue, StructureValue},
 };
-use crate::opcua::value::reader::{Malformed, Reader};
+use crate::opcua::value::{
+    plain::{VARIANT, data_type},
+    reader::{Bodies, Malformed, Reader},
+};
 
 /// Why a value cannot be had now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(super) struct Decoder<'a> {
     is_forced: bool,
     /// What was left undecoded, and why: the first of them.
     pub(super) problem: Option<Undecoded>,
+    /// The encoding id of the first body that is not what the server says of its type.
+    pub(super) contradicted: Option<NodeId>,
 }
 
 /// A structure that stays as it is.
@@ -53,7 +55,7 @@ pub(super) struct Undecoded {
 impl<'a> Decoder<'a> {
     /// With the types that are known.
     pub(super) fn new(types: &'a Types, with_names: bool) -> Self {
-        Self { types, with_names, is_forced: false, problem: None }
+        Self { types, with_names, is_forced: false, problem: None, contradicted: None }
     }
 
     /// Leaves undecoded what would need a type that the server was not yet asked for.
@@ -64,6 +66,14 @@ impl<'a> Decoder<'a> {
     /// Whether the server does not know an encoding id, or nobody has asked it yet.
     pub(super) fn is_unknown(&self, encoding: &NodeId) -> bool {
         !matches!(self.types.known(encoding), Some(Known::Structure(_)))
+    }
+
+    /// The value of a Variant's bytes, and whether a text in it was not UTF-8.
+    pub(super) fn whole(&mut self, encoded: &[u8]) -> Result<(TagValue, bool), Stop> {
+        let mut reader = Reader::of_value(encoded);
+        let value = self.variant(&mut reader)?;
+        reader.end()?;
+        Ok((value, reader.is_lossy()))
     }
 
     /// A body within another one. What is malformed in it costs only itself.
@@ -87,10 +97,24 @@ impl<'a> Decoder<'a> {
         match outer.within(body, |reader| self.structure(reader, index)) {
             Err(Stop::Malformed(malformed)) => {
                 let name = self.types.structure(index).map_or_else(String::new, |found| found.shape.name.to_string());
+                self.contradicted.get_or_insert_with(|| encoding.clone());
                 let reason = format!("its body is not what its definition says: {malformed}");
                 Ok(self.opaque(encoding, body, name, reason))
             }
             result => result,
+        }
+    }
+
+    /// A body that does not say how long it is: its type does, and without it nobody knows what stands behind it.
+    pub(super) fn structure_of_no_length(
+        &mut self,
+        reader: &mut Reader<'_>,
+        encoding: &NodeId,
+    ) -> Result<TagValue, Stop> {
+        match self.types.known(encoding) {
+            Some(Known::Structure(index)) => reader.nested(1, |reader| self.structure(reader, *index)),
+            None if !self.is_forced => Err(Stop::Missing(encoding.clone())),
+            _ => Err(Malformed::NoLength { encoding: Box::new(encoding.clone()) }.into()),
         }
     }
 
@@ -101,7 +125,8 @@ impl<'a> Decoder<'a> {
         TagValue::Opaque(Box::new(OpaqueValue { encoding, body: Bytes::copy_from_slice(body) }))
     }
 
-    fn structure(&mut self, reader: &mut Reader<'_>, index: StructureIndex) -> Result<TagValue, Stop> {
+    /// The members of a structure, without a look at how long they ought to be.
+    pub(super) fn structure(&mut self, reader: &mut Reader<'_>, index: StructureIndex) -> Result<TagValue, Stop> {
         let found = self.types.structure(index).ok_or_else(|| reader.no_such("type"))?;
         let wanted = Wanted::read(reader, found.layout, found.members.len())?;
         let mut members = Vec::with_capacity(wanted.count(found.members.len()));
@@ -183,6 +208,19 @@ impl<'a> Decoder<'a> {
             Some(name) => TagValue::Enumeration { number, name: Arc::clone(name) },
             None => TagValue::Int32(number),
         }
+    }
+}
+
+impl Bodies for Types {
+    fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>> {
+        let Some(Known::Structure(index)) = self.known(encoding) else { return None };
+        let mut decoder = Decoder::new(self, false).forced(true);
+        Some(match reader.nested(1, |reader| decoder.structure(reader, *index)) {
+            Ok(_) => Ok(()),
+            Err(Stop::Malformed(malformed)) => Err(malformed),
+            // What is forced misses nothing.
+            Err(Stop::Missing(encoding)) => Err(Malformed::NoLength { encoding: Box::new(encoding) }),
+        })
     }
 }
 

@@ -13,28 +13,37 @@ use std::{
     time::Duration,
 };
 
-use opcua::types::{NodeId, Variant};
-use tokio::{sync::Notify, time};
+use opcua::types::NodeId;
+use tokio::{
+    sync::Notify,
+    time::{self, Instant},
+};
 use tracing::debug;
 
 use super::{
     catalogue::{Catalogue, LoadError},
-    convert::is_plain,
-    finish::{Finisher, Report},
+    finish::{Finisher, Report, Unfinished},
     hold::{Held, Place, Waiting},
     server::TypeServer,
     types::{Known, Names, Types},
 };
 use crate::{
     config::effective::{EnumerationForm, Tag},
-    domain::{TagId, TagUpdate, TagValue},
-    opcua::value::variant::from_variant,
+    domain::{TagId, TagUpdate},
+    opcua::service_error::ServiceError,
+    opcua::value::{
+        bytes_form::{BytesForm, has_two_forms},
+        raw::{RawValue, Wire},
+        reader::{Bodies, Malformed, Reader},
+    },
 };
 
 /// How long reading one type may take before its values go out as they are.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Questions of one session. A server that invents an encoding id for each value gets no further.
 const MAX_QUESTIONS: usize = 10_000;
+/// How often at most types and names are read anew because a value contradicts them.
+const DOUBT: Duration = Duration::from_mins(1);
 /// After how long a server that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -54,11 +63,33 @@ struct State {
     types: Types,
     /// Names of the nodes' own enumerations, without any for a node that is none.
     names: HashMap<TagId, Arc<Names>>,
+    /// In which form bytes of the tags' nodes go out; `None` where as they came.
+    forms: HashMap<TagId, Option<BytesForm>>,
+    doubts: Doubts,
+    /// The types that were read are to be read anew.
+    is_outdated: bool,
     held: Held,
     questions: VecDeque<Question>,
     /// Questions that were put in this session.
     put: HashSet<Question>,
     reports: Reports,
+}
+
+/// When a value last contradicted what the server had said, so that it is not asked for each value.
+#[derive(Default)]
+struct Doubts {
+    types: Option<Instant>,
+    names: HashMap<TagId, Instant>,
+}
+
+impl Doubts {
+    fn may_doubt_types(&self) -> bool {
+        self.types.is_none_or(|last| last.elapsed() >= DOUBT)
+    }
+
+    fn may_doubt_names(&self, tag: TagId) -> bool {
+        self.names.get(&tag).is_none_or(|last| last.elapsed() >= DOUBT)
+    }
 }
 
 /// Tags about which each thing was said once.
@@ -72,6 +103,10 @@ pub(super) enum Question {
     Encoding(NodeId, TagId),
     /// Which names do the numbers of the tag's node have?
     Names(TagId),
+    /// Which form do the bytes of the tag's node have?
+    Form(TagId),
+    /// The same as before, since a value contradicts the answer.
+    Again(Box<Self>),
 }
 
 impl Question {
@@ -79,7 +114,34 @@ impl Question {
     fn key(&self) -> Self {
         match self {
             Self::Encoding(encoding, _) => Self::Encoding(encoding.clone(), TagId(0)),
-            names @ Self::Names(_) => names.clone(),
+            Self::Again(question) => question.key(),
+            of_node @ (Self::Names(_) | Self::Form(_)) => of_node.clone(),
+        }
+    }
+}
+
+impl State {
+    /// Everything that the server has said is to be asked again when it is needed.
+    fn forget(&mut self) {
+        self.types = Types::default();
+        self.names.clear();
+        self.forms.clear();
+        self.put.clear();
+        self.is_outdated = true;
+    }
+
+    /// A value contradicts the answer to this question.
+    fn doubt(&mut self, question: &Question) {
+        match question {
+            Question::Names(tag) => {
+                self.doubts.names.insert(*tag, Instant::now());
+                self.names.remove(tag);
+                self.put.remove(question);
+            }
+            _ => {
+                self.doubts.types = Some(Instant::now());
+                self.forget();
+            }
         }
     }
 }
@@ -98,24 +160,26 @@ impl Structures {
     }
 
     /// Whether a value may pass by: the case of nearly all values, and so without a lock.
-    pub(in crate::opcua) fn may_pass(&self, tag: TagId, variant: &Variant) -> bool {
-        !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0 && is_plain(variant)
+    pub(in crate::opcua) fn may_pass(&self, tag: TagId, raw: &RawValue) -> bool {
+        let is_plain = matches!(&raw.value, Wire::Plain(value) if !has_two_forms(value)) && !raw.is_lossy;
+        is_plain && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
     }
 
     /// Puts a value into the batch, or lets it wait for its type.
-    pub(in crate::opcua) fn take(&self, update: TagUpdate, variant: Variant, batch: &mut Vec<TagUpdate>) {
+    pub(in crate::opcua) fn take(&self, update: TagUpdate, wire: Wire, batch: &mut Vec<TagUpdate>) {
         let mut state = self.lock();
+        if let Wire::Unreadable(Malformed::NoLength { encoding }) = &wire {
+            // Once its type is known, it can be read without its length.
+            self.ask(&mut state, Question::Encoding((**encoding).clone(), update.tag));
+        }
         let back = match state.held.place(update.tag) {
-            Place::Behind => state.held.push(update, variant),
-            Place::Free if !self.is_special[update.tag.index()] && is_plain(&variant) => {
-                let value = from_variant(variant).unwrap_or(TagValue::Null);
-                return batch.push(TagUpdate { value, ..update });
-            }
-            place => match self.finish(&mut state, update, &variant, matches!(place, Place::Over)) {
+            Place::Behind => state.held.push(update, wire),
+            place => match self.finish(&mut state, update, wire, matches!(place, Place::Over)) {
                 Ok(update) => return batch.push(update),
-                Err((update, question)) => {
+                Err(unfinished) => {
+                    let (update, wire, question) = *unfinished;
                     self.ask(&mut state, question);
-                    state.held.push(update, variant)
+                    state.held.push(update, wire)
                 }
             },
         };
@@ -127,9 +191,8 @@ impl Structures {
     pub(in crate::opcua) fn begin_session(&self) -> Vec<TagUpdate> {
         let left = self.end_session();
         let mut state = self.lock();
-        state.types = Types::default();
-        state.names.clear();
-        state.put.clear();
+        state.forget();
+        state.doubts = Doubts::default();
         left
     }
 
@@ -164,6 +227,9 @@ impl Structures {
                 }
                 continue;
             };
+            if std::mem::take(&mut self.lock().is_outdated) {
+                catalogue = Catalogue::default();
+            }
             let answered = self.answer(&question, &mut catalogue, server).await;
             // Only now, so that no question is lost with a run that is given up in the middle of it.
             self.lock().questions.pop_front();
@@ -189,6 +255,10 @@ impl Structures {
                 };
                 let load = time::timeout(PATIENCE, load).await;
                 let mut state = self.lock();
+                if state.is_outdated {
+                    // What was loaded belongs to types that are gone; whoever waits asks again.
+                    return Ok(());
+                }
                 let loaded = match load {
                     Ok(Ok(loaded)) => catalogue.add(loaded, &mut state.types),
                     Ok(Err(error)) => Err(error),
@@ -204,6 +274,13 @@ impl Structures {
                 };
                 debug!(%encoding, ?known, "asked the server for a type");
                 state.types.note(encoding.clone(), known);
+                if is_final { Ok(()) } else { Err(()) }
+            }
+            Question::Again(question) => Box::pin(self.answer(question, catalogue, server)).await,
+            Question::Form(tag) => {
+                let form = time::timeout(PATIENCE, self.form_of(server, *tag)).await;
+                let is_final = matches!(form, Ok(Ok(_)));
+                self.lock().forms.insert(*tag, form.ok().and_then(Result::ok).flatten());
                 if is_final { Ok(()) } else { Err(()) }
             }
             Question::Names(tag) => {
@@ -222,6 +299,13 @@ impl Structures {
         }
     }
 
+    async fn form_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Result<Option<BytesForm>, ServiceError> {
+        match self.node_of(server, tag).await {
+            Some(node) => super::definition::bytes_form(server, &node).await,
+            None => Ok(None),
+        }
+    }
+
     async fn node_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Option<NodeId> {
         server.node_of(self.tags.get(tag.index())?).await
     }
@@ -232,14 +316,15 @@ impl Structures {
         let mut batch = Vec::new();
         for (_, waiting) in state.held.take_all() {
             let mut waiting = waiting.into_iter();
-            while let Some(Waiting { update, variant }) = waiting.next() {
-                match self.finish(&mut state, update, &variant, false) {
+            while let Some(Waiting { update, wire }) = waiting.next() {
+                match self.finish(&mut state, update, wire, false) {
                     Ok(update) => batch.push(update),
-                    Err((update, question)) => {
+                    Err(unfinished) => {
+                        let (update, wire, question) = *unfinished;
                         self.ask(&mut state, question);
-                        let mut back = state.held.push(update, variant);
-                        for Waiting { update, variant } in waiting.by_ref() {
-                            back.extend(state.held.push(update, variant));
+                        let mut back = state.held.push(update, wire);
+                        for Waiting { update, wire } in waiting.by_ref() {
+                            back.extend(state.held.push(update, wire));
                         }
                         self.force(&mut state, back, &mut batch);
                     }
@@ -252,9 +337,8 @@ impl Structures {
 
     /// Lets values go without the types that they lack.
     fn force(&self, state: &mut State, waiting: Vec<Waiting>, batch: &mut Vec<TagUpdate>) {
-        for Waiting { update, variant } in waiting {
-            let (Ok(update) | Err((update, _))) = self.finish(state, update, &variant, true);
-            batch.push(update);
+        for Waiting { update, wire } in waiting {
+            batch.push(self.finish(state, update, wire, true).unwrap_or_else(|unfinished| unfinished.0));
         }
     }
 
@@ -269,25 +353,45 @@ impl Structures {
         &self,
         state: &mut State,
         update: TagUpdate,
-        variant: &Variant,
+        wire: Wire,
         is_forced: bool,
-    ) -> Result<TagUpdate, (TagUpdate, Question)> {
+    ) -> Result<TagUpdate, Box<Unfinished>> {
         let tag = &self.tags[update.tag.index()];
-        let names = state.names.get(&update.tag).map(|names| &**names);
         let id = update.tag;
         let is_forced = is_forced || state.put.len() >= MAX_QUESTIONS;
-        let finisher = Finisher { tag, types: &state.types, names, is_forced };
-        let (update, report) = finisher.finish(update, variant)?;
-        if let Some(report) = report
-            && state.reports.0.insert((id, std::mem::discriminant(&report)))
-        {
-            report.warn(tag);
+        let finisher = Finisher {
+            tag,
+            types: &state.types,
+            names: state.names.get(&id).map(|names| &**names),
+            form: state.forms.get(&id).copied(),
+            may_doubt_types: !is_forced && state.doubts.may_doubt_types(),
+            may_doubt_names: !is_forced && state.doubts.may_doubt_names(id),
+            is_forced,
+        };
+        let finished = finisher.finish(update, wire).map_err(|mut unfinished| {
+            if let Question::Again(question) = unfinished.2 {
+                state.doubt(&question);
+                unfinished.2 = *question;
+            }
+            unfinished
+        });
+        let (update, reports) = finished?;
+        for report in reports {
+            if state.reports.0.insert((id, std::mem::discriminant(&report))) {
+                report.warn(tag);
+            }
         }
         Ok(update)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bodies for Structures {
+    fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>> {
+        self.lock().types.pass(encoding, reader)
     }
 }
 

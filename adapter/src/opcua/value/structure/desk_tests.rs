@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use opcua::types::{
     AttributeId, BinaryEncodable, BrowseDirection, ByteString, ContextOwned, DataTypeId, DataValue, EnumDefinition,
     EnumField, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
-    StatusCode as Code, StructureDefinition, StructureField, type_loader::ByteStringBody,
+    StructureDefinition, StructureField, Variant, type_loader::ByteStringBody,
 };
 
 use super::*;
@@ -16,6 +16,9 @@ use crate::{
     pipeline::ingress::{IngressReceiver, IngressSender, ingress},
 };
 
+#[path = "desk_answers_tests.rs"]
+mod answers;
+
 const MOTOR: u32 = 10;
 const INNER: u32 = 20;
 const STATE: u32 = 30;
@@ -23,9 +26,12 @@ const STATE: u32 = 30;
 const ENCODING: u32 = 1;
 
 /// Answers from a table, and counts the questions.
-#[derive(Default)]
 struct Table {
     types: HashMap<NodeId, DataValue>,
+    /// Of the tags' node.
+    data_type: NodeId,
+    /// Properties of the tags' node.
+    properties: Vec<ReferenceDescription>,
     reads: AtomicUsize,
 }
 
@@ -39,7 +45,8 @@ fn reference(node: NodeId) -> ReferenceDescription {
 
 impl Table {
     fn with_types() -> Self {
-        let mut table = Self::default();
+        let (types, properties) = (HashMap::new(), Vec::new());
+        let mut table = Self { types, data_type: id(STATE), properties, reads: AtomicUsize::new(0) };
         let field = |name: &str, data_type: NodeId| StructureField {
             name: name.into(),
             data_type,
@@ -70,7 +77,8 @@ impl TypeServer for Table {
         let answer = |(node, attribute): &(NodeId, AttributeId)| match attribute {
             AttributeId::DataTypeDefinition => self.types.get(node).cloned().unwrap_or_default(),
             AttributeId::BrowseName => DataValue::value_only(QualifiedName::new(3, format!("T{node}"))),
-            AttributeId::DataType => DataValue::value_only(Variant::from(id(STATE))),
+            AttributeId::DataType => DataValue::value_only(Variant::from(self.data_type.clone())),
+            AttributeId::Value => self.types.get(node).cloned().unwrap_or_default(),
             _ => DataValue::default(),
         };
         Ok(attributes.iter().map(answer).collect())
@@ -90,6 +98,7 @@ impl TypeServer for Table {
             (ReferenceTypeId::HasSubtype, BrowseDirection::Inverse, Some(STATE)) => {
                 vec![reference(DataTypeId::Enumeration.into())]
             }
+            (ReferenceTypeId::HasProperty, BrowseDirection::Forward, Some(500)) => self.properties.clone(),
             _ => Vec::new(),
         })
     }
@@ -155,10 +164,19 @@ fn raw(encoding: u32, body: Vec<u8>) -> Variant {
     ExtensionObject::new(ByteStringBody::new(ByteString::from(body), id(encoding))).into()
 }
 
+fn of(variant: Variant) -> RawValue {
+    RawValue::of_library(&DataValue::value_only(variant))
+}
+
 /// What goes at once.
 fn take(desk: &Structures, tag: u32, variant: Variant) -> Vec<TagUpdate> {
+    take_raw(desk, tag, of(variant))
+}
+
+fn take_raw(desk: &Structures, tag: u32, raw: RawValue) -> Vec<TagUpdate> {
     let mut batch = Vec::new();
-    desk.take(update(tag), variant, &mut batch);
+    let flags = UpdateFlags { is_lossy_text: raw.is_lossy, ..UpdateFlags::default() };
+    desk.take(TagUpdate { flags, ..update(tag) }, raw.value, &mut batch);
     batch
 }
 
@@ -184,14 +202,14 @@ async fn the_first_values_wait_for_their_type_and_stay_in_order() {
         assert_eq!(take(&desk, 0, motor(count)), []);
     }
     assert_eq!(take(&desk, 0, Variant::Int32(7)), [], "whatever comes behind them waits, too");
-    assert!(!desk.may_pass(TagId(0), &Variant::Int32(7)));
+    assert!(!desk.may_pass(TagId(0), &of(Variant::Int32(7))));
     assert_eq!(take(&desk, 1, Variant::Int32(8)).len(), 1, "another tag goes on");
     let batch = next(&desk, &server, &mut receiver).await;
     let values: Vec<_> = batch.iter().map(json).collect();
     let motor_json = |count| format!(r#"{{"speed":1.5,"state":2,"inner":{{"count":{count}}}}}"#);
     assert_eq!(values, [motor_json(1), motor_json(2), motor_json(3), "7".to_owned()]);
     assert_eq!(take(&desk, 0, motor(4)).len(), 1, "from now on it is known");
-    assert!(desk.may_pass(TagId(0), &Variant::Int32(7)));
+    assert!(desk.may_pass(TagId(0), &of(Variant::Int32(7))));
     assert!(batch.iter().all(|update| !update.flags.is_undecoded));
 }
 
@@ -233,7 +251,7 @@ async fn the_end_of_the_session_loses_nothing() {
     desk.end_session();
     let batch = receiver.receive().await.unwrap();
     assert_eq!((batch.len(), batch[0].flags.is_undecoded), (2, true));
-    assert!(desk.may_pass(TagId(0), &Variant::Int32(7)));
+    assert!(desk.may_pass(TagId(0), &of(Variant::Int32(7))));
 }
 
 #[tokio::test]
@@ -339,7 +357,9 @@ async fn names_of_enumerations_are_read_where_they_are_asked_for() {
     assert_eq!(json(&batch[0]), "\"Running\"");
     assert_eq!(batch[0].value.as_number(), Some(2.0));
     assert_eq!(json(&batch[1]), r#"{"speed":1.5,"state":"Running","inner":{"count":1}}"#);
-    assert_eq!(json(&take(&desk, 0, Variant::Int32(9))[0]), "9", "a number without a name");
+    assert_eq!(take(&desk, 0, Variant::Int32(9)), [], "a number without a name: it may be new");
+    assert_eq!(json(&next(&desk, &server, &mut receiver).await[0]), "9");
+    assert_eq!(json(&take(&desk, 0, Variant::Int32(9))[0]), "9", "which is not asked for each value");
     assert_eq!(json(&take(&desk, 1, motor(1))[0]), r#"{"speed":1.5,"state":2,"inner":{"count":1}}"#);
 }
 
@@ -362,4 +382,69 @@ async fn a_field_is_picked_and_one_that_is_not_there_is_flagged() {
     assert_eq!(element[0].value, TagValue::Double(2.5));
     let null = take(&desk, 0, Variant::Empty);
     assert_eq!((&null[0].value, null[0].flags.is_missing_field), (&TagValue::Null, false));
+}
+
+/// What is there instead of a value that cannot be read.
+fn unreadable(malformed: Malformed) -> RawValue {
+    RawValue::unreadable(malformed)
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_null_and_said_once_for_each_tag() {
+    let (desk, _receiver) = desk(vec![tag("t", 3, "x"), tag("u", 3, "y")]);
+    for _ in 0..2 {
+        for id in 0..2 {
+            let raw = unreadable(Malformed::Dimensions { elements: 3 });
+            assert!(!desk.may_pass(TagId(id), &raw));
+            let batch = take_raw(&desk, id, raw);
+            assert_eq!((&batch[0].value, batch[0].flags.is_undecoded), (&TagValue::Null, true));
+        }
+    }
+    assert_eq!(desk.lock().reports.0.len(), 2);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_is_flagged_and_said_once_for_each_tag() {
+    let (desk, _receiver) = desk(vec![tag("t", 3, "x")]);
+    for _ in 0..2 {
+        let raw = RawValue { is_lossy: true, ..of(Variant::from("T\u{FFFD}R")) };
+        assert!(!desk.may_pass(TagId(0), &raw));
+        let batch = take_raw(&desk, 0, raw);
+        assert_eq!((json(&batch[0]).as_str(), batch[0].flags.is_lossy_text), ("\"T\u{FFFD}R\"", true));
+    }
+    // Within what is only decoded here: a DataValue that is a value.
+    let encoded = [&[23, 1, 12, 3, 0, 0, 0][..], &[b'T', 0xDC, b'R']].concat();
+    let batch = take_raw(&desk, 0, RawValue { value: Wire::Encoded(encoded.into()), ..of(Variant::Empty) });
+    assert_eq!((json(&batch[0]).as_str(), batch[0].flags.is_lossy_text), ("{\"value\":\"T\u{FFFD}R\"}", true));
+    assert_eq!(desk.lock().reports.0.len(), 1);
+    assert!(!take(&desk, 0, Variant::from("good"))[0].flags.is_lossy_text);
+}
+
+#[tokio::test]
+async fn the_type_of_a_structure_without_its_length_is_asked_for_and_then_it_is_read() {
+    let (desk, mut receiver) = desk(vec![tag("t", 3, "x"), tag("u", 3, "y")]);
+    let Wire::Encoded(encoded) = of(motor(5)).value else { panic!("no structure") };
+    let place = encoded.len() - 10 - 4;
+    let mut bytes = vec![1];
+    bytes.extend_from_slice(&encoded);
+    bytes[place + 1..place + 5].fill(0xFF);
+    bytes.extend([1, 1, 1]);
+    let body = bytes::Bytes::from(bytes);
+    let read = || {
+        let mut reader = Reader::new(&body).knowing(&*desk);
+        let first = RawValue::read(&mut reader, &body)?;
+        Ok::<_, Malformed>((first, RawValue::read(&mut reader, &body)?))
+    };
+    let malformed = read().unwrap_err();
+    assert!(matches!(malformed, Malformed::NoLength { .. }), "{malformed}");
+    let batch = take_raw(&desk, 0, unreadable(malformed));
+    assert_eq!((&batch[0].value, batch[0].flags.is_undecoded), (&TagValue::Null, true));
+    // Another tag's value of the type waits for it.
+    assert_eq!(take(&desk, 1, motor(1)), []);
+    next(&desk, &Table::with_types(), &mut receiver).await;
+    let (first, second) = read().unwrap();
+    assert_eq!(second, of(Variant::Boolean(true)));
+    let batch = take_raw(&desk, 0, first);
+    assert_eq!(json(&batch[0]), r#"{"speed":1.5,"state":2,"inner":{"count":5}}"#);
+    assert!(!batch[0].flags.is_undecoded);
 }

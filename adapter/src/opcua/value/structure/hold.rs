@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use opcua::types::{Variant, type_loader::ByteStringBody};
-
 use crate::domain::{TagId, TagUpdate};
+use crate::opcua::value::raw::Wire;
 
 /// Values of one tag that wait; reading a type takes some round trips.
 const MAX_VALUES_OF_A_TAG: usize = 1_000;
@@ -14,7 +13,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A value that waits. All of the update is settled but its value.
 pub(super) struct Waiting {
     pub(super) update: TagUpdate,
-    pub(super) variant: Variant,
+    pub(super) wire: Wire,
 }
 
 /// The values that wait, by tag.
@@ -58,13 +57,14 @@ impl Held {
     }
 
     /// Lets a value wait. Returns all values of its tag where there is no more room; they have to go out as they are.
-    pub(super) fn push(&mut self, update: TagUpdate, variant: Variant) -> Vec<Waiting> {
-        let bytes = size_of::<Waiting>() + size_of_variant(&variant);
+    pub(super) fn push(&mut self, update: TagUpdate, wire: Wire) -> Vec<Waiting> {
+        let bytes = size_of::<Waiting>() + wire.heap_bytes();
         let tag = self.by_tag.entry(update.tag).or_default();
         if tag.is_over {
-            return vec![Waiting { update, variant }];
+            return vec![Waiting { update, wire }];
         }
-        tag.waiting.push(Waiting { update, variant });
+        // It may wait for long, and the message that it came in need not.
+        tag.waiting.push(Waiting { update, wire: wire.detached() });
         tag.bytes += bytes;
         self.bytes += bytes;
         if tag.waiting.len() <= MAX_VALUES_OF_A_TAG && self.bytes <= MAX_BYTES {
@@ -82,27 +82,9 @@ impl Held {
     }
 }
 
-/// About how many bytes a value holds on the heap.
-fn size_of_variant(variant: &Variant) -> usize {
-    match variant {
-        Variant::ExtensionObject(object) => {
-            // Structures that the library knows are small.
-            object.inner_as::<ByteStringBody>().map_or(256, |raw| raw.raw_body().len())
-        }
-        Variant::Array(array) => {
-            size_of_val(array.values.as_slice()) + array.values.iter().map(size_of_variant).sum::<usize>()
-        }
-        Variant::String(text) => text.as_ref().len(),
-        Variant::ByteString(bytes) => bytes.as_ref().len(),
-        Variant::Variant(inner) => size_of::<Variant>() + size_of_variant(inner),
-        Variant::DataValue(value) => 64 + value.value.as_ref().map_or(0, size_of_variant),
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use opcua::types::ByteString;
+    use bytes::Bytes;
 
     use super::*;
     use crate::domain::{StatusCode, TagValue, Timestamp, UpdateFlags};
@@ -123,14 +105,14 @@ mod tests {
     fn a_tag_that_waits_too_long_gets_its_values_back_in_order() {
         let mut held = Held::default();
         for number in 0..1_000 {
-            assert!(held.push(update(1), Variant::Int32(number)).is_empty());
+            assert!(held.push(update(1), Wire::Plain(TagValue::Int32(number))).is_empty());
         }
         assert!(matches!(held.place(TagId(1)), Place::Behind));
-        let back = held.push(update(1), Variant::Int32(1_000));
-        let numbers: Vec<_> = back.into_iter().map(|waiting| waiting.variant).collect();
-        assert_eq!(numbers, (0..=1_000).map(Variant::Int32).collect::<Vec<_>>());
+        let back = held.push(update(1), Wire::Plain(TagValue::Int32(1_000)));
+        let numbers: Vec<_> = back.into_iter().map(|waiting| waiting.wire).collect();
+        assert_eq!(numbers, (0..=1_000).map(|number| Wire::Plain(TagValue::Int32(number))).collect::<Vec<_>>());
         assert!(matches!(held.place(TagId(1)), Place::Over));
-        assert_eq!(held.push(update(1), Variant::Empty).len(), 1);
+        assert_eq!(held.push(update(1), Wire::Plain(TagValue::Null)).len(), 1);
         assert!(matches!(held.place(TagId(2)), Place::Free));
         assert_eq!((held.bytes, held.len()), (0, 1));
     }
@@ -138,7 +120,7 @@ mod tests {
     #[test]
     fn all_tags_together_hold_no_more_than_their_bytes() {
         let mut held = Held::default();
-        let large = || Variant::ByteString(ByteString::from(vec![0; 1024 * 1024]));
+        let large = || Wire::Encoded(Bytes::from(vec![0; 1024 * 1024]));
         let mut returned = 0;
         for tag in 0..100 {
             returned += held.push(update(tag), large()).len();

@@ -2,44 +2,75 @@
 
 use std::sync::Arc;
 
-use opcua::types::{BinaryDecodable, ContextOwned, DecodingOptions, NamespaceMap, NodeId, Variant};
+use bytes::Bytes;
+use opcua::types::NodeId;
 
 use super::{
-    convert::convert,
     decode::Decoder,
-    raw_bodies::type_loaders,
     types::{Kind, Known, Layout, Member, Names, Rank, StructureType, Types},
 };
 use crate::domain::{TagValue, value::StructureShape};
-use crate::opcua::value::reader::Reader;
+use crate::opcua::value::{
+    attributes::{data_values, raw_values},
+    notification::{Notification, Part},
+    raw::{RawValue, Wire},
+    reader::Reader,
+};
 
 /// Structures that a definition may consist of.
 const MAX_STRUCTURES: usize = 8;
 /// Members of each.
 const MAX_MEMBERS: usize = 40;
-/// The bound on arrays and texts in a Variant, smaller than a session's so that a run stays quick.
-const MAX_LENGTH: usize = 65_536;
 
-/// The value of a Variant in OPC UA Binary, decoded by the library and converted as one that came in a Publish response;
-/// `None` where the library refuses the bytes.
+/// The values of a NotificationMessage, with structures that are defined by bytes, too; `None` where not even its number
+/// can be had.
+pub fn values_of_notification(definition: &[u8], bytes: &[u8]) -> Option<Vec<TagValue>> {
+    let types = types(definition);
+    let body = Bytes::copy_from_slice(bytes);
+    let message = Notification::read(&mut Reader::new(&body).knowing(&types), &body).ok()?;
+    let items = message.parts.into_iter().flat_map(|part| match part {
+        Part::DataChange { items, .. } => items,
+        Part::StatusChange(_) | Part::Other => Vec::new(),
+    });
+    Some(items.map(|item| value_of(item.value, &types)).collect())
+}
+
+/// The values of the results of a Read, with structures that are defined by bytes, too.
+pub fn values_of_read(definition: &[u8], bytes: &[u8]) -> Vec<TagValue> {
+    let types = types(definition);
+    let body = Bytes::copy_from_slice(bytes);
+    let values = raw_values(&mut Reader::new(&body).knowing(&types), &body).unwrap_or_else(|(values, _)| values);
+    values.into_iter().map(|value| value_of(value, &types)).collect()
+}
+
+/// How many results a Read of attributes has; `None` where the end of one cannot be found.
+pub fn attributes_of_read(bytes: &[u8]) -> Option<usize> {
+    data_values(&mut Reader::new(bytes)).ok().map(|values| values.len())
+}
+
+fn value_of(raw: RawValue, types: &Types) -> TagValue {
+    match raw.value {
+        Wire::Plain(value) => value,
+        Wire::Unreadable(_) => TagValue::Null,
+        Wire::Encoded(bytes) => {
+            let mut decoder = Decoder::new(types, true).forced(true);
+            decoder.whole(&bytes).map_or(TagValue::Null, |(value, _)| value)
+        }
+    }
+}
+
+/// The value of the Variant that these bytes begin with, decoded without any types; `None` for bytes that are none.
 pub fn value_of_variant(bytes: &[u8]) -> Option<TagValue> {
-    let options = DecodingOptions {
-        max_array_length: MAX_LENGTH,
-        max_string_length: MAX_LENGTH,
-        max_byte_string_length: MAX_LENGTH,
-        ..DecodingOptions::default()
-    };
-    let context = ContextOwned::new(NamespaceMap::new(), type_loaders(), options);
-    let mut rest = bytes;
-    let variant = Variant::decode(&mut rest, &context.context()).ok()?;
-    convert(&mut Decoder::new(&Types::default(), true).forced(true), &variant).ok()
+    let types = Types::default();
+    let mut decoder = Decoder::new(&types, true).forced(true);
+    decoder.variant(&mut Reader::of_value(bytes)).ok()
 }
 
 /// The value of a structure's body under a definition that is made of bytes, too: any members, nested in any way.
 pub fn value_of_structure(definition: &[u8], body: &[u8]) -> Option<TagValue> {
     let types = types(definition);
     let mut decoder = Decoder::new(&types, true).forced(true);
-    decoder.extension_object(&mut Reader::new(&[]), &encoding(0), body).ok()
+    decoder.extension_object(&mut Reader::of_value(&[]), &encoding(0), body).ok()
 }
 
 fn encoding(index: usize) -> NodeId {
@@ -113,6 +144,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whatever_a_message_holds_becomes_valid_json(
+            definition in prop::collection::vec(any::<u8>(), 0..32),
+            rest in prop::collection::vec(prop_oneof![Just(0_u8), 0..4_u8, 0..26_u8, any::<u8>()], 0..256),
+        ) {
+            // One part with four items.
+            let front = [&[0; 12][..], &[1, 0, 0, 0, 1, 0, 0x2B, 3, 1, 0xFF, 0xFF, 0xFF, 0xFF, 4, 0, 0, 0]].concat();
+            values_of_notification(&definition, &[front, rest.clone()].concat()).unwrap().iter().for_each(check);
+            let front = vec![4, 0, 0, 0];
+            let whole = [front, rest].concat();
+            values_of_read(&definition, &whole).iter().for_each(check);
+            attributes_of_read(&whole);
+        }
+
         #[test]
         fn whatever_a_body_holds_becomes_valid_json(
             definition in prop::collection::vec(any::<u8>(), 0..64),
