@@ -9,7 +9,6 @@ use opcua::types::{
 };
 
 use super::{base_types, server::TypeServer, types::Names};
-use crate::domain::DataType;
 use crate::opcua::{
     service_error::ServiceError as Error,
     value::{bytes_form::BytesForm, supertypes::supertype_of},
@@ -159,14 +158,16 @@ fn names_of_definition(definition: EnumDefinition) -> Names {
     }))
 }
 
-/// The form in which bytes of a node go out; `None` where its DataType does not tell.
-pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<Option<BytesForm>, Error> {
+/// The form in which bytes of a node go out.
+pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<BytesForm, Error> {
     let answer = server.read(&[(node.clone(), AttributeId::DataType)]).await?.into_iter().next();
-    let Some(Variant::NodeId(data_type)) = answer.and_then(|answer| answer.value) else { return Ok(None) };
+    let Some(Variant::NodeId(data_type)) = answer.and_then(|answer| answer.value) else {
+        return Ok(BytesForm::AsSent);
+    };
     Ok(match base_of(server, &data_type).await? {
-        Some(base::BYTE) => BytesForm::of_type(DataType::Byte),
-        Some(base::BYTE_STRING) => BytesForm::of_type(DataType::ByteString),
-        _ => None,
+        Some(base::BYTE) => BytesForm::Numbers,
+        Some(base::BYTE_STRING) => BytesForm::Text,
+        _ => BytesForm::AsSent,
     })
 }
 
@@ -188,7 +189,7 @@ pub(super) async fn names_of_properties<S: TypeServer>(server: &S, node: &NodeId
         let array = match answer.value {
             // `FalseState` and `TrueState` stand where their numbers are.
             Some(Variant::LocalizedText(text)) if position < 2 => {
-                names.extend(name(if position == 0 { 0 } else { 1 }, &text));
+                names.extend(name(i64::from(position == 1), &text));
                 continue;
             }
             Some(Variant::Array(array)) if position >= 2 => array,

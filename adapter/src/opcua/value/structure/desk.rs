@@ -63,8 +63,8 @@ struct State {
     types: Types,
     /// Names of the nodes' own enumerations, without any for a node that is none.
     names: HashMap<TagId, Arc<Names>>,
-    /// In which form bytes of the tags' nodes go out; `None` where as they came.
-    forms: HashMap<TagId, Option<BytesForm>>,
+    /// In which form bytes of the tags' nodes go out.
+    forms: HashMap<TagId, BytesForm>,
     doubts: Doubts,
     /// The types that were read are to be read anew.
     is_outdated: bool,
@@ -132,16 +132,13 @@ impl State {
 
     /// A value contradicts the answer to this question.
     fn doubt(&mut self, question: &Question) {
-        match question {
-            Question::Names(tag) => {
-                self.doubts.names.insert(*tag, Instant::now());
-                self.names.remove(tag);
-                self.put.remove(question);
-            }
-            _ => {
-                self.doubts.types = Some(Instant::now());
-                self.forget();
-            }
+        if let Question::Names(tag) = question {
+            self.doubts.names.insert(*tag, Instant::now());
+            self.names.remove(tag);
+            self.put.remove(question);
+        } else {
+            self.doubts.types = Some(Instant::now());
+            self.forget();
         }
     }
 }
@@ -280,7 +277,7 @@ impl Structures {
             Question::Form(tag) => {
                 let form = time::timeout(PATIENCE, self.form_of(server, *tag)).await;
                 let is_final = matches!(form, Ok(Ok(_)));
-                self.lock().forms.insert(*tag, form.ok().and_then(Result::ok).flatten());
+                self.lock().forms.insert(*tag, form.ok().and_then(Result::ok).unwrap_or(BytesForm::AsSent));
                 if is_final { Ok(()) } else { Err(()) }
             }
             Question::Names(tag) => {
@@ -299,10 +296,10 @@ impl Structures {
         }
     }
 
-    async fn form_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Result<Option<BytesForm>, ServiceError> {
+    async fn form_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Result<BytesForm, ServiceError> {
         match self.node_of(server, tag).await {
             Some(node) => super::definition::bytes_form(server, &node).await,
-            None => Ok(None),
+            None => Ok(BytesForm::AsSent),
         }
     }
 

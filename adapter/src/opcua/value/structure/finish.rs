@@ -19,14 +19,13 @@ use crate::{
 };
 
 /// What it takes to finish a value of one tag.
-#[expect(clippy::struct_excessive_bools, reason = "three independent answers")]
 pub(super) struct Finisher<'a> {
     pub(super) tag: &'a Tag,
     pub(super) types: &'a Types,
     /// Names of the node's own enumeration; `None` where the server was not yet asked.
     pub(super) names: Option<&'a Names>,
-    /// In which form bytes of the node go out, if in another than they came; `None` where the server was not yet asked.
-    pub(super) form: Option<Option<BytesForm>>,
+    /// In which form bytes of the node go out; `None` where the server was not yet asked.
+    pub(super) form: Option<BytesForm>,
     /// Whether the server is to be asked again where a body contradicts its type, and a number its names.
     pub(super) may_doubt_types: bool,
     pub(super) may_doubt_names: bool,
@@ -92,8 +91,8 @@ impl Finisher<'_> {
                     let question = Question::Form(update.tag);
                     return Err(Box::new((update, Wire::Plain(value), question)));
                 }
-                Some(Some(form)) => value = form.shape(value),
-                _ => {}
+                Some(form) => value = form.shape(value),
+                None => {}
             }
         }
         if with_names && is_integer(&value) {
