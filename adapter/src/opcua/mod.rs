@@ -23,10 +23,10 @@ mod tools;
 mod value;
 mod write;
 
+pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use intake::grants::{FilterPlace, TagGrant, TagGrants};
 pub use lifecycle::link::OpcUaLink;
 pub use session::namespaces::{NamespaceMemory, NamespaceMemoryError};
-pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use status::status_symbol;
 pub use tools::{
     browse::{BrowseRequest, BrowsedNode, Class, Tree},

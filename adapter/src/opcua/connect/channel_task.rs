@@ -265,6 +265,10 @@ impl ChannelTask {
             self.put(*b"CLO", request_id, &bytes).ok();
             return;
         };
+        // Whoever has given up waiting has said so: a write that is late is not to be executed.
+        if answer.is_closed() {
+            return;
+        }
         match self.put(*b"MSG", request_id, &bytes) {
             Err(error) => drop(answer.send(Err(error))),
             Ok(()) => {
