@@ -90,7 +90,7 @@ impl Stack {
                 command.arg(peers.join("asyncua_server.py"));
                 command.args(options.structures.then_some("--structures"));
                 let (before, after) = &options.other_namespaces;
-                for (option, uris) in [("--before", before), ("--after", after)] {
+                for (option, uris) in [("--before", before), ("--after", after), ("--odd", &options.odd)] {
                     command.args(uris.iter().flat_map(|uri| [option, uri]));
                 }
             }
