@@ -31,7 +31,6 @@ async fn everything_changes_where(how: &str, trigger: &str) -> Result<()> {
     let Some(mut stand) = odd(oddities).await? else { return Ok(()) };
     let mut tags = "defaults: { tag: { subscription: { deadband: { absolute: 0.05 } } } }\ntags:\n".to_owned();
     tags.extend(NODES.iter().map(|(name, node)| tag(name, node, "")));
-    tags.push_str(&tag("undone", "Types.String", ", subscription: { deadband: none }"));
     let quick =
         format!("publishing_interval: 100ms, sampling_interval: 50ms, server_queue_size: 10, trigger: {trigger}");
     let mapping = stand.mapping(&stand.server.url())?.subscription(&quick).with(&tags);
@@ -51,10 +50,6 @@ async fn everything_changes_where(how: &str, trigger: &str) -> Result<()> {
             let what = format!("{name} has changed for the {step}. time");
             heard(&stand.probe, name, &what, is_new).await.with_context(|| adapter.log().unwrap_or_default())?;
         }
-        heard(&stand.probe, "undone", "the tag without a deadband has changed", |json| {
-            json["value"] == format!("t{step}")
-        })
-        .await?;
     }
     let mark = stand.probe.mark();
     stand.server.write("Types.Double", &json!(103.01)).await?;
@@ -92,11 +87,30 @@ async fn any_filter_is_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_undoes_the_deadband_of_the_defaults() -> Result<()> {
+    let Some(mut stand) = odd(&[]).await? else { return Ok(()) };
+    let none = tag("all", "Types.Double", ", subscription: { deadband: none }");
+    let some = tag("some", "Types.Double", "");
+    let text =
+        format!("defaults: {{ tag: {{ subscription: {{ deadband: {{ absolute: 0.5 }} }} }} }}\ntags:\n{none}{some}");
+    let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&text)).await?;
+    count_after(&stand.probe, 0, "some", 1).await?;
+    for value in [1.25, 1.5, 3.0] {
+        stand.server.write("Types.Double", &json!(value)).await?;
+        heard(&stand.probe, "all", &format!("{value} came"), |json| json["value"] == value).await?;
+    }
+    heard(&stand.probe, "some", "the large change came", |json| json["value"] == 3.0).await?;
+    let is_small = |message: &tagwise_tests::Message| message.json().is_ok_and(|json| json["value"] == 1.5);
+    ensure!(!stand.probe.on_topic("some").iter().any(is_small), "the deadband of the defaults holds for the other");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_have_the_names_that_stand_beside_their_node() -> Result<()> {
     let Some(mut stand) = odd(&["multi-state"]).await? else { return Ok(()) };
-    let mut tags = "defaults: { tag: { enumeration: name } }\ntags:\n".to_owned();
+    let mut tags = "tags:\n".to_owned();
     for node in ["MultiState", "MultiValue", "TwoState"] {
-        tags.push_str(&tag(node, node, ""));
+        tags.push_str(&tag(node, node, ", enumeration: name"));
     }
     let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&tags)).await?;
     for (node, name) in [("MultiState", "Running"), ("MultiValue", "Reverse"), ("TwoState", "Open")] {

@@ -111,7 +111,7 @@ async fn a_server_that_is_not_running_is_told_and_not_left() -> Result<()> {
 async fn the_clock_is_wrong_by(seconds: i64, is_secure: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let secure = is_secure.then(|| folder.path().join("pki"));
-    let odd = vec![format!("clock:{seconds}")];
+    let odd = vec![format!("clock:{seconds}"), "grant:token-lifetime=600000".to_owned()];
     let options = UaServerOptions { odd, secure, ..UaServerOptions::default() };
     let Some(mut stand) = Stand::set_up(tagwise_tests::Stack::Asyncua, options).await? else { return Ok(()) };
     let mut mapping = stand.mapping(&stand.server.url())?.with(&two_tags());

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use tagwise_tests::{Adapter, FaultProxy, Service, pause};
+use tagwise_tests::{Adapter, FaultProxy, Mapping, Service, pause};
 
 use crate::{
     odd_stand::{WITH_METADATA, count_after, counted, has_flag, heard, heard_after, odd, tag},
@@ -78,7 +78,9 @@ async fn what_a_lost_message_said_is_read_anew() -> Result<()> {
 async fn a_cut_is_survived_where_republish_answers(how: &str) -> Result<()> {
     let Some(mut stand) = odd(&[&format!("fault:Republish:{how}")]).await? else { return Ok(()) };
     let tags = format!("tags:\n{}", tag("counter", "Counter1", ""));
-    let mapping = stand.mapping(&stand.server.url())?.connection("request_timeout: 2s").with(&tags);
+    // A session that lives long, so that only what the adapter does can end the silence.
+    let times = "session_timeout: 120s, request_timeout: 2s";
+    let mapping = Mapping::between(&stand.server.url(), &stand.broker.url())?.connection(times).with(&tags);
     let adapter = Adapter::start(&mapping).await?;
     count_after(&stand.probe, 0, "counter", 5).await?;
     for _ in 0..2 {
