@@ -39,6 +39,7 @@ mod odd_discovery;
 mod odd_filters;
 mod odd_grants;
 mod odd_nodes;
+mod odd_peers;
 mod odd_publishing;
 mod odd_reconnect;
 mod odd_sessions;

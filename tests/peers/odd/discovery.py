@@ -63,3 +63,11 @@ def encrypts_over_none(_):
         return found
 
     InternalServer.get_endpoints = with_policy
+    send = UaProcessor.send_response
+
+    def send_without_certificate(self, handle, sequence, response, *more):
+        if isinstance(response, ua.CreateSessionResponse):
+            response.Parameters.ServerCertificate = None
+        send(self, handle, sequence, response, *more)
+
+    UaProcessor.send_response = send_without_certificate
