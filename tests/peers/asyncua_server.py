@@ -179,7 +179,8 @@ class TestServer:
             await self.server.set_application_uri(APPLICATION_URI)
             key, certificate = folder / "server.pem", folder / "server.der"
             use = [ExtendedKeyUsageOID.SERVER_AUTH]
-            await setup_self_signed_certificate(key, certificate, APPLICATION_URI, "localhost", use, {})
+            make = registry.MAKE_CERTIFICATE or setup_self_signed_certificate
+            await make(key, certificate, APPLICATION_URI, "localhost", use, {})
             await self.server.load_certificate(certificate)
             await self.server.load_private_key(key)
             policies.append(ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt)

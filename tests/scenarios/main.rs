@@ -34,6 +34,7 @@ mod mqtt_fault_stand;
 mod mqtt_faults;
 mod node_addresses;
 mod odd_answers;
+mod odd_certificates;
 mod odd_commands;
 mod odd_discovery;
 mod odd_filters;

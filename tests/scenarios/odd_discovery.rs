@@ -1,12 +1,9 @@
 //! Endpoints that are only told at `/discovery`, or not at all.
 
 use anyhow::{Result, ensure};
-use tagwise_tests::{Adapter, Stack, UaServerOptions};
+use tagwise_tests::Adapter;
 
-use crate::{
-    odd_stand::{count_after, odd, tag, trust},
-    stacks::Stand,
-};
+use crate::odd_stand::{count_after, odd, odd_secure, tag, trust};
 
 fn counter() -> String {
     format!("tags:\n{}", tag("counter", "Counter1", ""))
@@ -14,11 +11,7 @@ fn counter() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discovery_is_asked_where_the_session_address_refuses() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let secure = Some(folder.path().join("pki"));
-    let options = UaServerOptions { secure, ..UaServerOptions::odd(&["discovery-only"]) };
-    let Some(mut stand) = Stand::set_up(Stack::Asyncua, options).await? else { return Ok(()) };
-    let mapping = stand.mapping(&stand.server.url())?.security("policy: basic256sha256").opcua("pki_dir: pki");
+    let Some((mut stand, mapping, _folder)) = odd_secure(&["discovery-only"]).await? else { return Ok(()) };
     let mut adapter = Adapter::spawn(&mapping.with(&counter()))?;
     trust(&mut adapter).await?;
     count_after(&stand.probe, 0, "counter", 3).await?;

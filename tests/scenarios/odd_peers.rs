@@ -26,11 +26,13 @@ async fn it_takes_no_memory(hostility: Hostility) -> Result<()> {
     let tags = format!("tags:\n{}", tag("counter", "Counter1", ""));
     let mapping = Mapping::between(&server.url(), &broker.url())?.connection("request_timeout: 1s").with(&tags);
     let mut adapter = Adapter::spawn(&mapping)?;
+    let mut what = format!("{hostility:?}");
+    what.truncate(60);
     let is_given_up = async || {
         adapter.ensure_running()?;
         let peak = Usage::of(adapter.id()?)?.peak_resident_bytes;
-        ensure!(peak < MEMORY, "{hostility:?}: {peak} bytes are resident");
-        ensure!(server.most_taken() < TAKEN, "{hostility:?}: {} bytes were taken", server.most_taken());
+        ensure!(peak < MEMORY, "{what}: {peak} bytes are resident");
+        ensure!(server.most_taken() < TAKEN, "{what}: {} bytes were taken", server.most_taken());
         Ok((server.connections() >= 3).then_some(()))
     };
     wait_until("the connection is given up twice", MANY, is_given_up).await?;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tagwise_tests::{Adapter, Message, MqttProbe, Stack, UaServer, UaServerOptions, wait_until};
+use tagwise_tests::{Adapter, Mapping, Message, MqttProbe, Stack, UaServer, UaServerOptions, wait_until};
+use tempfile::TempDir;
 
 use crate::stacks::Stand;
 
@@ -14,6 +15,17 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A stand with asyncua and these oddities; `None`, said aloud, where a program is missing.
 pub(crate) async fn odd(oddities: &[&str]) -> Result<Option<Stand>> {
     Stand::set_up(Stack::Asyncua, UaServerOptions::odd(oddities)).await
+}
+
+/// As `odd`, with a certificate, and a mapping that insists on encryption and trusts nobody yet. The folder holds the
+/// server's certificate.
+pub(crate) async fn odd_secure(oddities: &[&str]) -> Result<Option<(Stand, Mapping, TempDir)>> {
+    let folder = tempfile::tempdir()?;
+    let secure = Some(folder.path().join("pki"));
+    let options = UaServerOptions { secure, ..UaServerOptions::odd(oddities) };
+    let Some(stand) = Stand::set_up(Stack::Asyncua, options).await? else { return Ok(None) };
+    let mapping = stand.mapping(&stand.server.url())?.security("policy: basic256sha256").opcua("pki_dir: pki");
+    Ok(Some((stand, mapping, folder)))
 }
 
 /// A tag on the topic of its name.

@@ -11,6 +11,9 @@ BEFORE_START = []
 # What has been counted, by name: requests by their type, connections, tokens.
 COUNTS = Counter()
 
+# What makes the server's key and certificate, with the arguments of asyncua's own function; that one when `None`.
+MAKE_CERTIFICATE = None
+
 
 def patch(name):
     """Offers an oddity."""
