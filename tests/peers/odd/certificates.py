@@ -27,6 +27,7 @@ from . import registry
 from .registry import patch
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+OTHER = "urn:another:application", "another.example"
 BASIC_CONSTRAINTS = bytes.fromhex("0603551d13")
 FALSE = bytes.fromhex("010100")
 
@@ -165,10 +166,9 @@ def certificate(kind):
         authority_key = rsa.generate_private_key(65537, 2048)
         issuer = name("Plant authority")
         authority = builder(issuer, issuer, authority_key, True).sign(authority_key, hashes.SHA256())
-        other = "urn:another:application", "another.example"
         made = {
-            "client": lambda: leaf(key, "Some client", issuer, authority_key, *other, CLIENT),
-            "other-host": lambda: leaf(key, "Another server", issuer, authority_key, *other, SERVER),
+            "client": lambda: leaf(key, "Some client", issuer, authority_key, *OTHER, CLIENT),
+            "other-host": lambda: leaf(key, "Another server", issuer, authority_key, *OTHER, SERVER),
             "critical-false": lambda: leaf(key, "PLC", name("PLC"), key, uri, host, SERVER),
             "trailing": lambda: leaf(key, "PLC", name("PLC"), key, uri, host, SERVER),
         }.get(kind, lambda: leaf(key, "PLC", issuer, authority_key, uri, host, SERVER))()
@@ -176,3 +176,9 @@ def certificate(kind):
         (certificate_file.parent / "ca.der").write_bytes(authority.public_bytes(serialization.Encoding.DER))
 
     registry.MAKE_CERTIFICATE = make
+    if kind in ("client", "other-host"):
+
+        @registry.before_start
+        async def say_the_same(test):
+            # Who has taken somebody's certificate says that he is this one.
+            await test.server.set_application_uri(OTHER[0])
