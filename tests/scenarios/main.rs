@@ -59,6 +59,7 @@ mod simulate;
 mod soak;
 mod soak_faults;
 mod soak_mqtt;
+mod soak_reconnect;
 mod soak_restarts;
 mod spool_cli;
 mod stack_types;
