@@ -86,12 +86,17 @@ def notifications(argument):
     limit = int(argument)
     asked = {}
     create, pop = SubscriptionService.create_subscription, InternalSubscription._pop_publish_result
+    modify = SubscriptionService.modify_subscription
     publish = InternalSubscription.publish_results
 
     async def remember(self, params, *more, **named):
         result = await create(self, params, *more, **named)
         asked[result.SubscriptionId] = params.MaxNotificationsPerPublish or 2**31
         return result
+
+    def remember_anew(self, params):
+        asked[params.SubscriptionId] = params.MaxNotificationsPerPublish or 2**31
+        return modify(self, params)
 
     def pop_as_many(self):
         most = asked.get(self.data.SubscriptionId, 2**31)
@@ -124,6 +129,7 @@ def notifications(argument):
         return True
 
     SubscriptionService.create_subscription = remember
+    SubscriptionService.modify_subscription = remember_anew
     InternalSubscription._pop_publish_result = pop_as_many
     InternalSubscription.publish_results = publish_or_refuse
 
