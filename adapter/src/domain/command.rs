@@ -63,11 +63,11 @@ pub enum RejectReason {
     Retained,
     /// The value is beyond the mapping's range or that of the node's DataType.
     OutOfRange,
-    /// The value cannot become the node's DataType without loss.
+    /// The value cannot become the node's DataType without loss, or no JSON can.
     WrongType,
-    /// AccessLevel does not allow CurrentWrite.
+    /// AccessLevel does not allow CurrentWrite, or the node is no Variable.
     NotWritable,
-    /// The node is not known to the server, or its type has no JSON form here.
+    /// The node is not known to the server.
     UnknownNode,
     /// There is no OPC UA session to write through.
     NotConnected,

@@ -29,8 +29,10 @@ pub struct UpdateFlags {
     pub is_initial: bool,
     /// The server dropped older values of this tag from its queue before this one.
     pub has_overflow: bool,
-    /// A structure in the value could not be decoded; its body stands in its place.
+    /// The value could not be decoded and is null, or a structure in it, whose body stands in its place.
     pub is_undecoded: bool,
+    /// A text in the value was not UTF-8; what was not is U+FFFD.
+    pub is_lossy_text: bool,
     /// The value has no such member as the tag's `field` names; `value` is null.
     pub is_missing_field: bool,
     /// Nothing came for as long as the tag's `heartbeat`: the last value once more, with its own times.

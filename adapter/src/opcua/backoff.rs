@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 /// Pauses that double from `initial` to `longest`, each shortened at random by up to a half, so that many adapters do
 /// not come back to one server at the same moment.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(in crate::opcua) struct Backoff {
     initial: Duration,
     longest: Duration,
     pauses: ExponentialBackoff,
@@ -15,18 +15,18 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Starts at `initial`, which is taken as `longest` when it is longer.
-    pub(super) fn new(initial: Duration, longest: Duration) -> Self {
+    pub(in crate::opcua) fn new(initial: Duration, longest: Duration) -> Self {
         let initial = initial.min(longest);
         Self { initial, longest, pauses: pauses(initial, longest) }
     }
 
     /// How long to wait before the next attempt: at least half of `initial`, at most `longest`.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(in crate::opcua) fn pause(&mut self) -> Duration {
         self.pauses.next().unwrap_or(self.longest).min(self.longest)
     }
 
     /// Something succeeded: the next pause is short again.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::opcua) fn reset(&mut self) {
         self.pauses = pauses(self.initial, self.longest);
     }
 }

@@ -18,6 +18,18 @@ pub enum PlcError {
         /// The StatusCode's symbol, or the namespace that is missing.
         reason: String,
     },
+    /// The node is there and is no Variable; nothing was written.
+    #[error("{reason}; map a Variable")]
+    NoVariable {
+        /// What it is.
+        reason: String,
+    },
+    /// The node's values have no form in JSON that could be written; nothing was written.
+    #[error("{reason}")]
+    NoForm {
+        /// What they are.
+        reason: String,
+    },
     /// The request was sent and no answer came: the PLC may have the value.
     #[error("the write was sent and no answer came: {reason}")]
     NoAnswer {

@@ -1,10 +1,10 @@
 //! What a server means by refusing our certificate, and on which side to do what.
 
-use super::status::status_symbol;
 use crate::domain::StatusCode;
+use crate::opcua::status::status_symbol;
 
 /// A sentence for each of OPC UA's StatusCodes about certificates.
-pub(super) fn sentence(status: StatusCode, thumbprint: &str) -> String {
+pub(in crate::opcua) fn sentence(status: StatusCode, thumbprint: &str) -> String {
     use opcua::types::StatusCode as Code;
     let advice = match Code::from(status.without_info_bits().0) {
         Code::BadCertificateTimeInvalid | Code::BadCertificateIssuerTimeInvalid => {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A tag with a string identifier.
-pub(super) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag {
+pub(in crate::opcua) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag {
     let node =
         NodeAddress { namespace: Namespace::Index(namespace), identifier: Identifier::String(identifier.to_owned()) };
     let mut tag = Tag::new(name, node);
@@ -19,7 +19,7 @@ pub(super) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag {
 }
 
 /// Quick settings for a server on this machine.
-pub(super) fn config(uri: &str) -> OpcUaConfig {
+pub(in crate::opcua) fn config(uri: &str) -> OpcUaConfig {
     OpcUaConfig {
         connection: ConnectionOptions {
             session_timeout: Duration::from_secs(30),

@@ -7,8 +7,10 @@
 pub mod certificate;
 pub mod chain;
 mod error;
+pub(in crate::opcua) mod expiry;
 mod files;
 mod issue;
+pub mod keys;
 pub(super) mod library;
 pub mod own;
 pub mod store;

@@ -91,6 +91,7 @@ fn write_flags(out: &mut Vec<u8>, update: &TagUpdate) {
         (update.flags.is_initial, "initial"),
         (update.flags.has_overflow, "overflow"),
         (update.flags.is_undecoded, "undecoded"),
+        (update.flags.is_lossy_text, "lossy_text"),
         (update.flags.is_missing_field, "missing_field"),
         (update.flags.is_heartbeat, "heartbeat"),
         (update.flags.is_stale, "stale"),

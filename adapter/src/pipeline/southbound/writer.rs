@@ -62,7 +62,7 @@ impl<P: Plc> TagWriter<P> {
             return Err(Rejection::new(RejectReason::NotWritable, message));
         }
         let data_type = data_type.ok_or_else(|| {
-            Rejection::new(RejectReason::UnknownNode, "the node's DataType is none that can be written from JSON")
+            Rejection::new(RejectReason::WrongType, "the node's DataType is none that can be written from JSON")
         })?;
         let value =
             coerce(json, data_type, value_rank).map_err(|error| Rejection::new(error.reason(), error.to_string()))?;
@@ -78,6 +78,8 @@ fn rejection(error: &PlcError) -> Rejection {
             RejectReason::NotConnected,
             "there is no OPC UA session, nothing was written; send it again later",
         ),
+        PlcError::NoVariable { .. } => Rejection::new(RejectReason::NotWritable, error.to_string()),
+        PlcError::NoForm { .. } => Rejection::new(RejectReason::WrongType, error.to_string()),
         PlcError::UnknownNode { .. } => Rejection::new(RejectReason::UnknownNode, error.to_string()),
         PlcError::NoAnswer { reason } => {
             let message =

@@ -65,7 +65,9 @@ async fn what_is_wrong_with_the_node_is_said() {
     check_node("not_connected", Err(PlcError::NotConnected)).await;
     check_node("not_connected", Err(PlcError::NoAnswer { reason: "BadTimeout".into() })).await;
     check_node("unknown_node", Err(PlcError::UnknownNode { reason: "BadNodeIdUnknown".into() })).await;
-    check_node("unknown_node", Ok(NodeDescription { data_type: None, ..int16.clone() })).await;
+    check_node("not_writable", Err(PlcError::NoVariable { reason: "an Object".into() })).await;
+    check_node("wrong_type", Err(PlcError::NoForm { reason: "a structure".into() })).await;
+    check_node("wrong_type", Ok(NodeDescription { data_type: None, ..int16.clone() })).await;
     check_node("not_writable", Ok(NodeDescription { is_writable: false, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { value_rank: 1, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { data_type: Some(DataType::Boolean), ..int16 })).await;

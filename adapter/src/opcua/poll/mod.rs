@@ -1,0 +1,4 @@
+//! Tags that are read and not subscribed.
+
+pub(in crate::opcua) mod poller;
+pub(in crate::opcua) mod round;

@@ -1,0 +1,302 @@
+//! The Publish loop: keeps requests waiting at the server, follows what comes, and notices when nothing does.
+//!
+//! It belongs to exactly one session, and an acknowledgement leaves after the batch is in the queue. Each Subscription is
+//! followed by itself: one that is silent or ended is made anew beside the others.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use opcua::types::{StatusCode, SubscriptionAcknowledgement};
+use prometheus::IntCounter;
+use tokio::time::{self, Instant};
+use tracing::{debug, warn};
+
+use crate::opcua::{
+    intake::conversion::Intake,
+    problem::{self, Problem},
+    service_error::ServiceError,
+    session::services::{Published, Services},
+    subscribe::{
+        publish_requests::PublishRequests,
+        sequence::{SequenceFollower, Step},
+        subscription::{Subscription, Subscriptions},
+    },
+    value::notification::Notification,
+};
+use crate::{config::effective::OpcUaConfig, domain::Timestamp};
+
+/// So many failures without an answer between them are no passing trouble.
+const MAX_FAILURES_IN_A_ROW: u32 = 10;
+/// How much longer each failure in a row waits.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a loaded server or network may be late.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long a request waits at the server at least.
+const SHORTEST_WAIT: Duration = Duration::from_secs(30);
+
+type Waiting = FuturesUnordered<BoxFuture<'static, Result<Published, ServiceError>>>;
+
+/// Publishes for one session until something is wrong with it.
+pub(in crate::opcua) struct Publisher<'a> {
+    pub(in crate::opcua) services: Services,
+    pub(in crate::opcua) intake: &'a Intake,
+    pub(in crate::opcua) sequence_gaps: IntCounter,
+    pub(in crate::opcua) watched: BTreeMap<u32, Watched>,
+    pub(in crate::opcua) request_timeout: Duration,
+    /// Whether the server can send a message again; assumed until it fails to.
+    pub(in crate::opcua) can_republish: bool,
+    subscriptions: &'a Subscriptions,
+    requests: &'a mut PublishRequests,
+    failures_allowed: u32,
+    acknowledgements: Vec<SubscriptionAcknowledgement>,
+    /// Outlives a run: what the server answers meanwhile is not lost.
+    waiting: Waiting,
+    failures: u32,
+    /// Since the session, or its connection, began.
+    has_heard: bool,
+    /// When the subscriptions of the session before this one were last heard of: what changed from then on until the
+    /// first message of these is lost.
+    lost_since: Option<Timestamp>,
+    /// When the server sent the newest message.
+    newest: Option<Timestamp>,
+}
+
+/// A Subscription and when it was last heard of.
+pub(in crate::opcua) struct Watched {
+    pub(in crate::opcua) follower: SequenceFollower,
+    /// Its place among the session's.
+    pub(in crate::opcua) position: usize,
+    /// When the server sent the newest message.
+    pub(in crate::opcua) newest: Option<Timestamp>,
+    last_heard: Instant,
+    /// How long it may be silent.
+    patience: Duration,
+}
+
+impl<'a> Publisher<'a> {
+    /// For these Subscriptions, whose time runs from now on. `lost_since` is when those before them, whose messages
+    /// cannot be had any more, were last heard of.
+    pub(in crate::opcua) fn new(
+        services: Services,
+        subscriptions: &'a Subscriptions,
+        config: &OpcUaConfig,
+        intake: &'a Intake,
+        requests: &'a mut PublishRequests,
+        sequence_gaps: IntCounter,
+        lost_since: Option<Timestamp>,
+    ) -> Self {
+        let mut publisher = Self {
+            services,
+            intake,
+            sequence_gaps,
+            watched: BTreeMap::new(),
+            request_timeout: config.connection.request_timeout,
+            can_republish: true,
+            subscriptions,
+            requests,
+            failures_allowed: config.connection.keep_alive_failures_allowed,
+            acknowledgements: Vec::new(),
+            waiting: Waiting::new(),
+            failures: 0,
+            has_heard: false,
+            lost_since,
+            newest: None,
+        };
+        for (position, subscription) in subscriptions.all().into_iter().enumerate() {
+            publisher.watch(position, subscription);
+        }
+        publisher
+    }
+
+    fn watch(&mut self, position: usize, subscription: Subscription) {
+        let watched = Watched {
+            follower: SequenceFollower::default(),
+            position,
+            newest: None,
+            last_heard: Instant::now(),
+            patience: patience(&subscription, self.failures_allowed),
+        };
+        self.watched.insert(subscription.id, watched);
+    }
+
+    /// A Subscription has been made anew. What changed since the old one was last heard of is lost.
+    pub(in crate::opcua) fn replace(&mut self, position: usize, subscription: Subscription) {
+        let old = self.watched.iter().find(|(_, watched)| watched.position == position).map(|(id, _)| *id);
+        if let Some(old) = old.and_then(|id| self.watched.remove(&id)) {
+            let now = Timestamp::now();
+            self.intake.announce_lost(0, old.newest.unwrap_or(now), now);
+        }
+        self.watch(position, subscription);
+    }
+
+    /// The place of a Subscription among the session's.
+    pub(in crate::opcua) fn position_of(&self, subscription: u32) -> Option<usize> {
+        self.watched.get(&subscription).map(|watched| watched.position)
+    }
+
+    /// Whether the server has answered at all since the session, or its connection, began.
+    pub(in crate::opcua) fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
+    /// When the server was last heard of, if what it said after that is lost with the session.
+    pub(in crate::opcua) fn lost_since(&self) -> Option<Timestamp> {
+        self.newest.or(self.lost_since)
+    }
+
+    /// The session has a new connection, and everybody's time runs anew.
+    pub(in crate::opcua) fn restart(&mut self) {
+        self.failures = 0;
+        self.has_heard = false;
+        self.waiting = Waiting::new();
+        let now = Instant::now();
+        self.watched.values_mut().for_each(|watched| watched.last_heard = now);
+    }
+
+    /// Runs until the session, or one of its Subscriptions, is of no more use. Goes on where it was when it is run again.
+    pub(in crate::opcua) async fn run(&mut self) -> Problem {
+        loop {
+            let Some((deadline, quietest)) = self.deadline() else { return std::future::pending().await };
+            while self.waiting.len() < self.requests.allowed(self.watched.len(), Instant::now()) {
+                self.ask();
+            }
+            let problem = tokio::select! {
+                // First what has come: after a pause of the whole machine, all deadlines are past.
+                biased;
+                Some(answer) = self.waiting.next() => match answer {
+                    Ok(published) => self.accept(published).await,
+                    Err(error) => self.fail(&error).await,
+                },
+                () = time::sleep_until(deadline) => Some(self.silence(quietest)),
+            };
+            if let Some(problem) = problem {
+                return problem;
+            }
+        }
+    }
+
+    /// Answers are taken in the order in which they arrive, which is the order in which they were sent.
+    fn ask(&mut self) {
+        let acknowledgements = std::mem::take(&mut self.acknowledgements);
+        let longest = self.watched.values().map(|watched| watched.patience).max().unwrap_or_default();
+        // A request waits at the server until the ones before it are used up; whether a Subscription is silent is
+        // decided elsewhere.
+        let limit = longest.saturating_mul(4).max(SHORTEST_WAIT);
+        let services = self.services.clone();
+        self.waiting.push(async move { services.publish(acknowledgements, limit).await }.boxed());
+    }
+
+    async fn accept(&mut self, published: Published) -> Option<Problem> {
+        self.failures = 0;
+        self.has_heard = true;
+        let Published { subscription, notification } = published;
+        let Some(watched) = self.watched.get_mut(&subscription) else {
+            debug!(subscription, "a message of a subscription that is not ours, or not any more");
+            return None;
+        };
+        watched.last_heard = Instant::now();
+        // What is missing goes before what has come, so that no tag's values change their order.
+        let (first, missing) = watched.follower.missing_before(notification.sequence_number);
+        if missing > 0 {
+            let until = notification.publish_time.unwrap_or_else(Timestamp::now);
+            if let Some(problem) = self.repair(subscription, first, missing, until).await {
+                return Some(problem);
+            }
+        }
+        self.take(subscription, notification)
+    }
+
+    /// Takes a message of a Subscription of ours, published or published again.
+    pub(in crate::opcua) fn take(&mut self, id: u32, message: Notification) -> Option<Problem> {
+        let watched = self.watched.get_mut(&id)?;
+        let published_at = message.publish_time.unwrap_or_else(Timestamp::now);
+        self.newest = Some(published_at);
+        let heard_before = watched.newest.replace(published_at);
+        // A keep-alive has no notifications and announces the number of the message to come.
+        if message.parts.is_empty() {
+            return None;
+        }
+        let (sequence, position) = (message.sequence_number, watched.position);
+        let step = watched.follower.observe(sequence);
+        match step {
+            Step::Next => {}
+            Step::Restart => {
+                warn!(
+                    subscription = id,
+                    sequence, "the server counts its messages anew; nobody knows how many are missing"
+                );
+                self.intake.announce_lost(0, heard_before.unwrap_or(published_at), published_at);
+            }
+            Step::Gap(_) | Step::Late | Step::Repeat => {
+                debug!(subscription = id, sequence, ?step, "a message out of sequence");
+            }
+        }
+        if let Some(since) = self.lost_since.take() {
+            self.intake.announce_lost(0, since, published_at);
+        }
+        let taken = if step.is_new() { self.intake.take(message.parts) } else { Default::default() };
+        self.acknowledgements.push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: sequence });
+        if taken.is_incomplete || step == Step::Restart {
+            self.read_anew(position);
+        }
+        taken.ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
+    }
+
+    /// Nobody shall keep an old value: the items of a Subscription are read once more.
+    pub(in crate::opcua) fn read_anew(&self, position: usize) {
+        self.intake.refresh().want(self.subscriptions.tags_of(position));
+    }
+
+    async fn fail(&mut self, error: &ServiceError) -> Option<Problem> {
+        use StatusCode as Code;
+        let status = match error {
+            // An answer that did not come in time is asked for once more; whoever is silent is noticed by the deadline.
+            ServiceError::Timeout => return None,
+            ServiceError::NotConnected | ServiceError::Lost => {
+                return Some(Problem::lost("while it was waited for values"));
+            }
+            ServiceError::Refused(Code::BadTooManyPublishRequests) => {
+                self.requests.refused(self.waiting.len(), Instant::now());
+                debug!(still_waiting = self.waiting.len(), "the server takes fewer Publish requests");
+                return None;
+            }
+            ServiceError::Refused(Code::BadTimeout | Code::BadRequestTimeout) => return None,
+            error => error.status(),
+        };
+        let is_final = matches!(
+            status,
+            Code::BadSessionIdInvalid
+                | Code::BadSessionClosed
+                | Code::BadSessionNotActivated
+                | Code::BadNoSubscription
+                | Code::BadSecureChannelIdInvalid
+                | Code::BadSecureChannelClosed
+                | Code::BadServerHalted
+                | Code::BadShutdown
+        );
+        self.failures += 1;
+        debug!(%error, failures = self.failures, "Publish failed");
+        if is_final || self.failures >= MAX_FAILURES_IN_A_ROW {
+            return Some(Problem::service(problem::Step::Publish, error, self.request_timeout));
+        }
+        time::sleep(PAUSE * self.failures).await;
+        None
+    }
+
+    /// When the first Subscription will have been silent for too long; `None` without a Subscription.
+    fn deadline(&self) -> Option<(Instant, u32)> {
+        self.watched.iter().map(|(id, watched)| (watched.last_heard + watched.patience, *id)).min()
+    }
+
+    fn silence(&self, subscription: u32) -> Problem {
+        let silence = self.watched.get(&subscription).map(|watched| watched.last_heard.elapsed()).unwrap_or_default();
+        Problem::Silent { subscription, silence: Duration::from_millis(silence.as_millis().try_into().unwrap_or(0)) }
+    }
+}
+
+/// As many keep-alives as the session may miss, and a little more.
+fn patience(subscription: &Subscription, failures_allowed: u32) -> Duration {
+    subscription.keep_alive_time.saturating_mul(failures_allowed.saturating_add(1))
+        + subscription.publishing_interval.saturating_mul(2)
+        + GRACE
+}
