@@ -2,7 +2,9 @@
 //! read. What is wrong with one costs no other.
 
 use bytes::Bytes;
-use opcua::types::{BinaryEncodable, ContextOwned, DataValue, StatusCode as Code};
+use opcua::types::StatusCode as Code;
+#[cfg(test)]
+use opcua::types::{BinaryEncodable, ContextOwned, DataValue};
 
 use crate::domain::{StatusCode, TagValue, Timestamp};
 use crate::opcua::value::{
@@ -91,6 +93,7 @@ impl RawValue {
         }
     }
 
+    #[cfg(test)]
     /// By way of its bytes, for what the library has decoded.
     pub(in crate::opcua) fn of_library(value: &DataValue) -> Self {
         let body = Bytes::from(value.encode_to_vec(&ContextOwned::default().context()));
