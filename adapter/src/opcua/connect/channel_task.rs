@@ -234,7 +234,8 @@ impl ChannelTask {
         let Some(nonce) = self.nonce.take() else {
             return Err(Problem::lost("the server opened a secure channel that nobody asked for"));
         };
-        let (channel_id, chunk) = security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
+        let (channel_id, chunk) =
+            security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
         self.follow(chunk.sequence_number)?;
         let unreadable = |error: ServiceError| Problem::service(Step::OpenSecureChannel, &error, Duration::ZERO);
         let message = Message::new(&chunk.body).map_err(|error| unreadable(error.into()))?;
@@ -314,8 +315,8 @@ impl ChannelTask {
         };
         match frame.kind() {
             b"MSG" => {
-                let opened =
-                    security::open(self.security.as_ref(), &self.keys, self.channel_id, &frame.bytes).map_err(|error| insecure(&error));
+                let opened = security::open(self.security.as_ref(), &self.keys, self.channel_id, &frame.bytes)
+                    .map_err(|error| insecure(&error));
                 let chunk = opened?;
                 self.follow(chunk.sequence_number)?;
                 self.collect(frame.chunk(), chunk);
