@@ -2,6 +2,7 @@
 
 pub(in crate::opcua) mod attributes;
 pub(in crate::opcua) mod bodies;
+pub(in crate::opcua) mod bytes_form;
 pub(in crate::opcua) mod notification;
 pub(in crate::opcua) mod plain;
 pub(in crate::opcua) mod raw;

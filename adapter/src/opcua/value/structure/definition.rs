@@ -8,6 +8,7 @@ use opcua::types::{
 };
 
 use super::{base_types, server::TypeServer, types::Names};
+use crate::opcua::value::bytes_form::BytesForm;
 
 /// Numbers of one enumeration that get a name.
 const MAX_NAMES: usize = 5_000;
@@ -121,7 +122,7 @@ fn browse_name(answer: DataValue, data_type: &NodeId) -> Box<str> {
 }
 
 /// Follows `HasSubtype` references up until a DataType of OPC UA's own is met.
-async fn base_of<S: TypeServer>(server: &S, data_type: &NodeId) -> Result<Option<u32>, Error> {
+pub(super) async fn base_of<S: TypeServer>(server: &S, data_type: &NodeId) -> Result<Option<u32>, Error> {
     let mut current = data_type.clone();
     for _ in 0..MAX_SUPERTYPES {
         if let Some(number) = base_number(&current) {
@@ -134,6 +135,20 @@ async fn base_of<S: TypeServer>(server: &S, data_type: &NodeId) -> Result<Option
         }
     }
     Ok(None)
+}
+
+/// How the bytes of a variable are to be sent.
+pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<BytesForm, Error> {
+    let questions = [AttributeId::DataType, AttributeId::ValueRank].map(|attribute| (node.clone(), attribute));
+    let mut answers = server.read(&questions).await?.into_iter();
+    let mut answer = || answers.next().and_then(|answer| answer.value);
+    let data_type = match answer() {
+        Some(Variant::NodeId(data_type)) => *data_type,
+        Some(Variant::ExpandedNodeId(data_type)) => data_type.node_id,
+        _ => return Ok(BytesForm::AsSent),
+    };
+    let Some(Variant::Int32(value_rank)) = answer() else { return Ok(BytesForm::AsSent) };
+    Ok(BytesForm::of(base_of(server, &data_type).await?, value_rank))
 }
 
 fn names_of_definition(definition: EnumDefinition) -> Names {

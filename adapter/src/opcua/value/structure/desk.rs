@@ -1,4 +1,4 @@
-//! Where values go that need more than a look: structures, names of enumerations, members that a tag picks.
+//! Where values go that need more than a look: structures, names of enumerations, bytes, members that a tag picks.
 //!
 //! A value whose type is not known yet waits here, and behind it whatever else comes of its tag, while [`Structures::run`]
 //! asks the server. Publishing goes on meanwhile. What cannot be decoded goes out as it is, and says so.
@@ -28,6 +28,7 @@ use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{TagId, TagUpdate},
     opcua::value::{
+        bytes_form::BytesForm,
         raw::{RawValue, Wire},
         reader::{Bodies, Malformed, Reader},
     },
@@ -56,6 +57,8 @@ struct State {
     types: Types,
     /// Names of the nodes' own enumerations, without any for a node that is none.
     names: HashMap<TagId, Arc<Names>>,
+    /// How the bytes of the tags' nodes are sent.
+    bytes_forms: HashMap<TagId, BytesForm>,
     held: Held,
     questions: VecDeque<Question>,
     /// Questions that were put in this session.
@@ -74,6 +77,8 @@ pub(super) enum Question {
     Encoding(NodeId, TagId),
     /// Which names do the numbers of the tag's node have?
     Names(TagId),
+    /// Are the bytes of the tag's node a ByteString or an array?
+    BytesForm(TagId),
 }
 
 impl Question {
@@ -81,7 +86,7 @@ impl Question {
     fn key(&self) -> Self {
         match self {
             Self::Encoding(encoding, _) => Self::Encoding(encoding.clone(), TagId(0)),
-            names @ Self::Names(_) => names.clone(),
+            of_node @ (Self::Names(_) | Self::BytesForm(_)) => of_node.clone(),
         }
     }
 }
@@ -101,8 +106,8 @@ impl Structures {
 
     /// Whether a value may pass by: the case of nearly all values, and so without a lock.
     pub(in crate::opcua) fn may_pass(&self, tag: TagId, raw: &RawValue) -> bool {
-        let is_plain = matches!(raw.value, Wire::Plain(_)) && !raw.is_lossy;
-        is_plain && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
+        let is_plain = matches!(&raw.value, Wire::Plain(value) if !BytesForm::is_open(value));
+        is_plain && !raw.is_lossy && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
     }
 
     /// Puts a value into the batch, or lets it wait for its type.
@@ -133,6 +138,7 @@ impl Structures {
         let mut state = self.lock();
         state.types = Types::default();
         state.names.clear();
+        state.bytes_forms.clear();
         state.put.clear();
         left
     }
@@ -210,6 +216,7 @@ impl Structures {
                 state.types.note(encoding.clone(), known);
                 if is_final { Ok(()) } else { Err(()) }
             }
+            Question::BytesForm(tag) => self.answer_bytes_form(*tag, server).await,
             Question::Names(tag) => {
                 let ask = async {
                     match self.node_of(server, *tag).await {
@@ -224,6 +231,20 @@ impl Structures {
                 if is_final { Ok(()) } else { Err(()) }
             }
         }
+    }
+
+    /// An error says that the server is to be asked again.
+    async fn answer_bytes_form<S: TypeServer>(&self, tag: TagId, server: &S) -> Result<(), ()> {
+        let ask = async {
+            match self.node_of(server, tag).await {
+                Some(node) => super::definition::bytes_form(server, &node).await,
+                None => Ok(BytesForm::AsSent),
+            }
+        };
+        let form = time::timeout(PATIENCE, ask).await;
+        let is_final = matches!(form, Ok(Ok(_)));
+        self.lock().bytes_forms.insert(tag, form.ok().and_then(Result::ok).unwrap_or_default());
+        if is_final { Ok(()) } else { Err(()) }
     }
 
     async fn node_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Option<NodeId> {
@@ -280,7 +301,8 @@ impl Structures {
         let names = state.names.get(&update.tag).map(|names| &**names);
         let id = update.tag;
         let is_forced = is_forced || state.put.len() >= MAX_QUESTIONS;
-        let finisher = Finisher { tag, types: &state.types, names, is_forced };
+        let bytes_form = state.bytes_forms.get(&id).copied();
+        let finisher = Finisher { tag, types: &state.types, names, bytes_form, is_forced };
         let (update, reports) = finisher.finish(update, wire)?;
         for report in reports {
             if state.reports.0.insert((id, std::mem::discriminant(&report))) {

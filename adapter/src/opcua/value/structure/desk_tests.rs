@@ -25,6 +25,8 @@ const ENCODING: u32 = 1;
 #[derive(Default)]
 struct Table {
     types: HashMap<NodeId, DataValue>,
+    /// DataType and rank of the tags' nodes, where they are not enumerations.
+    bytes: Option<(DataTypeId, i32)>,
     reads: AtomicUsize,
 }
 
@@ -69,7 +71,10 @@ impl TypeServer for Table {
         let answer = |(node, attribute): &(NodeId, AttributeId)| match attribute {
             AttributeId::DataTypeDefinition => self.types.get(node).cloned().unwrap_or_default(),
             AttributeId::BrowseName => DataValue::value_only(QualifiedName::new(3, format!("T{node}"))),
-            AttributeId::DataType => DataValue::value_only(Variant::from(id(STATE))),
+            AttributeId::DataType => {
+                DataValue::value_only(Variant::from(self.bytes.map_or(id(STATE), |(data_type, _)| data_type.into())))
+            }
+            AttributeId::ValueRank => DataValue::value_only(self.bytes.map_or(-1, |(_, rank)| rank)),
             _ => DataValue::default(),
         };
         Ok(attributes.iter().map(answer).collect())
@@ -435,4 +440,24 @@ async fn the_type_of_a_structure_without_its_length_is_asked_for_and_then_it_is_
     let batch = take_raw(&desk, 0, first);
     assert_eq!(json(&batch[0]), r#"{"speed":1.5,"state":2,"inner":{"count":5}}"#);
     assert!(!batch[0].flags.is_undecoded);
+}
+
+#[tokio::test]
+async fn bytes_have_the_form_of_their_node_whatever_the_server_sends() {
+    let forms = || [Variant::ByteString(ByteString::from(vec![1, 2, 255])), Variant::from(vec![1_u8, 2, 255])];
+    let kinds = [
+        (DataTypeId::Byte, 1, ["[1,2,255]", "[1,2,255]"]),
+        (DataTypeId::ByteString, -1, ["\"AQL/\"", "\"AQL/\""]),
+        (DataTypeId::BaseDataType, -2, ["\"AQL/\"", "[1,2,255]"]),
+    ];
+    for (data_type, rank, expected) in kinds {
+        let (desk, mut receiver) = desk(vec![tag("t", 3, "x")]);
+        let server = Table { bytes: Some((data_type, rank)), ..Table::with_types() };
+        let [first, second] = forms();
+        assert!(!desk.may_pass(TagId(0), &of(first.clone())));
+        assert_eq!(take(&desk, 0, first), [], "the node is asked first");
+        assert_eq!(json(&next(&desk, &server, &mut receiver).await[0]), expected[0]);
+        assert_eq!(json(&take(&desk, 0, second)[0]), expected[1], "{data_type:?}");
+        assert_eq!(server.reads.load(Ordering::Relaxed), 1);
+    }
 }

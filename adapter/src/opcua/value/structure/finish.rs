@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{DataType, TagUpdate, TagValue},
-    opcua::value::raw::Wire,
+    opcua::value::{bytes_form::BytesForm, raw::Wire},
 };
 
 /// What it takes to finish a value of one tag.
@@ -21,6 +21,8 @@ pub(super) struct Finisher<'a> {
     pub(super) types: &'a Types,
     /// Names of the node's own enumeration; `None` where the server was not yet asked.
     pub(super) names: Option<&'a Names>,
+    /// How the node's bytes are sent; `None` where the server was not yet asked.
+    pub(super) bytes_form: Option<BytesForm>,
     /// Whether to go on without what is not known yet.
     pub(super) is_forced: bool,
 }
@@ -72,6 +74,15 @@ impl Finisher<'_> {
                 value
             }
         };
+        if BytesForm::is_open(&value) {
+            match self.bytes_form {
+                None if !self.is_forced => {
+                    let question = Question::BytesForm(update.tag);
+                    return Err(Box::new((update, Wire::Plain(value), question)));
+                }
+                form => value = form.unwrap_or_default().apply(value),
+            }
+        }
         if with_names && is_integer(&value) {
             match self.names {
                 None if !self.is_forced => {
