@@ -106,6 +106,12 @@ fn line(shown: &Shown, node: usize) -> String {
 
 /// `Double[]  read/write  mm/s`
 pub(super) fn about(details: &Details, unit: Option<&str>) -> String {
+    let unit = unit.map_or_else(String::new, |unit| format!("  {}", printable(unit)));
+    format!("{}  {}{unit}", type_and_rank(details), access(details))
+}
+
+/// `Double[,]`
+pub(super) fn type_and_rank(details: &Details) -> String {
     let rank = match details.value_rank {
         -1 => String::new(),
         1 => "[]".to_owned(),
@@ -113,8 +119,7 @@ pub(super) fn about(details: &Details, unit: Option<&str>) -> String {
         // Scalar or array, as the value decides.
         _ => "[?]".to_owned(),
     };
-    let unit = unit.map_or_else(String::new, |unit| format!("  {}", printable(unit)));
-    format!("{}{rank}  {}{unit}", printable(&details.data_type), access(details))
+    format!("{}{rank}", printable(&details.data_type))
 }
 
 /// The access rights in a word.
@@ -157,7 +162,7 @@ fn entry(shown: &Shown, node: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::opcua::BrowsedNode;
+    use crate::opcua::{BrowsedNode, ValueKind};
 
     /// Objects / Line 1 / (Speed, Temp), and a method beside the line.
     fn shown(filter: &Filter) -> Shown {
@@ -174,7 +179,14 @@ mod tests {
         let tree = Tree { nodes, ..Tree::default() };
         let details = |name: &str, is_writable| {
             let data_type = name.to_owned();
-            Some(Details { data_type, built_in: None, value_rank: 2, is_readable: true, is_writable })
+            Some(Details {
+                data_type,
+                built_in: None,
+                kind: ValueKind::Other,
+                value_rank: 2,
+                is_readable: true,
+                is_writable,
+            })
         };
         let details = vec![None, None, None, details("Double", true), details("Float", false)];
         let takes = |node: usize| filter.takes_name(&tree, node) && filter.takes_type(details[node].as_ref());

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{browse_tree::access, printable::printable};
+use super::{
+    browse_tree::{access, type_and_rank},
+    printable::printable,
+};
 use crate::{
-    config::effective::Tag,
-    domain::DataType,
+    config::effective::{Deadband, Tag},
     mqtt::BrokerReport,
-    opcua::{Details, TagReport, status_symbol},
+    opcua::{Details, FilterPlace, TagReport, ValueKind, status_symbol},
 };
 
 /// A sampling interval this much longer than asked for is worth a word.
@@ -35,6 +37,7 @@ pub(super) struct TagLine {
     report: TagReport,
     /// Milliseconds and values, as the adapter would ask for them.
     asked: (f64, u32),
+    deadband: Option<Deadband>,
     /// What would not work.
     pub(super) problems: Vec<String>,
     /// What works otherwise than one may think.
@@ -49,6 +52,7 @@ impl TagLine {
             line: tag.line,
             node: tag.node.to_string(),
             asked: (tag.subscription.sampling_interval.as_secs_f64() * 1000.0, tag.subscription.queue_size),
+            deadband: tag.subscription.deadband,
             report,
             problems: Vec::new(),
             notes: Vec::new(),
@@ -65,7 +69,10 @@ impl TagLine {
             return (problems, notes);
         }
         let Some(details) = &self.report.details else {
-            problems.push("the node has no value; map a Variable".to_owned());
+            problems.push(match &self.report.other_class {
+                Some(class) => format!("the node is of the NodeClass {class} and has no value; map a Variable"),
+                None => "the node has no value; map a Variable".to_owned(),
+            });
             return (problems, notes);
         };
         if is_north && !details.is_readable {
@@ -75,6 +82,12 @@ impl TagLine {
             problems
                 .push("southbound_mappings write it, and the user may not; see to the rights on the server".to_owned());
         }
+        if is_south && details.kind == ValueKind::Structure {
+            problems.push(
+                "southbound_mappings write it, and its values are structures, which cannot be written yet".to_owned(),
+            );
+        }
+        notes.extend(self.about_filter(details));
         match &self.report.item {
             Some(Err(why)) if is_north => problems.push(format!("the server does not monitor it: {why}")),
             Some(Ok(item)) => {
@@ -97,34 +110,36 @@ impl TagLine {
         (problems, notes)
     }
 
+    /// What becomes of trigger and deadband otherwise than one may think.
+    fn about_filter(&self, details: &Details) -> Option<String> {
+        let refused = self.report.filter_refusal.as_ref().map(|why| format!("the server refuses the filter ({why})"));
+        let is_percent = matches!(self.deadband, Some(Deadband::Percent(_)));
+        let is_applied_here = refused.is_some() || self.report.filter == FilterPlace::Here;
+        if is_percent && is_applied_here && self.report.filter == FilterPlace::Here && !self.report.has_range {
+            let what = "the node has no EURange, so a deadband in percent cannot be applied and every change is sent";
+            return Some(format!("{what}; use `absolute`"));
+        }
+        match (self.report.filter, refused) {
+            (FilterPlace::NoTimestamps, Some(refused)) => Some(format!(
+                "{refused}, so a timestamp that changes alone does not come, whatever `trigger` says; `mode: poll` sees it"
+            )),
+            (FilterPlace::Here, Some(refused)) => Some(format!("{refused}; it is applied here")),
+            (FilterPlace::NoNumber, _) => Some(format!(
+                "a deadband is for numbers, and its values are none ({}), so every change is sent; `deadband: none` says that this is meant",
+                details.data_type
+            )),
+            (FilterPlace::NoTimestamps | FilterPlace::Here | FilterPlace::Server | FilterPlace::Nowhere, _) => None,
+        }
+    }
+
     /// The deadbands that the node has what it takes for.
     fn deadbands(&self) -> &'static [&'static str] {
         match &self.report.details {
-            Some(details) if !is_number(details) => &[],
+            Some(details) if details.kind != ValueKind::Number => &[],
             Some(_) if self.report.has_range => &["absolute", "percent"],
             Some(_) => &["absolute"],
             None => &[],
         }
-    }
-}
-
-fn is_number(details: &Details) -> bool {
-    use DataType as T;
-    match details.built_in {
-        Some(
-            T::SByte
-            | T::Byte
-            | T::Int16
-            | T::UInt16
-            | T::Int32
-            | T::UInt32
-            | T::Int64
-            | T::UInt64
-            | T::Float
-            | T::Double,
-        ) => true,
-        Some(_) => false,
-        None => matches!(details.data_type.as_str(), "Number" | "Integer" | "UInteger"),
     }
 }
 
@@ -188,11 +203,10 @@ fn row(tag: &TagLine) -> [String; 7] {
     let dash = || "-".to_owned();
     let details = tag.report.details.as_ref();
     let item = tag.report.item.as_ref().and_then(|item| item.as_ref().ok());
-    let rank = details.map_or("", |details| if details.value_rank >= 1 { "[]" } else { "" });
     let deadbands = tag.deadbands();
     [
         printable(&tag.name),
-        details.map_or_else(dash, |details| format!("{}{rank}", printable(&details.data_type))),
+        details.map_or_else(dash, type_and_rank),
         details.map_or_else(dash, |details| access(details).to_owned()),
         tag.report.status.map_or_else(dash, |status| status_symbol(status).into_owned()),
         item.map_or_else(dash, |item| format!("{} ms", item.sampling_interval)),
@@ -231,6 +245,7 @@ fn tag_json(tag: &TagLine) -> Value {
         "line": tag.line,
         "node": tag.node,
         "exists": tag.report.missing.is_none(),
+        "nodeClass": details.map_or(tag.report.other_class.as_deref(), |_| Some("Variable")),
         "dataType": details.map(|details| &details.data_type),
         "valueRank": details.map(|details| details.value_rank),
         "readable": details.map(|details| details.is_readable),
@@ -256,23 +271,23 @@ mod tests {
     use super::*;
     use crate::{
         config::effective::ProtocolVersion,
-        domain::{NodeAddress, StatusCode},
+        domain::{DataType, NodeAddress, StatusCode},
         opcua::GrantedItem,
     };
 
     fn found() -> TagReport {
         TagReport {
-            missing: None,
             details: Some(Details {
                 data_type: "Float".into(),
                 built_in: Some(DataType::Float),
+                kind: ValueKind::Number,
                 value_rank: -1,
                 is_readable: true,
                 is_writable: false,
             }),
             status: Some(StatusCode::GOOD),
             item: Some(Ok(GrantedItem { sampling_interval: 250.0, queue_size: 4 })),
-            has_range: false,
+            ..TagReport::missing(None)
         }
     }
 
@@ -301,7 +316,14 @@ mod tests {
         let gone = TagReport { missing: Some("BadNodeIdUnknown".into()), ..found() };
         check(&judge(gone, true, true), Some("BadNodeIdUnknown"), None);
         let object = TagReport { details: None, ..found() };
-        check(&judge(object, true, false), Some("map a Variable"), None);
+        check(&judge(object.clone(), true, false), Some("map a Variable"), None);
+        let kind = TagReport { other_class: Some("VariableType".into()), ..object };
+        check(&judge(kind, true, false), Some("NodeClass VariableType"), None);
+        let mut motor = found();
+        motor.details =
+            motor.details.map(|details| Details { kind: ValueKind::Structure, is_writable: true, ..details });
+        check(&judge(motor.clone(), true, false), None, None);
+        check(&judge(motor, true, true), Some("structures"), None);
         let refused = TagReport { item: Some(Err("BadTooManyMonitoredItems".into())), ..found() };
         check(&judge(refused.clone(), true, false), Some("BadTooManyMonitoredItems"), None);
         check(&judge(refused, false, false), None, None);
@@ -319,8 +341,30 @@ mod tests {
         let ranged = TagReport { has_range: true, ..found() };
         assert_eq!(judge(ranged, true, false).deadbands(), ["absolute", "percent"]);
         let mut text = found();
-        text.details = text.details.map(|details| Details { built_in: Some(DataType::String), ..details });
+        text.details = text.details.map(|details| Details { kind: ValueKind::Other, ..details });
         assert!(judge(text, true, false).deadbands().is_empty());
+    }
+
+    #[test]
+    fn what_becomes_of_a_filter_is_said() {
+        let with = |filter, refusal: Option<&str>| {
+            let report = TagReport { filter, filter_refusal: refusal.map(str::to_owned), ..found() };
+            judge(report, true, false)
+        };
+        check(&with(FilterPlace::Server, None), None, None);
+        check(&with(FilterPlace::NoNumber, None), None, Some("`deadband: none`"));
+        check(&with(FilterPlace::Here, None), None, None);
+        check(&with(FilterPlace::Here, Some("BadInvalidArgument")), None, Some("it is applied here"));
+        let times = with(FilterPlace::NoTimestamps, Some("BadFilterNotAllowed"));
+        check(&times, None, Some("does not come"));
+        assert!(!times.notes[0].contains("applied here"));
+    }
+
+    #[test]
+    fn a_matrix_is_shown_as_one() {
+        let mut matrix = found();
+        matrix.details = matrix.details.map(|details| Details { value_rank: 2, ..details });
+        assert_eq!(row(&judge(matrix, true, false))[1], "Float[,]");
     }
 
     #[test]

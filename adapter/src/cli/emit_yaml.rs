@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt::Write as _};
 
 use super::{
-    browse_tree::{Shown, about, access},
+    browse_tree::{Shown, access, type_and_rank},
     printable::printable,
 };
 use crate::{
@@ -75,7 +75,7 @@ fn mapping(candidates: &[Candidate<'_>], opcua: &OpcUaConfig) -> Option<String> 
         let unit = candidate.unit.map_or_else(String::new, |unit| format!(", unit: {}", quote(unit)));
         let comment = candidate
             .details
-            .map_or_else(String::new, |details| format!("   # {}, {}", about_type(details), access(details)));
+            .map_or_else(String::new, |details| format!("   # {}, {}", type_and_rank(details), access(details)));
         // What cannot be read stays in sight, so that nobody looks for it in vain.
         let start = if is_readable(&candidate) { "  - " } else { "  # - " };
         let node = quote(&candidate.address.to_string());
@@ -85,11 +85,6 @@ fn mapping(candidates: &[Candidate<'_>], opcua: &OpcUaConfig) -> Option<String> 
             writeln!(text, "{start}{{ name: {name}, node: {node}, topic: {name}{unit} }}{comment}");
     }
     Some(text)
-}
-
-/// `Double[]`
-fn about_type(details: &Details) -> String {
-    about(details, None).split("  ").next().unwrap_or_default().to_owned()
 }
 
 /// The path as a tag's name that is a topic as well: letters, digits and `_ - .`, levels by `/`.
@@ -152,7 +147,7 @@ mod tests {
     use crate::{
         config::{Loaded, parse},
         domain::{Identifier, NodeLocator},
-        opcua::{BrowsedNode, Tree},
+        opcua::{BrowsedNode, Tree, ValueKind},
     };
 
     fn load(text: &str) -> Loaded {
@@ -166,7 +161,14 @@ mod tests {
     }
 
     fn details(is_readable: bool) -> Details {
-        Details { data_type: "Double".into(), built_in: None, value_rank: 1, is_readable, is_writable: true }
+        Details {
+            data_type: "Double".into(),
+            built_in: None,
+            kind: ValueKind::Number,
+            value_rank: 1,
+            is_readable,
+            is_writable: true,
+        }
     }
 
     #[test]

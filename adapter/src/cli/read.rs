@@ -53,7 +53,8 @@ fn paragraph(place: &NodeLocator, reading: &Result<Reading, String>) -> String {
         Ok(reading) => reading,
         Err(why) => return format!("{place}\n  status  {}\n", printable(why)),
     };
-    let kind = reading.details.as_ref().map_or_else(|| "no Variable".to_owned(), |details| about(details, None));
+    let other = || reading.other_class.clone().unwrap_or_else(|| "no Variable".to_owned());
+    let kind = reading.details.as_ref().map_or_else(other, |details| about(details, None));
     format!(
         "{place}\n  value   {}\n  status  {}\n  source  {}\n  server  {}\n  type    {kind}\n",
         shown_value(reading),
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::{StatusCode, Timestamp},
-        opcua::Details,
+        opcua::{Details, ValueKind},
     };
 
     fn reading(value: TagValue) -> Reading {
@@ -117,9 +118,11 @@ mod tests {
             status: StatusCode::GOOD,
             source_timestamp: Some(Timestamp::from_unix_millis(1_767_225_600_250)),
             server_timestamp: None,
+            other_class: None,
             details: Some(Details {
                 data_type: "UInt64".into(),
                 built_in: None,
+                kind: ValueKind::Number,
                 value_rank: -1,
                 is_readable: true,
                 is_writable: false,

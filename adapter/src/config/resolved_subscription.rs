@@ -19,9 +19,10 @@ pub(super) fn subscription(subscription: &TagSubscription) -> Value {
         ("trigger", Some(json!(subscription.trigger.as_str()))),
         (
             "deadband",
-            subscription.deadband.map(|deadband| match deadband {
-                Deadband::Absolute(size) => json!({ "absolute": size }),
-                Deadband::Percent(share) => json!({ "percent": share }),
+            Some(match subscription.deadband {
+                None => json!("none"),
+                Some(Deadband::Absolute(size)) => json!({ "absolute": size }),
+                Some(Deadband::Percent(share)) => json!({ "percent": share }),
             }),
         ),
         ("heartbeat", Some(none_or_time(subscription.heartbeat))),

@@ -197,9 +197,14 @@ pub(super) fn read_auto_or_integer(scalar: &Scalar, min: i64, max: i64) -> Resul
     read_integer(scalar, min, max).map(Some)
 }
 
+/// Whether it is the word `none`.
+pub(super) fn is_none(scalar: &Scalar) -> bool {
+    scalar.text.eq_ignore_ascii_case("none")
+}
+
 /// `none`, or a number between two others, both included.
 pub(super) fn read_none_or_number(scalar: &Scalar, min: f64, max: f64) -> Result<Option<f64>, Problem> {
-    if scalar.text.eq_ignore_ascii_case("none") {
+    if is_none(scalar) {
         return Ok(None);
     }
     if scalar.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -217,7 +222,7 @@ pub(super) fn read_none_or_duration(
     min: Duration,
     max: Duration,
 ) -> Result<Option<Duration>, Problem> {
-    if scalar.text.eq_ignore_ascii_case("none") {
+    if is_none(scalar) {
         return Ok(None);
     }
     if scalar.text.starts_with(|c: char| c.is_ascii_alphabetic()) {

@@ -93,6 +93,9 @@ fn shape(shape: Shape, registry: &Registry) -> Value {
         Shape::Texts => json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
         Shape::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::Section(inner) => section(inner, registry),
+        Shape::NoneOrSection(inner) => {
+            json!({ "anyOf": [{ "const": "none" }, section(inner, registry), expression()] })
+        }
         Shape::List(inner) => json!({ "type": "array", "items": section(inner, registry) }),
         Shape::Named(inner) => {
             json!({ "type": "object", "minProperties": 1, "additionalProperties": section(inner, registry) })

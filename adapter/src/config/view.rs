@@ -159,9 +159,11 @@ impl<'a> View<'a> {
         Some(Self { layers, section })
     }
 
-    /// A section within, from the nearest layer that has it and no other: for keys that exclude each other.
+    /// A section within, from the nearest layer that has it and no other: for keys that exclude each other. `none` there
+    /// undoes those of the layers below.
     pub(super) fn nearest_section(&self, name: &str) -> Option<Self> {
-        let Some(Shape::Section(section)) = self.section.get(name).map(|key| key.shape) else { return None };
+        let shape = self.section.get(name).map(|key| key.shape);
+        let Some(Shape::Section(section) | Shape::NoneOrSection(section)) = shape else { return None };
         self.entry(name)?.value.as_mapping().map(|mapping| Self::new(mapping, section))
     }
 

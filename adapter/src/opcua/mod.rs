@@ -5,14 +5,15 @@
 //! `lifecycle`. A test holds it.
 
 mod backoff;
+mod codec;
 mod connect;
 mod intake;
 mod lifecycle;
 pub mod pki;
-pub mod plc;
 mod poll;
 mod problem;
 mod refusal;
+mod service_error;
 mod session;
 mod status;
 mod subscribe;
@@ -22,15 +23,15 @@ mod tools;
 mod value;
 mod write;
 
+pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use intake::grants::{FilterPlace, TagGrant, TagGrants};
 pub use lifecycle::link::OpcUaLink;
-pub use plc::{Plc, PlcError};
 pub use session::namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use status::status_symbol;
 pub use tools::{
     browse::{BrowseRequest, BrowsedNode, Class, Tree},
     explorer::{Explorer, ExplorerError},
-    inspect::{Details, Reading},
+    inspect::{Details, Reading, ValueKind},
     trial::{GrantedItem, TagReport},
 };
 pub use value::structure::hostile;

@@ -15,6 +15,20 @@ pub fn status_symbol(status: StatusCode) -> Cow<'static, str> {
     }
 }
 
+/// Whether a StatusCode says that there is no value to be had from the node, rather than how good a value is.
+pub(in crate::opcua) fn is_about_node(status: StatusCode) -> bool {
+    use opcua::types::StatusCode as Code;
+    matches!(
+        Code::from(status.without_info_bits().0),
+        Code::BadNodeIdUnknown
+            | Code::BadNodeIdInvalid
+            | Code::BadAttributeIdInvalid
+            | Code::BadNotReadable
+            | Code::BadUserAccessDenied
+            | Code::BadSecurityModeInsufficient
+    )
+}
+
 /// The library's StatusCode as ours.
 pub(in crate::opcua) fn from_library(status: opcua::types::StatusCode) -> StatusCode {
     StatusCode(status.bits())
@@ -34,6 +48,13 @@ mod tests {
         check(0x4000_0000, "Uncertain");
         check(0x0480, "Good");
         check(0x8034_0480, "BadNodeIdUnknown");
+    }
+
+    #[test]
+    fn a_node_that_has_gone_is_told_from_a_bad_value() {
+        assert!(is_about_node(StatusCode(0x8034_0480)), "info bits do not count");
+        assert!(is_about_node(StatusCode(0x801F_0000)));
+        assert!(!is_about_node(StatusCode(0x808C_0000)) && !is_about_node(StatusCode(0)));
     }
 
     #[test]

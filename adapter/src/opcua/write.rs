@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use opcua::{
-    client::services::Write,
-    core::ResponseMessage,
-    types::{AttributeId, DataValue, NodeId, ResponseHeader, StatusCode as Code, Variant, WriteRequest, WriteValue},
-};
+use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
 
 use crate::opcua::{
     plc::{Plc, PlcError},
-    session::describe,
+    service_error::ServiceError,
+    session::describe::{self, Wire},
     session::live::LiveSession,
     status,
     value::variant,
@@ -52,89 +49,85 @@ impl PlcHandle {
 impl Plc for PlcHandle {
     async fn describe(&self, tag: TagId) -> Result<NodeDescription, PlcError> {
         let live = self.live()?;
-        if let Some(description) = live.descriptions.lock().await.get(&tag) {
-            return Ok(description.clone());
+        if let Some(described) = live.descriptions.lock().await.get(&tag) {
+            return Ok(described.node.clone());
         }
         let node = self.node(&live, tag).await?;
-        let description = describe::describe(&live, node).await?;
-        live.descriptions.lock().await.insert(tag, description.clone());
-        Ok(description)
+        let described = describe::describe(&live, node).await?;
+        live.descriptions.lock().await.insert(tag, described.clone());
+        Ok(described.node)
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
         let node = self.node(&live, tag).await?;
+        let wire = live.descriptions.lock().await.get(&tag).and_then(|described| described.wire);
         let Some(value) = variant::into_variant(value) else {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(Code::BadTypeMismatch));
         };
-        write(&live, node, value).await
+        let written = write(&live, node, as_it_travels(value, wire)).await;
+        if written.as_ref().is_ok_and(|status| is_doubtful(*status)) {
+            // Another program in the PLC may have given the node another type.
+            live.forget(tag).await;
+        }
+        written
     }
 }
 
-/// Sends one Write. The library's own call does not tell a server's refusal from an answer that never came.
+/// Bytes in the one of their two forms that the server uses for this node, whatever its DataType is.
+pub(in crate::opcua) fn as_it_travels(value: Variant, wire: Option<Wire>) -> Variant {
+    match (value, wire) {
+        (Variant::ByteString(bytes), Some(Wire::Bytes)) => Variant::from(bytes.value.unwrap_or_default()),
+        (Variant::Array(array), Some(Wire::ByteString)) if array.value_type == VariantScalarTypeId::Byte => {
+            let byte = |value: &Variant| if let Variant::Byte(byte) = value { *byte } else { 0 };
+            Variant::ByteString(array.values.iter().map(byte).collect::<Vec<u8>>().into())
+        }
+        (value, _) => value,
+    }
+}
+
+/// Whether the answer says that the node is not what it was described as.
+fn is_doubtful(status: StatusCode) -> bool {
+    let says = |code| status.without_info_bits() == status::from_library(code);
+    says(Code::BadTypeMismatch) || status::is_about_node(status)
+}
+
+/// Sends one Write, and tells a server's refusal from an answer that never came.
 pub(in crate::opcua) async fn write(
     live: &LiveSession,
     node_id: NodeId,
     value: Variant,
 ) -> Result<StatusCode, PlcError> {
-    let session = &live.session;
-    let request = WriteRequest {
-        request_header: Write::new(session).header().clone(),
-        nodes_to_write: Some(vec![WriteValue {
-            node_id,
-            attribute_id: AttributeId::Value as u32,
-            // Value only: many servers refuse a write with a status or a timestamp (BadWriteNotSupported).
-            value: DataValue::value_only(value),
-            ..WriteValue::default()
-        }]),
-    };
-    let timeout = std::time::Duration::from_millis(u64::from(request.request_header.timeout_hint));
-    match session.channel().send(request, timeout).await {
-        Ok(response) => Ok(verdict(response)),
-        Err(error) if error.status() == Code::BadNotConnected => Err(PlcError::NotConnected),
+    match live.services.write(node_id, value).await {
+        Ok(status) | Err(ServiceError::Refused(status)) => Ok(status::from_library(status)),
+        Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })
         }
     }
 }
 
-fn verdict(response: ResponseMessage) -> StatusCode {
-    let of_header = |header: &ResponseHeader| {
-        if header.service_result.is_good() { Code::BadUnknownResponse } else { header.service_result }
-    };
-    let code = match response {
-        ResponseMessage::Write(response) => {
-            let result = response.results.as_deref().and_then(|results| results.first().copied());
-            result.unwrap_or_else(|| of_header(&response.response_header))
-        }
-        ResponseMessage::ServiceFault(fault) => of_header(&fault.response_header),
-        _ => Code::BadUnknownResponse,
-    };
-    status::from_library(code)
-}
-
 #[cfg(test)]
 mod tests {
-    use opcua::types::{ServiceFault, WriteResponse};
-
     use super::*;
     use crate::opcua::test_support::tag;
 
-    fn response(header: Code, results: Option<Vec<Code>>) -> ResponseMessage {
-        let response_header = ResponseHeader { service_result: header, ..ResponseHeader::default() };
-        ResponseMessage::from(WriteResponse { response_header, results, diagnostic_infos: None })
+    #[test]
+    fn bytes_are_written_as_the_server_sends_them() {
+        let (text, list) = (|| Variant::ByteString(vec![1, 2, 255].into()), || Variant::from(vec![1_u8, 2, 255]));
+        assert_eq!(as_it_travels(text(), Some(Wire::Bytes)), list());
+        assert_eq!(as_it_travels(list(), Some(Wire::ByteString)), text());
+        assert_eq!(as_it_travels(list(), Some(Wire::Bytes)), list());
+        assert_eq!(as_it_travels(list(), None), list());
+        assert_eq!(as_it_travels(Variant::Int32(1), Some(Wire::ByteString)), Variant::Int32(1));
     }
 
     #[test]
-    fn the_verdict_is_the_nodes_own_or_the_services() {
-        let check = |response: ResponseMessage, expected: Code| assert_eq!(verdict(response).0, expected.bits());
-        check(response(Code::Good, Some(vec![Code::Good])), Code::Good);
-        check(response(Code::Good, Some(vec![Code::BadTypeMismatch])), Code::BadTypeMismatch);
-        check(response(Code::BadTooManyOperations, None), Code::BadTooManyOperations);
-        check(response(Code::Good, None), Code::BadUnknownResponse);
-        let response_header = ResponseHeader { service_result: Code::BadUserAccessDenied, ..ResponseHeader::default() };
-        check(ResponseMessage::from(ServiceFault { response_header }), Code::BadUserAccessDenied);
+    fn a_refused_type_is_a_reason_to_look_at_the_node_again() {
+        let doubtful = |code: Code| is_doubtful(status::from_library(code));
+        assert!(doubtful(Code::BadTypeMismatch) && doubtful(Code::BadNodeIdUnknown));
+        assert!(!doubtful(Code::Good) && !doubtful(Code::BadOutOfRange));
     }
 
     #[tokio::test]

@@ -64,7 +64,9 @@ fn find_homes(section: &'static Section, path: &str, name: &str, homes: &mut Vec
         if key.name == name && !homes.iter().any(|home| *home == format!("`{path}`")) {
             homes.push(if path.is_empty() { "the top level of the file".to_owned() } else { format!("`{path}`") });
         }
-        if let Shape::Section(inner) | Shape::List(inner) | Shape::Named(inner) = key.shape {
+        if let Shape::Section(inner) | Shape::NoneOrSection(inner) | Shape::List(inner) | Shape::Named(inner) =
+            key.shape
+        {
             find_homes(inner, &join(path, key.name), name, homes);
         }
     }

@@ -70,7 +70,10 @@ impl Form<'_> {
     pub(super) fn value(&mut self, node: &Node, key_span: Span, path: &str, shape: Shape) {
         match (shape, &node.kind) {
             (_, Kind::Broken) | (Shape::Unread, _) => {}
-            (Shape::Section(section), Kind::Mapping(mapping)) => self.section(mapping, key_span, path, section),
+            (Shape::Section(section) | Shape::NoneOrSection(section), Kind::Mapping(mapping)) => {
+                self.section(mapping, key_span, path, section);
+            }
+            (Shape::NoneOrSection(_), Kind::Scalar(scalar)) if scalar::is_none(scalar) => {}
             (Shape::List(section), Kind::Sequence(items)) => self.list(items, path, section),
             (Shape::Named(section), Kind::Mapping(mapping)) => self.named(mapping, path, section),
             (Shape::Detector, Kind::Mapping(mapping)) => self.detector(mapping, key_span, path),
@@ -85,7 +88,7 @@ impl Form<'_> {
                 }
             }
             (Shape::Texts, Kind::Scalar(_)) => self.value(node, key_span, path, Shape::Text(TextKind::Topic)),
-            (Shape::Section(_) | Shape::Named(_) | Shape::Detector | Shape::TextMap, _) => {
+            (Shape::Section(_) | Shape::NoneOrSection(_) | Shape::Named(_) | Shape::Detector | Shape::TextMap, _) => {
                 self.not_a_mapping(node, path, shape);
             }
             (Shape::List(_), _) => self
@@ -139,6 +142,7 @@ impl Form<'_> {
             Shape::Texts
             | Shape::TextMap
             | Shape::Section(_)
+            | Shape::NoneOrSection(_)
             | Shape::List(_)
             | Shape::Named(_)
             | Shape::Detector
@@ -207,7 +211,7 @@ impl Form<'_> {
             return;
         }
         let example = match shape {
-            Shape::Section(section) | Shape::List(section) | Shape::Named(section) => {
+            Shape::Section(section) | Shape::NoneOrSection(section) | Shape::List(section) | Shape::Named(section) => {
                 let keys = section.keys().filter(|key| key.is_built()).map(|key| key.name);
                 format!("the keys of `{path}` are {}", keys.collect::<Vec<_>>().join(", "))
             }

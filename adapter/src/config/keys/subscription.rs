@@ -28,7 +28,11 @@ const SUBSCRIPTION_KEYS: &[Key] = &[
         "Which change counts: of the status code, also of the value, also of the source timestamp.",
     )
     .default("status_value"),
-    key("deadband", Shape::Section(&DEADBAND), "Changes of a number that are no larger are not sent."),
+    key(
+        "deadband",
+        Shape::NoneOrSection(&DEADBAND),
+        "Changes of a number that are no larger are not sent; `none` undoes a default.",
+    ),
     key(
         "heartbeat",
         Shape::NoneOrDuration { min: SHORTEST, max: LONGEST },

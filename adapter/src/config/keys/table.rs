@@ -121,6 +121,8 @@ pub(crate) enum Shape {
     TextMap,
     /// A mapping with fixed keys.
     Section(&'static Section),
+    /// `none`, or a mapping with fixed keys.
+    NoneOrSection(&'static Section),
     /// A list of such mappings.
     List(&'static Section),
     /// Names of one's own choice, each with such a mapping.

@@ -104,13 +104,15 @@ fn check_deadband(layer: &View<'_>, context: &mut Context<'_>) {
             context.report.error(second.key_span, "`absolute` and `percent` exclude each other").help(HELP);
         }
         (None, None) if section.is_misspelt("absolute") || section.is_misspelt("percent") => {}
-        (None, None) => context.report.error(entry.key_span, "a deadband is `absolute` or in `percent`").help(HELP),
+        (None, None) => {
+            context.report.error(entry.key_span, "a deadband is `absolute`, in `percent` or `none`").help(HELP)
+        }
         (Some(only), None) | (None, Some(only)) => {
             if section.number(&only.key) == Some(0.0) {
                 context
                     .report
                     .error(only.value.span, "a deadband of 0 is none: every change is larger")
-                    .help("leave `deadband` out, or write a number above 0");
+                    .help("write `deadband: none`, or a number above 0");
             }
         }
     }

@@ -25,7 +25,9 @@ pub(super) fn all_keys() -> Vec<(String, &'static Key)> {
         for key in section.keys() {
             let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
             keys.push((path.clone(), key));
-            if let Shape::Section(inner) | Shape::List(inner) | Shape::Named(inner) = key.shape {
+            if let Shape::Section(inner) | Shape::NoneOrSection(inner) | Shape::List(inner) | Shape::Named(inner) =
+                key.shape
+            {
                 collect(inner, &path, keys);
             }
         }

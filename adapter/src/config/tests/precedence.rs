@@ -110,6 +110,7 @@ tags:
     node: i=2
     topic: b
     subscription: { deadband: { percent: 1 }, heartbeat: none, mode: poll, trigger: status_value_timestamp, publishing_interval: 50ms }
+  - { name: c, node: i=3, topic: c, subscription: { deadband: none } }
 ";
     let tags = load(yaml).unwrap().config.tags;
     let shared = TagSubscription {
@@ -131,9 +132,10 @@ tags:
         trigger: Trigger::StatusValueTimestamp,
         deadband: Some(Deadband::Percent(1.0)),
         heartbeat: None,
-        ..shared
+        ..shared.clone()
     };
     assert_eq!(tags[1].subscription, own);
+    assert_eq!(tags[2].subscription, TagSubscription { deadband: None, ..shared });
 }
 
 #[test]

@@ -10,7 +10,9 @@ use crate::opcua::{
     intake::clocks::{Clocks, Newest},
     intake::grants::TagGrants,
     intake::heartbeat::{Admission, Due, LastValues},
+    intake::lost_nodes::{LostNodes, Seen},
     intake::overflows::OverflowLog,
+    intake::refresh::{Refresh, UnderWay},
     intake::tag_table::TagTable,
     value::notification::{Item, Part},
     value::raw::{RawValue, Wire},
@@ -20,6 +22,7 @@ use crate::{
     config::effective::Tag,
     domain::{Severity, StatusCode, TagId, TagUpdate, TagValue, Timestamp, UpdateFlags},
     pipeline::ingress::IngressSender,
+    supervisor::TagState,
     telemetry::Metrics,
 };
 
@@ -45,6 +48,11 @@ struct Inner {
     counters: Counters,
     /// By tag: no value has come yet in this session.
     awaits_initial: Vec<bool>,
+    /// By tag: a value has come since the start.
+    has_value: Vec<bool>,
+    lost_nodes: Arc<LostNodes>,
+    refresh: Arc<Refresh>,
+    under_way: UnderWay,
     structures: Arc<Structures>,
     last_values: LastValues,
     clocks: Clocks,
@@ -113,6 +121,10 @@ impl Intake {
             ingress,
             counters,
             awaits_initial: vec![true; tags.len()],
+            has_value: vec![false; tags.len()],
+            lost_nodes: Arc::default(),
+            refresh: Arc::default(),
+            under_way: UnderWay::default(),
             structures: Arc::new(Structures::new(Arc::clone(&tags))),
             last_values: LastValues::new(&tags, Instant::now()),
             clocks: Clocks::new(&tags, metrics),
@@ -128,6 +140,7 @@ impl Intake {
     pub(in crate::opcua) fn begin_session(&self) {
         let mut inner = self.lock();
         inner.awaits_initial.fill(true);
+        inner.refresh.clear();
         inner.last_values.begin_session();
         inner.clocks.begin_session();
         let late = inner.structures.begin_session();
@@ -144,6 +157,54 @@ impl Intake {
     /// Where values wait for their type. What has waited long enough comes back to `take_late`.
     pub(in crate::opcua) fn structures(&self) -> Arc<Structures> {
         Arc::clone(&self.lock().structures)
+    }
+
+    /// Tags that have to be read anew.
+    pub(in crate::opcua) fn refresh(&self) -> Arc<Refresh> {
+        Arc::clone(&self.lock().refresh)
+    }
+
+    /// These are being read: what is published of them meanwhile is newer.
+    pub(in crate::opcua) fn begin_refresh(&self, tags: &[TagId]) {
+        self.lock().under_way.begin(tags);
+    }
+
+    /// Takes what was read anew, unless something newer has come. It repeats the current value.
+    pub(in crate::opcua) fn take_refreshed(&self, values: Vec<(TagId, RawValue)>) {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
+        for (tag, value) in values {
+            if inner.under_way.settle(tag) {
+                inner.awaits_initial[tag.index()] = true;
+                inner.accept(tag, value, &mut batch);
+            }
+        }
+        inner.offer(batch);
+    }
+
+    /// The next value of each of these repeats the current one.
+    pub(in crate::opcua) fn await_initial(&self, tags: &[TagId]) {
+        let mut inner = self.lock();
+        for tag in tags {
+            if let Some(awaits) = inner.awaits_initial.get_mut(tag.index()) {
+                *awaits = true;
+            }
+        }
+    }
+
+    /// Tags whose node has gone.
+    pub(in crate::opcua) fn lost_nodes(&self) -> Arc<LostNodes> {
+        Arc::clone(&self.lock().lost_nodes)
+    }
+
+    /// The server refuses the item of a tag. Whoever has a value of it must learn that its node has gone.
+    pub(in crate::opcua) fn take_refusal(&self, tag: TagId, status: StatusCode) {
+        let mut inner = self.lock();
+        if inner.has_value.get(tag.index()).copied().unwrap_or_default() {
+            let mut batch = Batch::new();
+            inner.accept(tag, RawValue::null(status), &mut batch);
+            inner.offer(batch);
+        }
     }
 
     /// Takes values that have waited for their type.
@@ -217,7 +278,7 @@ impl Intake {
         let next = inner.last_values.due(Instant::now(), Timestamp::now(), &mut due);
         inner.tell_stale(&due.stale);
         let dropped = inner.ingress.offer(due.updates);
-        inner.counters.dropped.inc_by(dropped as u64);
+        inner.counters.dropped.inc_by(dropped.len() as u64);
         next
     }
 
@@ -245,6 +306,7 @@ impl Inner {
         batch.updates.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
+            self.under_way.overtake(tag);
             self.accept(tag, item.value, batch);
         }
     }
@@ -252,6 +314,16 @@ impl Inner {
     fn accept(&mut self, tag: TagId, raw: RawValue, batch: &mut Batch) {
         let may_pass = self.structures.may_pass(tag, &raw);
         let (mut update, wire) = self.update(tag, raw, batch.received_at);
+        match self.lost_nodes.see(tag, update.status) {
+            Seen::There => {}
+            // What comes next is the value of another node or of another item.
+            Seen::Lost => self.awaits_initial[tag.index()] = true,
+            Seen::StillLost => {
+                self.awaits_initial[tag.index()] = true;
+                return;
+            }
+            Seen::Found => self.table.set(vec![(tag, TagState::Active)]),
+        }
         batch.tally.count(&update);
         if update.flags.has_overflow {
             self.grants.count_overflow(tag);
@@ -304,7 +376,11 @@ impl Inner {
             self.table.revive(&batch.revived);
         }
         let dropped = self.ingress.offer(batch.updates);
-        self.counters.dropped.inc_by(dropped as u64);
+        self.counters.dropped.inc_by(dropped.len() as u64);
+        // Otherwise a value that rests would be old until its next change.
+        if !dropped.is_empty() {
+            self.refresh.want(dropped);
+        }
     }
 
     fn tell_stale(&self, stale: &[TagId]) {
@@ -326,6 +402,7 @@ impl Inner {
     /// All but the value, and the value as it came.
     fn update(&mut self, tag: TagId, raw: RawValue, received_at: Timestamp) -> (TagUpdate, Wire) {
         let RawValue { value, status, source_timestamp, server_timestamp, is_lossy } = raw;
+        self.has_value[tag.index()] = true;
         let flags = UpdateFlags {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),

@@ -1,6 +1,7 @@
 //! What the server made of each tag's wishes, for people who look.
 
 use std::{
+    collections::HashSet,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -28,8 +29,12 @@ pub struct TagGrant {
 pub enum FilterPlace {
     /// By the server, or there is nothing to filter.
     Server,
-    /// Here, since the server refused the filter.
+    /// Here: the server refused the filter, or was not asked for a deadband of an array.
     Here,
+    /// A deadband is for numbers, and the node's values are none: every change is sent.
+    NoNumber,
+    /// The server refused the trigger `status_value_timestamp`: a change of the timestamp alone does not come.
+    NoTimestamps,
     /// The server refused a deadband in percent, and the node has no EURange to compute it from: every change is sent.
     Nowhere,
 }
@@ -40,12 +45,14 @@ pub enum FilterPlace {
 pub struct TagGrants {
     grants: Mutex<Vec<Option<TagGrant>>>,
     overflows: Box<[AtomicU32]>,
+    /// Tags of which was said that they have no deadband.
+    told: Mutex<HashSet<TagId>>,
 }
 
 impl TagGrants {
     pub(in crate::opcua) fn new(tag_count: usize) -> Self {
         let overflows = (0..tag_count).map(|_| AtomicU32::new(0)).collect();
-        Self { grants: Mutex::new(vec![None; tag_count]), overflows }
+        Self { grants: Mutex::new(vec![None; tag_count]), overflows, told: Mutex::default() }
     }
 
     /// What the server has granted a tag; `None` while it is not subscribed.
@@ -71,6 +78,11 @@ impl TagGrants {
         if let Some(Some(grant)) = self.lock().get_mut(tag.index()) {
             grant.filter = place;
         }
+    }
+
+    /// Whether nothing was said yet of this tag's deadband; from now on it was.
+    pub(in crate::opcua) fn is_first_told(&self, tag: TagId) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(tag)
     }
 
     pub(in crate::opcua) fn reset(&self) {

@@ -12,10 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::{
-    client::{UARequest, services::Read},
-    types::{AttributeId, DataValue, Error, ReadValueId, StatusCode, TimestampsToReturn},
-};
+use opcua::types::{NodeId, StatusCode};
 use prometheus::IntCounter;
 use tokio::{
     sync::Semaphore,
@@ -29,9 +26,11 @@ use crate::opcua::{
     intake::tag_table::TagTable,
     poll::round::{Health, Item, Round, rounds, skipped},
     problem::{Problem, Step},
+    service_error::ServiceError,
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
+    status,
     subscribe::percent::{self, Percent},
     subscribe::refused_tags::Refusals,
     value::raw::RawValue,
@@ -75,8 +74,13 @@ impl PollState {
 
 impl<'a> Poller<'a> {
     /// For the polled ones among the tags.
-    pub(in crate::opcua) fn new(live: &'a LiveSession, shared: &'a Shared, request_timeout: Duration) -> Self {
-        let Shared { tags, table, intake, polls: state, .. } = shared;
+    pub(in crate::opcua) fn new(
+        live: &'a LiveSession,
+        shared: &'a Shared,
+        state: &'a PollState,
+        request_timeout: Duration,
+    ) -> Self {
+        let Shared { tags, table, intake, .. } = shared;
         let calls = Semaphore::new(CALLS_AT_ONCE);
         lock(&state.call_size).declare(live.limits.nodes_per_read);
         let (refusals, has_heard) = (Mutex::default(), AtomicBool::new(false));
@@ -128,7 +132,7 @@ impl<'a> Poller<'a> {
 
     /// Finds the nodes of tags that have none yet; a server may add a namespace while it runs.
     async fn resolve(&self, round: &mut Round) -> Result<(), Problem> {
-        let fatal = |step| move |error: Error| Problem::service(step, error.status(), self.request_timeout);
+        let fatal = |step| move |error: ServiceError| Problem::service(step, &error, self.request_timeout);
         if round.has_tried && !round.missing.is_empty() {
             self.live.refresh_namespaces().await.map_err(fatal(Step::ReadServer))?;
         }
@@ -173,70 +177,72 @@ impl<'a> Poller<'a> {
             match self.read(&items[call.clone()]).await {
                 Ok(values) if values.len() == call.len() => self.take(&mut items[call], values),
                 Ok(_) => self.fail_all(&mut items[call], StatusCode::BadUnknownResponse),
-                Err(error) => self.failed(items, call, error.status(), &mut left)?,
+                Err(ServiceError::Timeout) if !self.live.services.is_answering().await => {
+                    return Err(Problem::Unanswered { silence: self.request_timeout });
+                }
+                Err(error) => self.failed(items, call, &error, &mut left)?,
             }
         }
         Ok(())
     }
 
-    async fn read(&self, items: &[Item]) -> Result<Vec<DataValue>, Error> {
+    async fn read(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
         let _permit = self.calls.acquire().await;
-        let nodes = items.iter().map(|item| ReadValueId {
-            node_id: item.node.clone(),
-            attribute_id: AttributeId::Value as u32,
-            ..ReadValueId::default()
-        });
-        let request = Read::new(&self.live.session)
-            .max_age(0.0)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .nodes_to_read(nodes.collect());
-        let response = request.send(self.live.session.channel()).await?;
+        let nodes: Vec<NodeId> = items.iter().map(|item| item.node.clone()).collect();
+        let values = self.live.services.read_values(&nodes).await?;
         self.has_heard.store(true, Ordering::Relaxed);
-        Ok(response.results.unwrap_or_default())
+        Ok(values)
     }
 
     fn failed(
         &self,
         items: &mut [Item],
         call: Range<usize>,
-        status: StatusCode,
+        error: &ServiceError,
         left: &mut Vec<Range<usize>>,
     ) -> Result<(), Problem> {
         let mut size = lock(&self.state.call_size);
-        match Failure::of(status) {
+        match Failure::of(error) {
             Failure::Session => {
                 size.suspected(call.len());
-                return Err(Problem::service(Step::Poll, status, self.request_timeout));
+                return Err(Problem::service(Step::Poll, error, self.request_timeout));
             }
             Failure::Size if size.refused(call.len()) => left.push(call),
-            Failure::Call if call.len() > 1 => {
+            // One node may be what the server waits for; whether it lives is asked elsewhere.
+            Failure::Call | Failure::Late if call.len() > 1 => {
                 let middle = call.start + call.len() / 2;
                 left.extend([middle..call.end, call.start..middle]);
             }
             _ => {
                 drop(size);
-                self.fail_all(&mut items[call], status);
+                self.fail_all(&mut items[call], error.status());
             }
         }
         Ok(())
     }
 
-    fn take(&self, items: &mut [Item], values: Vec<DataValue>) {
-        let mut good = Vec::with_capacity(values.len());
+    fn take(&self, items: &mut [Item], values: Vec<RawValue>) {
+        let mut read = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
-            if let Some(status) = value.status.filter(|status| is_about_the_node(*status)) {
-                states.extend(self.fail(item, status));
+            let status = StatusCode::from(value.status.0);
+            if is_no_value(status) {
+                let state = self.fail(item, status);
+                // Said once: whoever has the last value must learn that the node has gone.
+                if state.is_some() && status::is_about_node(value.status) {
+                    read.push((item.tag, value));
+                }
+                states.extend(state);
                 continue;
             }
             if item.health != Health::Active {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            good.push((item.tag, RawValue::of_library(&value)));
+            read.push((item.tag, value));
         }
         self.show(states);
-        self.intake.take_read(good);
+        self.intake.take_read(read);
     }
 
     fn fail_all(&self, items: &mut [Item], status: StatusCode) {
@@ -263,17 +269,8 @@ impl<'a> Poller<'a> {
 }
 
 /// Whether a StatusCode says that there is nothing to be read, rather than how good a value is.
-fn is_about_the_node(status: StatusCode) -> bool {
-    matches!(
-        StatusCode::from(status.bits() & 0xFFFF_0000),
-        StatusCode::BadNodeIdUnknown
-            | StatusCode::BadNodeIdInvalid
-            | StatusCode::BadAttributeIdInvalid
-            | StatusCode::BadNotReadable
-            | StatusCode::BadUserAccessDenied
-            | StatusCode::BadSecurityModeInsufficient
-            | StatusCode::BadTooManyOperations
-    )
+fn is_no_value(status: StatusCode) -> bool {
+    status::is_about_node(status::from_library(status)) || status == StatusCode::BadTooManyOperations
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

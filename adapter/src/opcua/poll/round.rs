@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::opcua::{
     backoff::Backoff,
-    subscribe::refused_tags::{RETRY_INITIAL, RETRY_MAX},
+    subscribe::retries::{RETRY_INITIAL, RETRY_MAX},
 };
 use crate::{config::effective::Tag, domain::TagId};
 

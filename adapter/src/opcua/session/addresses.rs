@@ -1,15 +1,19 @@
 //! From what the mapping says of a tag's node to the id that it has in this session.
 
-use opcua::{
-    client::{UARequest, services::TranslateBrowsePaths},
-    types::{
-        BrowsePath as WireBrowsePath, BrowsePathResult, Error, NodeId, ObjectId, QualifiedName, ReferenceTypeId,
-        RelativePath, RelativePathElement, StatusCode,
-    },
+use opcua::types::{
+    BrowsePath as WireBrowsePath, BrowsePathResult, NodeId, ObjectId, QualifiedName, ReferenceTypeId, RelativePath,
+    RelativePathElement, StatusCode,
 };
 
 use crate::domain::{BrowsePath, NodeLocator};
-use crate::opcua::{session::call_size::CallSize, session::failure::Failure, session::live::LiveSession, status};
+use crate::opcua::{
+    service_error::ServiceError,
+    session::call_size::CallSize,
+    session::failure::Failure,
+    session::live::LiveSession,
+    session::node::{NamespaceTable, UnknownNamespace},
+    status,
+};
 
 /// Paths in one call; a server walks all of them before it answers.
 const MAX_PATHS_PER_CALL: usize = 100;
@@ -22,7 +26,10 @@ impl LiveSession {
     ///
     /// # Errors
     /// When the session is of no more use.
-    pub(in crate::opcua) async fn locate(&self, places: &[&NodeLocator]) -> Result<Vec<Result<NodeId, String>>, Error> {
+    pub(in crate::opcua) async fn locate(
+        &self,
+        places: &[&NodeLocator],
+    ) -> Result<Vec<Result<NodeId, String>>, ServiceError> {
         let namespaces = self.namespaces.load_full();
         let mut found = vec![Err(String::new()); places.len()];
         let mut paths = Vec::new();
@@ -51,7 +58,7 @@ impl LiveSession {
     pub(in crate::opcua) async fn follow(
         &self,
         paths: &[WireBrowsePath],
-    ) -> Result<Vec<Result<NodeId, String>>, Error> {
+    ) -> Result<Vec<Result<NodeId, String>>, ServiceError> {
         let mut found = Vec::with_capacity(paths.len());
         let mut size = CallSize::new(MAX_PATHS_PER_CALL);
         let mut left = paths;
@@ -60,14 +67,15 @@ impl LiveSession {
             let unanswered = |status: StatusCode| Err(symbol(status));
             match self.translate(call).await {
                 Ok(results) => {
+                    let namespaces = self.namespaces.load();
                     let results = results
                         .iter()
-                        .map(target)
+                        .map(|result| target(result, &namespaces))
                         .chain(std::iter::repeat_with(|| unanswered(StatusCode::BadUnknownResponse)));
                     found.extend(results.take(call.len()));
                 }
-                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
-                Err(error) if Failure::of(error.status()) == Failure::Session => return Err(error),
+                Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => continue,
+                Err(error) if Failure::of(&error).is_final() => return Err(error),
                 Err(error) => found.extend(call.iter().map(|_| unanswered(error.status()))),
             }
             left = rest;
@@ -75,26 +83,25 @@ impl LiveSession {
         Ok(found)
     }
 
-    async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, Error> {
-        let request = TranslateBrowsePaths::new(&self.session).browse_paths(paths.to_vec());
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+    async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, ServiceError> {
+        self.services.translate_browse_paths(paths.to_vec()).await
     }
 }
 
 /// The one node that a path leads to.
-fn target(result: &BrowsePathResult) -> Result<NodeId, String> {
+fn target(result: &BrowsePathResult, namespaces: &NamespaceTable) -> Result<NodeId, String> {
     if result.status_code.is_bad() {
         return Err(symbol(result.status_code));
     }
     let targets = result.targets.iter().flatten();
-    let mut nodes: Vec<&NodeId> = targets
-        .filter(|target| target.remaining_path_index == WHOLE_PATH && target.target_id.server_index == 0)
-        .map(|target| &target.target_id.node_id)
+    let mut nodes: Vec<NodeId> = targets
+        .filter(|target| target.remaining_path_index == WHOLE_PATH)
+        .filter_map(|target| namespaces.local(&target.target_id))
         .collect();
     nodes.dedup();
     match nodes.as_slice() {
         [] => Err(symbol(StatusCode::BadNoMatch)),
-        [node] => Ok((*node).clone()),
+        [node] => Ok(node.clone()),
         several => Err(format!("the path leads to {} nodes, such as {} and {}", several.len(), several[0], several[1])),
     }
 }
@@ -117,9 +124,9 @@ pub(in crate::opcua) fn path_from(start: NodeId, kind: ReferenceTypeId, names: V
     }
 }
 
-impl crate::opcua::session::node::NamespaceTable {
+impl NamespaceTable {
     /// The names of a path with the indices of this session.
-    fn qualify(&self, path: &BrowsePath) -> Result<Vec<QualifiedName>, crate::opcua::session::node::UnknownNamespace> {
+    fn qualify(&self, path: &BrowsePath) -> Result<Vec<QualifiedName>, UnknownNamespace> {
         let mut index = 0;
         let steps = path.elements().iter().map(|step| {
             if let Some(namespace) = &step.namespace {
@@ -140,7 +147,6 @@ mod tests {
     use opcua::types::{BrowsePathTarget, ExpandedNodeId};
 
     use super::*;
-    use crate::opcua::session::node::NamespaceTable;
 
     fn result(nodes: &[(u32, u32)]) -> BrowsePathResult {
         let target = |&(identifier, remaining_path_index): &(u32, u32)| BrowsePathTarget {
@@ -150,16 +156,20 @@ mod tests {
         BrowsePathResult { status_code: StatusCode::Good, targets: Some(nodes.iter().map(target).collect()) }
     }
 
+    fn to(result: &BrowsePathResult) -> Result<NodeId, String> {
+        target(result, &NamespaceTable::default())
+    }
+
     #[test]
     fn a_path_leads_to_one_node_or_says_why_not() {
-        assert_eq!(target(&result(&[(1, WHOLE_PATH)])), Ok(NodeId::new(2, 1_u32)));
-        assert_eq!(target(&result(&[(1, WHOLE_PATH), (1, WHOLE_PATH)])), Ok(NodeId::new(2, 1_u32)));
-        assert_eq!(target(&result(&[])), Err("BadNoMatch".to_owned()));
-        assert_eq!(target(&result(&[(1, 0)])), Err("BadNoMatch".to_owned()), "a part of the way is no way");
-        let several = target(&result(&[(1, WHOLE_PATH), (2, WHOLE_PATH)])).unwrap_err();
+        assert_eq!(to(&result(&[(1, WHOLE_PATH)])), Ok(NodeId::new(2, 1_u32)));
+        assert_eq!(to(&result(&[(1, WHOLE_PATH), (1, WHOLE_PATH)])), Ok(NodeId::new(2, 1_u32)));
+        assert_eq!(to(&result(&[])), Err("BadNoMatch".to_owned()));
+        assert_eq!(to(&result(&[(1, 0)])), Err("BadNoMatch".to_owned()), "a part of the way is no way");
+        let several = to(&result(&[(1, WHOLE_PATH), (2, WHOLE_PATH)])).unwrap_err();
         assert!(several.contains("2 nodes") && several.contains("ns=2;i=1"), "{several}");
         let bad = BrowsePathResult { status_code: StatusCode::BadNodeIdUnknown, targets: None };
-        assert_eq!(target(&bad), Err("BadNodeIdUnknown".to_owned()));
+        assert_eq!(to(&bad), Err("BadNodeIdUnknown".to_owned()));
     }
 
     #[test]

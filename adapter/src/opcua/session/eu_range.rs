@@ -4,9 +4,12 @@ use opcua::types::{
     AttributeId, BrowseDescription, BrowseDirection, BrowseResult, DataValue, NodeId, Range, ReferenceTypeId, Variant,
 };
 
-use crate::opcua::{session::call_size::CallSize, session::failure::Failure, session::live::LiveSession};
+use crate::opcua::{
+    session::ask, session::call_size::CallSize, session::failure::Failure, session::live::LiveSession,
+    session::node::NamespaceTable,
+};
 
-/// Nodes in one Browse at first, and in one Read.
+/// Nodes in one Browse at first.
 const NODES_PER_CALL: usize = 200;
 /// References that a node's properties may have; it is about EURange, EngineeringUnits and a few more.
 const MAX_REFERENCES: u32 = 50;
@@ -17,11 +20,7 @@ const ALL_RESULTS: u32 = 0x3F;
 pub(in crate::opcua) async fn widths(live: &LiveSession, nodes: &[NodeId]) -> Vec<Option<f64>> {
     let properties = properties(live, nodes).await;
     let known: Vec<_> = properties.iter().flatten().map(|property| (property.clone(), AttributeId::Value)).collect();
-    let mut values = Vec::with_capacity(known.len());
-    for call in known.chunks(NODES_PER_CALL) {
-        values.extend(live.read(call).await.unwrap_or_else(|_| vec![DataValue::null(); call.len()]));
-    }
-    let mut values = values.into_iter();
+    let mut values = ask::all(live, &known).await.into_iter();
     properties.iter().map(|property| property.as_ref().and_then(|_| width(&values.next()?))).collect()
 }
 
@@ -32,12 +31,13 @@ async fn properties(live: &LiveSession, nodes: &[NodeId]) -> Vec<Option<NodeId>>
     while found.len() < nodes.len() {
         let (call, _) = size.split(&nodes[found.len()..]);
         let questions: Vec<_> = call.iter().map(question).collect();
-        match live.session.browse(&questions, MAX_REFERENCES, None).await {
+        match live.services.browse(questions, MAX_REFERENCES).await {
             Ok(answers) => {
                 let mut answers = answers.iter();
-                found.extend(call.iter().map(|_| answers.next().and_then(property)));
+                let namespaces = live.namespaces.load();
+                found.extend(call.iter().map(|_| property(answers.next()?, &namespaces)));
             }
-            Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => {}
+            Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => {}
             Err(_) => found.resize(nodes.len(), None),
         }
     }
@@ -55,11 +55,11 @@ fn question(node: &NodeId) -> BrowseDescription {
     }
 }
 
-fn property(answer: &BrowseResult) -> Option<NodeId> {
+fn property(answer: &BrowseResult, namespaces: &NamespaceTable) -> Option<NodeId> {
     let mut references = answer.references.iter().flatten();
     let range =
         references.find(|one| one.browse_name.namespace_index == 0 && one.browse_name.name.as_ref() == "EURange");
-    range.map(|reference| reference.node_id.node_id.clone())
+    range.and_then(|reference| namespaces.local(&reference.node_id))
 }
 
 fn width(value: &DataValue) -> Option<f64> {
@@ -96,7 +96,7 @@ mod tests {
         let references =
             vec![reference(0, "EngineeringUnits", 1), reference(2, "EURange", 2), reference(0, "EURange", 3)];
         let answer = BrowseResult { references: Some(references), ..BrowseResult::default() };
-        assert_eq!(property(&answer), Some(NodeId::new(2, 3_u32)));
-        assert_eq!(property(&BrowseResult::default()), None);
+        assert_eq!(property(&answer, &NamespaceTable::default()), Some(NodeId::new(2, 3_u32)));
+        assert_eq!(property(&BrowseResult::default(), &NamespaceTable::default()), None);
     }
 }

@@ -1,12 +1,9 @@
 //! What a server takes: what the mapping says, else what is known of servers of its kind, else what it declares.
 
-use opcua::{
-    client::Session,
-    types::{AttributeId, DataValue, NodeId, VariableId, Variant},
-};
+use opcua::types::{AttributeId, DataValue, NodeId, VariableId, Variant};
 
 use crate::config::effective::{OpcUaConfig, OpcUaLimits, ServerProfile};
-use crate::opcua::session::live;
+use crate::opcua::session::services::Services;
 
 /// The limits of the server of a session; `None` where nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +28,7 @@ pub(in crate::opcua) struct ServerLimits {
 
 /// Asks the server what it is and what it takes. All of that is optional: a server that tells nothing has no limits
 /// until it refuses a call.
-pub(in crate::opcua) async fn read(session: &Session, config: &OpcUaConfig) -> ServerLimits {
+pub(in crate::opcua) async fn read(services: &Services, config: &OpcUaConfig) -> ServerLimits {
     let nodes = [
         VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
         VariableId::Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
@@ -41,7 +38,7 @@ pub(in crate::opcua) async fn read(session: &Session, config: &OpcUaConfig) -> S
         VariableId::Server_ServerStatus_BuildInfo_ProductUri,
     ];
     let nodes = nodes.map(|node| (NodeId::from(node), AttributeId::Value));
-    let values = live::read(session, &nodes).await.unwrap_or_default();
+    let values = services.read(&nodes).await.unwrap_or_default();
     let declared = OperationLimits {
         nodes_per_read: limit(values.first()),
         monitored_items_per_call: limit(values.get(1)),

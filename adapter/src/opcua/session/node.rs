@@ -77,7 +77,7 @@ impl NamespaceTable {
         NodeAddress { namespace, identifier: from_library(&node.identifier) }
     }
 
-    fn index_of(&self, uri: &str) -> Option<u16> {
+    pub(in crate::opcua::session) fn index_of(&self, uri: &str) -> Option<u16> {
         if uri == BASE_NAMESPACE {
             return Some(0);
         }

@@ -1,36 +1,36 @@
-//! Creates the MonitoredItems of a session, checks each answer, and comes back to those that were refused.
+//! Creates the MonitoredItems of a session, checks each answer, and comes back to those that were refused and those whose
+//! node has gone.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
-use opcua::{
-    client::{UARequest, services::CreateMonitoredItems},
-    types::{
-        AttributeId, Error, ExtensionObject, MonitoredItemCreateRequest, MonitoredItemCreateResult, MonitoringMode,
-        MonitoringParameters, NodeId, ReadValueId, StatusCode, TimestampsToReturn,
-    },
-};
+use opcua::types::{MonitoredItemCreateResult, NodeId, StatusCode};
 use tokio::time;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::opcua::{
-    backoff::Backoff,
-    intake::conversion::{self, Intake},
+    intake::conversion::Intake,
     intake::grants::{FilterPlace, TagGrant, TagGrants},
+    intake::lost_nodes::LostNodes,
     intake::shared::Shared,
     intake::tag_table::TagTable,
     problem::{Problem, Step},
+    service_error::ServiceError,
+    session::ask::{self, Values},
     session::call_size::CallSize,
     session::failure::Failure,
     session::live::LiveSession,
-    subscribe::filter,
+    status,
+    subscribe::filter::{self, Filter},
+    subscribe::item::{Item, request},
     subscribe::percent::{self, Percent},
-    subscribe::refused_tags::{RETRY_INITIAL, RETRY_MAX, Refusals},
+    subscribe::refused_tags::Refusals,
+    subscribe::retries::Retries,
     subscribe::revised::Revised,
     subscribe::room::Room,
     subscribe::subscription::{Subscription, Subscriptions},
 };
 use crate::{
-    config::effective::{Deadband, Discard, Tag, Trigger},
+    config::effective::{Deadband, Tag},
     domain::{Namespace, NodeLocator, TagId},
     supervisor::TagState,
 };
@@ -46,27 +46,29 @@ pub(in crate::opcua) struct Subscriber<'a> {
     grants: &'a TagGrants,
     intake: &'a Intake,
     request_timeout: Duration,
+    lost_nodes: Arc<LostNodes>,
+    /// The server's ids of the items that exist, each with that of its Subscription.
+    created: HashMap<TagId, (u32, u32)>,
     /// Tags that the server refuses; `None` until all were asked for once.
-    refused: Option<Vec<TagId>>,
+    retries: Option<Retries>,
+    /// Tags whose Subscription was made anew, and whose item was not created yet.
+    again: Vec<TagId>,
+    /// What is said of nodes that have gone.
+    losses: Refusals,
     /// Items in the call that waits for its answer.
     under_way: usize,
 }
 
-/// A tag whose node id is known in this session.
-pub(in crate::opcua) struct Item {
-    pub(in crate::opcua) tag: TagId,
-    pub(in crate::opcua) node: NodeId,
-    /// Whether the server is asked to filter.
-    pub(in crate::opcua) has_filter: bool,
-}
-
 /// What came of one round.
+#[derive(Default)]
 struct Outcome {
     revised: Revised,
     refusals: Refusals,
     refused: Vec<TagId>,
     /// Items whose filter the server refuses.
     unfiltered: Vec<Item>,
+    /// Tags with a deadband whose values are no numbers.
+    no_numbers: Vec<TagId>,
 }
 
 impl<'a> Subscriber<'a> {
@@ -90,7 +92,11 @@ impl<'a> Subscriber<'a> {
             grants,
             intake,
             request_timeout,
-            refused: None,
+            lost_nodes: intake.lost_nodes(),
+            created: HashMap::new(),
+            retries: None,
+            again: Vec::new(),
+            losses: Refusals::default(),
             under_way: 0,
         }
     }
@@ -103,43 +109,127 @@ impl<'a> Subscriber<'a> {
         }
     }
 
+    /// A Subscription was made anew: the items of the old one are gone with it.
+    pub(in crate::opcua) fn resubscribe(&mut self, position: usize) {
+        let tags = self.subscriptions.tags_of(position);
+        for tag in &tags {
+            self.created.remove(tag);
+        }
+        self.again.extend(tags);
+    }
+
     /// Whether every tag was asked for once.
     pub(in crate::opcua) fn has_asked(&self) -> bool {
-        self.refused.is_some()
+        self.retries.is_some()
     }
 
     /// Creates all items, then tries the refused ones again, for as long as the session lasts. Goes on where it was when
     /// it is run again.
     pub(in crate::opcua) async fn run(&mut self) -> Result<Infallible, Problem> {
-        let mut refused = match self.refused.clone() {
-            Some(refused) => refused,
-            None => self.ask_for_all().await?,
-        };
-        let mut backoff = Backoff::new(RETRY_INITIAL, RETRY_MAX);
+        if self.retries.is_none() {
+            self.ask_for_all().await?;
+        }
+        let lost_nodes = Arc::clone(&self.lost_nodes);
         loop {
-            if refused.is_empty() {
-                return std::future::pending().await;
-            }
-            time::sleep(backoff.pause()).await;
-            self.refresh_namespaces(&refused).await?;
-            let before = refused.len();
-            refused = self.create(refused, Refusals::silent()).await?;
-            self.refused = Some(refused.clone());
-            if refused.len() < before {
-                info!(subscribed = before - refused.len(), refused = refused.len(), "refused tags are subscribed now");
-                backoff.reset();
+            self.ask_again().await?;
+            self.take_lost();
+            let next = self.retries.as_ref().and_then(Retries::next);
+            let due = async {
+                match next {
+                    Some(next) => time::sleep_until(next).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = lost_nodes.news() => {}
+                () = due => self.retry().await?,
             }
         }
     }
 
-    async fn ask_for_all(&mut self) -> Result<Vec<TagId>, Problem> {
+    async fn ask_for_all(&mut self) -> Result<(), Problem> {
         let all = (0_u32..).map(TagId).take(self.tags.len());
         let all: Vec<TagId> = all.filter(|tag| self.subscriptions.position_of(*tag).is_some()).collect();
         let asked = all.len();
         let refused = self.create(all, Refusals::default()).await?;
         info!(tags = asked, refused = refused.len(), "tags are subscribed");
-        self.refused = Some(refused.clone());
-        Ok(refused)
+        let mut retries = Retries::new();
+        retries.refuse(refused);
+        self.retries = Some(retries);
+        Ok(())
+    }
+
+    /// Creates the items of Subscriptions that were made anew. A run that is given up in the middle of it begins again.
+    async fn ask_again(&mut self) -> Result<(), Problem> {
+        self.again.retain(|tag| !self.created.contains_key(tag));
+        if self.again.is_empty() {
+            return Ok(());
+        }
+        let tags = self.again.clone();
+        self.intake.await_initial(&tags);
+        let refused = self.create(tags, Refusals::silent()).await?;
+        self.again.clear();
+        if let Some(retries) = &mut self.retries {
+            retries.refuse(refused);
+        }
+        Ok(())
+    }
+
+    /// Asks again for those whose time has come. A run that is given up in the middle of it leaves them refused, but for
+    /// those whose item is known to exist.
+    async fn retry(&mut self) -> Result<(), Problem> {
+        let due = self.retries.as_ref().map(Retries::due).unwrap_or_default();
+        self.refresh_namespaces(&due).await?;
+        self.delete_lost(&due).await?;
+        let asked = due.iter().copied().filter(|tag| !self.created.contains_key(tag)).collect();
+        let refused = self.create(asked, Refusals::silent()).await?;
+        if let Some(retries) = &mut self.retries {
+            retries.settle(&due, &refused);
+            if refused.len() < due.len() {
+                let subscribed = due.len() - refused.len();
+                info!(subscribed, refused = retries.len(), "refused tags are subscribed now");
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of which the server has said, in the place of a value, that their node has gone.
+    fn take_lost(&mut self) {
+        let news = self.lost_nodes.take_news();
+        let news: Vec<_> = news.into_iter().filter(|(tag, _)| self.subscriptions.position_of(*tag).is_some()).collect();
+        if news.is_empty() {
+            return;
+        }
+        let state = |(tag, status): &(TagId, crate::domain::StatusCode)| {
+            (*tag, self.losses.state(&self.tags[tag.index()], &status::status_symbol(*status)))
+        };
+        let states = news.iter().map(state).collect();
+        self.table.set(states);
+        if let Some(retries) = &mut self.retries {
+            retries.lose(news.into_iter().map(|(tag, _)| tag));
+        }
+    }
+
+    /// Deletes items whose node has gone: many servers keep them, and they stay dead when the node comes back.
+    async fn delete_lost(&mut self, tags: &[TagId]) -> Result<(), Problem> {
+        let mut ids: HashMap<u32, Vec<u32>> = HashMap::new();
+        for tag in tags.iter().filter(|tag| self.lost_nodes.is_lost(**tag)) {
+            if let Some((subscription, item)) = self.created.remove(tag) {
+                ids.entry(subscription).or_default().push(item);
+            }
+        }
+        for (subscription, ids) in ids {
+            for call in ids.chunks(self.call_size.current()) {
+                match self.live.services.delete_monitored_items(subscription, call.to_vec()).await {
+                    Err(error) if Failure::of(&error).is_final() => {
+                        return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
+                    }
+                    // A server that has deleted them by itself is right as well.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn refresh_namespaces(&self, refused: &[TagId]) -> Result<(), Problem> {
@@ -149,24 +239,27 @@ impl<'a> Subscriber<'a> {
         };
         if !refused.iter().all(is_plain) {
             let refreshed = self.live.refresh_namespaces().await;
-            refreshed.map_err(|error| Problem::service(Step::ReadServer, error.status(), self.request_timeout))?;
+            refreshed.map_err(|error| Problem::service(Step::ReadServer, &error, self.request_timeout))?;
         }
         Ok(())
     }
 
     /// Returns the tags that were refused.
     async fn create(&mut self, tags: Vec<TagId>, refusals: Refusals) -> Result<Vec<TagId>, Problem> {
-        let mut outcome =
-            Outcome { revised: Revised::default(), refusals, refused: Vec::new(), unfiltered: Vec::new() };
+        let mut outcome = Outcome { refusals, ..Outcome::default() };
         let mut items = self.resolve(tags, &mut outcome).await?;
         items.sort_by_key(|item| self.subscriptions.position_of(item.tag));
+        self.set_filters(&mut items, &mut outcome).await;
         self.create_items(&items, &mut outcome).await?;
         let mut unfiltered = std::mem::take(&mut outcome.unfiltered);
         if !unfiltered.is_empty() {
             unfiltered.sort_by_key(|item| self.subscriptions.position_of(item.tag));
             self.create_items(&unfiltered, &mut outcome).await?;
-            self.filter_here(unfiltered, &outcome).await;
+            unfiltered.retain(|item| self.created.contains_key(&item.tag));
+            self.filter_here(&unfiltered).await;
+            self.report_refused_filters(&unfiltered);
         }
+        self.report_no_numbers(&outcome.no_numbers);
         outcome.revised.report();
         Ok(outcome.refused)
     }
@@ -174,17 +267,13 @@ impl<'a> Subscriber<'a> {
     async fn resolve(&mut self, tags: Vec<TagId>, outcome: &mut Outcome) -> Result<Vec<Item>, Problem> {
         let places: Vec<&NodeLocator> = tags.iter().map(|id| &self.tags[id.index()].node).collect();
         let found = self.live.locate(&places).await;
-        let found =
-            found.map_err(|error| Problem::service(Step::ResolvePaths, error.status(), self.request_timeout))?;
+        let found = found.map_err(|error| Problem::service(Step::ResolvePaths, &error, self.request_timeout))?;
         let mut items = Vec::with_capacity(tags.len());
         let mut states = Vec::new();
         for (id, found) in tags.into_iter().zip(found) {
             let tag = &self.tags[id.index()];
             match found {
-                Ok(node) => {
-                    let has_filter = filter::filter(&tag.subscription).is_some();
-                    items.push(Item { tag: id, node, has_filter });
-                }
+                Ok(node) => items.push(Item::new(id, node, filter::filter(&tag.subscription, Values::Unknown))),
                 Err(why) => {
                     outcome.refused.push(id);
                     states.push((id, outcome.refusals.state(tag, &why)));
@@ -197,13 +286,32 @@ impl<'a> Subscriber<'a> {
         Ok(items)
     }
 
+    /// Asks what the values of the nodes are where a deadband depends on it, and puts in place what is applied here.
+    async fn set_filters(&self, items: &mut [Item], outcome: &mut Outcome) {
+        let has_deadband = |item: &&mut Item| filter::has_deadband(&self.tags[item.tag.index()].subscription);
+        let mut asked: Vec<&mut Item> = items.iter_mut().filter(has_deadband).collect();
+        if asked.is_empty() {
+            return;
+        }
+        let nodes: Vec<NodeId> = asked.iter().map(|item| item.node.clone()).collect();
+        for (item, values) in asked.iter_mut().zip(ask::values_of(self.live, &nodes).await) {
+            item.filter = filter::filter(&self.tags[item.tag.index()].subscription, values);
+            if item.filter.place == FilterPlace::NoNumber {
+                outcome.no_numbers.push(item.tag);
+            }
+        }
+        let here: Vec<Item> =
+            asked.into_iter().filter(|item| item.filter.place == FilterPlace::Here).map(|item| item.clone()).collect();
+        self.filter_here(&here).await;
+    }
+
     /// Creates items, those of one Subscription next to each other.
     async fn create_items(&mut self, items: &[Item], outcome: &mut Outcome) -> Result<(), Problem> {
         let position = |item: &Item| self.subscriptions.position_of(item.tag);
         let groups: Vec<&[Item]> = items.chunk_by(|one, other| position(one) == position(other)).collect();
         for group in groups {
             let position = group.first().and_then(|item| self.subscriptions.position_of(item.tag));
-            if let Some(subscription) = position.map(|position| self.subscriptions.all()[position]) {
+            if let Some(subscription) = position.and_then(|position| self.subscriptions.at(position)) {
                 self.create_group(subscription, group, outcome).await?;
             }
         }
@@ -235,10 +343,10 @@ impl<'a> Subscriber<'a> {
                     self.look_for_room(results.iter().any(is_full), held)?;
                     self.take_results(subscription, call, &results, outcome);
                 }
-                Err(error) => match Failure::of(error.status()) {
-                    Failure::Session => {
+                Err(error) => match Failure::of(&error) {
+                    Failure::Session | Failure::Late => {
                         self.under_way = call.len();
-                        return Err(Problem::service(Step::CreateItems, error.status(), self.request_timeout));
+                        return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
                     }
                     Failure::Size if self.call_size.refused(call.len()) => left.push(call),
                     Failure::Call if call.len() > 1 => {
@@ -265,13 +373,9 @@ impl<'a> Subscriber<'a> {
         Ok(())
     }
 
-    async fn call(&self, subscription: u32, items: &[Item]) -> Result<Vec<MonitoredItemCreateResult>, Error> {
+    async fn call(&self, subscription: u32, items: &[Item]) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
         let requests = items.iter().map(|item| request(item, &self.tags[item.tag.index()])).collect();
-        let request = CreateMonitoredItems::new(subscription, &self.live.session)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .items_to_create(requests);
-        let created = request.send(self.live.session.channel()).await?;
-        Ok(created.results.into_iter().map(|created| created.result).collect())
+        self.live.services.create_monitored_items(subscription, requests).await
     }
 
     fn take_results(
@@ -289,13 +393,17 @@ impl<'a> Subscriber<'a> {
                 continue;
             }
             outcome.revised.look_at(&self.tags[item.tag.index()], result);
-            states.push((item.tag, TagState::Active));
+            // A server may take an item of a node that it has not; a value tells.
+            if !self.lost_nodes.is_lost(item.tag) {
+                states.push((item.tag, TagState::Active));
+            }
             let grant = TagGrant {
                 publishing_interval: subscription.publishing_interval,
                 sampling_interval_ms: result.revised_sampling_interval,
                 queue_size: result.revised_queue_size,
-                filter: FilterPlace::Server,
+                filter: item.filter.place,
             };
+            self.created.insert(item.tag, (subscription.id, result.monitored_item_id));
             grants.push((item.tag, grant));
         }
         // A server that leaves answers out must not leave tags pending for ever.
@@ -307,80 +415,74 @@ impl<'a> Subscriber<'a> {
 
     /// The state of an item that the server refuses; none yet where it may take it without the filter.
     fn refuse(&self, item: &Item, status: StatusCode, outcome: &mut Outcome) -> Option<(TagId, TagState)> {
-        if item.has_filter && filter::is_filter_refusal(status) {
-            outcome.unfiltered.push(Item { tag: item.tag, node: item.node.clone(), has_filter: false });
+        if item.filter.asked.is_some() && filter::may_be_of_filter(status) {
+            let place = filter::place_without(&self.tags[item.tag.index()].subscription, item.filter.place);
+            let unfiltered = Item::new(item.tag, item.node.clone(), Filter { asked: None, place });
+            outcome.unfiltered.push(unfiltered);
             return None;
         }
         outcome.refused.push(item.tag);
+        if status::is_about_node(status::from_library(status)) {
+            self.intake.take_refusal(item.tag, status::from_library(status));
+        }
         Some((item.tag, outcome.refusals.state_of(&self.tags[item.tag.index()], status)))
     }
 
-    /// Trigger and deadband of these tags are applied here.
-    async fn filter_here(&self, items: Vec<Item>, outcome: &Outcome) {
-        let count = items.len();
+    /// Trigger and deadband of these tags are applied here, as far as they can be.
+    async fn filter_here(&self, items: &[Item]) {
         let mut percents = Vec::new();
         for item in items {
             let subscription = &self.tags[item.tag.index()].subscription;
             let deadband = match subscription.deadband {
-                Some(Deadband::Percent(share)) if subscription.trigger != Trigger::Status => {
-                    percents.push(Percent { tag: item.tag, node: item.node, share });
+                Some(Deadband::Percent(share)) if item.filter.place == FilterPlace::Here => {
+                    percents.push(Percent { tag: item.tag, node: item.node.clone(), share });
                     continue;
                 }
-                Some(Deadband::Absolute(size)) => Some(size),
+                Some(Deadband::Absolute(size)) if item.filter.place == FilterPlace::Here => Some(size),
                 _ => None,
             };
             self.intake.filter_here(item.tag, deadband);
-            self.grants.filter(item.tag, FilterPlace::Here);
         }
         for (tag, deadband) in percent::in_units(self.live, self.tags, percents).await {
             self.intake.filter_here(tag, deadband);
-            let place = if deadband.is_some() { FilterPlace::Here } else { FilterPlace::Nowhere };
-            self.grants.filter(tag, place);
+            if deadband.is_none() {
+                self.grants.filter(tag, FilterPlace::Nowhere);
+            }
         }
-        info!(
-            tags = count,
-            refused = outcome.refused.len(),
-            "the server refuses the filter of these tags; it is applied here"
-        );
+    }
+
+    fn report_refused_filters(&self, items: &[Item]) {
+        let with = |place| items.iter().filter(move |item| item.filter.place == place);
+        let here = with(FilterPlace::Here).count();
+        if here > 0 {
+            info!(tags = here, "the server refuses the filter of these tags; it is applied here");
+        }
+        let without_time: Vec<_> = with(FilterPlace::NoTimestamps).collect();
+        if let Some(first) = without_time.first() {
+            let example = &self.tags[first.tag.index()];
+            warn!(
+                tags = without_time.len(),
+                example = %example.name,
+                line = example.line,
+                "the server refuses the trigger `status_value_timestamp` of these tags, so a timestamp that changes alone does not come; `mode: poll` sees it"
+            );
+        }
+    }
+
+    fn report_no_numbers(&self, tags: &[TagId]) {
+        let news: Vec<_> = tags.iter().filter(|tag| self.grants.is_first_told(**tag)).collect();
+        if let Some(first) = news.first() {
+            let example = &self.tags[first.index()];
+            warn!(
+                tags = news.len(),
+                example = %example.name,
+                line = example.line,
+                "a deadband is for numbers, and the values of these tags are none, so every change is sent; `deadband: none` says that this is meant"
+            );
+        }
     }
 }
 
 fn is_full(status: StatusCode) -> bool {
     status == StatusCode::BadTooManyMonitoredItems
-}
-
-/// The MonitoredItem that a tag's settings ask for.
-pub(in crate::opcua) fn request(item: &Item, tag: &Tag) -> MonitoredItemCreateRequest {
-    MonitoredItemCreateRequest {
-        item_to_monitor: ReadValueId {
-            node_id: item.node.clone(),
-            attribute_id: AttributeId::Value as u32,
-            ..ReadValueId::default()
-        },
-        monitoring_mode: MonitoringMode::Reporting,
-        requested_parameters: MonitoringParameters {
-            client_handle: conversion::handle_of(item.tag),
-            sampling_interval: tag.subscription.sampling_interval.as_secs_f64() * 1000.0,
-            queue_size: tag.subscription.queue_size,
-            filter: if item.has_filter { filter::encoded(&tag.subscription) } else { ExtensionObject::null() },
-            discard_oldest: tag.subscription.discard == Discard::Oldest,
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::opcua::test_support::tag;
-
-    #[test]
-    fn an_item_is_asked_for_as_the_mapping_says() {
-        let mut tag = tag("t", 3, "x");
-        tag.subscription.sampling_interval = Duration::from_micros(1500);
-        tag.subscription.queue_size = 7;
-        let request = request(&Item { tag: TagId(4), node: NodeId::new(3, "x"), has_filter: false }, &tag);
-        let asked = request.requested_parameters;
-        assert_eq!((asked.client_handle, asked.queue_size, asked.discard_oldest), (5, 7, true));
-        assert!((asked.sampling_interval - 1.5).abs() < 1e-12);
-    }
 }

@@ -1,17 +1,11 @@
 //! What is said of a tag that the server refuses.
 
-use std::time::Duration;
-
 use opcua::types::StatusCode;
 use tracing::warn;
 
 use crate::opcua::status;
 use crate::{config::effective::Tag, supervisor::TagState};
 
-/// The first pause before a refused tag is tried again.
-pub(in crate::opcua) const RETRY_INITIAL: Duration = Duration::from_secs(4);
-/// The longest pause.
-pub(in crate::opcua) const RETRY_MAX: Duration = Duration::from_mins(1);
 /// Refused tags that get a log line each; the others are counted.
 const MAX_LOGGED: usize = 20;
 

@@ -2,19 +2,14 @@
 
 use std::collections::HashSet;
 
-use opcua::{
-    client::{
-        UARequest,
-        services::{Browse, BrowseNext},
-    },
-    types::{
-        AttributeId, BrowseDescription, BrowseDirection, BrowseResult, ByteString, Error, NodeClass, NodeClassMask,
-        NodeId, ObjectId, ReferenceDescription, ReferenceTypeId, StatusCode, Variant,
-    },
+use opcua::types::{
+    AttributeId, BrowseDescription, BrowseDirection, BrowseResult, ByteString, NodeClass, NodeClassMask, NodeId,
+    ObjectId, ReferenceDescription, ReferenceTypeId, StatusCode, Variant,
 };
 
 use crate::domain::{NodeAddress, NodeLocator};
 use crate::opcua::{
+    service_error::ServiceError,
     session::call_size::CallSize,
     session::failure::Failure,
     status,
@@ -158,10 +153,10 @@ impl Explorer {
         let ids: Vec<NodeId> = call.iter().map(|node| walk.tree.nodes[*node].id.clone()).collect();
         let answers = match self.call(&ids).await {
             Ok(answers) => answers,
-            Err(error) if Failure::of(error.status()) == Failure::Size && walk.size.refused(call.len()) => {
+            Err(error) if Failure::of(&error) == Failure::Size && walk.size.refused(call.len()) => {
                 return Ok(nodes);
             }
-            Err(error) if Failure::of(error.status()) == Failure::Session => return Err(error.into()),
+            Err(error) if Failure::of(&error).is_final() => return Err(error.into()),
             Err(_) => {
                 walk.tree.refused += call.len();
                 return Ok(rest);
@@ -179,7 +174,7 @@ impl Explorer {
         Ok(rest)
     }
 
-    async fn call(&self, ids: &[NodeId]) -> Result<Vec<BrowseResult>, Error> {
+    async fn call(&self, ids: &[NodeId]) -> Result<Vec<BrowseResult>, ServiceError> {
         let question = |id: &NodeId| BrowseDescription {
             node_id: id.clone(),
             browse_direction: BrowseDirection::Forward,
@@ -192,10 +187,7 @@ impl Explorer {
                 .bits(),
             result_mask: ALL_RESULTS,
         };
-        let request = Browse::new(&self.live.session)
-            .max_references_per_node(REFERENCES_PER_NODE)
-            .nodes_to_browse(ids.iter().map(question).collect());
-        Ok(request.send(self.live.session.channel()).await?.results.unwrap_or_default())
+        self.live.services.browse(ids.iter().map(question).collect(), REFERENCES_PER_NODE).await
     }
 
     /// Takes one node's references, and asks for the rest of them.
@@ -222,11 +214,9 @@ impl Explorer {
         }
     }
 
-    async fn next(&self, point: ByteString, releases: bool) -> Result<BrowseResult, Error> {
-        let request =
-            BrowseNext::new(&self.live.session).release_continuation_points(releases).continuation_point(point);
-        let results = request.send(self.live.session.channel()).await?.results;
-        Ok(results.unwrap_or_default().into_iter().next().unwrap_or_default())
+    async fn next(&self, point: ByteString, releases: bool) -> Result<BrowseResult, ServiceError> {
+        let results = self.live.services.browse_next(point, releases).await?;
+        Ok(results.into_iter().next().unwrap_or_default())
     }
 
     fn add(&self, walk: &mut Walk, parent: usize, references: Vec<ReferenceDescription>) {
@@ -234,9 +224,9 @@ impl Explorer {
         for reference in references {
             let Some(class) = Class::of(reference.node_class) else { continue };
             let is_property = reference.reference_type_id == ReferenceTypeId::HasProperty;
-            let id = reference.node_id.node_id;
+            let Some(id) = namespaces.local(&reference.node_id) else { continue };
             // A node that hangs in the tree twice, or that is its own ancestor, is shown where it was met first.
-            if reference.node_id.server_index != 0 || !walk.visited.insert(id.clone()) {
+            if !walk.visited.insert(id.clone()) {
                 continue;
             }
             if walk.tree.nodes.len() >= walk.max_nodes {

@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::opcua::{
-    connect::client::{OpenSession, SessionFactory},
     lifecycle::life,
     plc::PlcError,
     problem::Problem,
+    service_error::ServiceError,
+    session::describe,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
+    session::open::{OpenSession, SessionFactory},
+    session::services::Services,
     status,
     value::variant,
     write,
@@ -48,7 +51,7 @@ impl Explorer {
     ) -> Result<Self, ExplorerError> {
         let factory = SessionFactory::new(config.clone(), adapter_id);
         let open = Box::pin(factory.open()).await?;
-        let live = LiveSession::begin(Arc::clone(&open.session), &config, Arc::new(namespaces)).await?;
+        let live = LiveSession::begin(open.services.clone(), &config, Arc::new(namespaces)).await?;
         Ok(Self { open, live })
     }
 
@@ -58,7 +61,7 @@ impl Explorer {
     /// When there is no such node, or no answer.
     pub async fn describe(&self, place: &NodeLocator) -> Result<NodeDescription, ExplorerError> {
         let node = self.locate_one(place).await?;
-        Ok(crate::opcua::session::describe::describe(&self.live, node).await?)
+        Ok(describe::describe(&self.live, node).await?.node)
     }
 
     /// Writes a value, without timestamps, and returns what the server answered.
@@ -67,11 +70,12 @@ impl Explorer {
     /// When nothing was sent, or no answer came.
     pub async fn write(&self, place: &NodeLocator, value: TagValue) -> Result<StatusCode, ExplorerError> {
         let node = self.locate_one(place).await?;
+        let wire = describe::describe(&self.live, node.clone()).await?.wire;
         let Some(value) = variant::into_variant(value) else {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(opcua::types::StatusCode::BadTypeMismatch));
         };
-        Ok(write::write(&self.live, node, value).await?)
+        Ok(write::write(&self.live, node, write::as_it_travels(value, wire)).await?)
     }
 
     /// Takes leave of the server, which would otherwise keep the session until its timeout.
@@ -107,10 +111,9 @@ impl From<PlcError> for ExplorerError {
     }
 }
 
-impl From<opcua::types::Error> for ExplorerError {
+impl From<ServiceError> for ExplorerError {
     /// The failure of a whole call.
-    fn from(error: opcua::types::Error) -> Self {
-        let symbol = status::status_symbol(status::from_library(error.status()));
-        Self { sentence: format!("the server did not answer as it should: {symbol}") }
+    fn from(error: ServiceError) -> Self {
+        Self { sentence: format!("the server did not answer as it should: {error}") }
     }
 }

@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 
-use opcua::{
-    client::{UARequest, services::Read},
-    types::{
-        AttributeId, DataTypeId, DataValue, DateTime, EUInformation, Error, Identifier, NodeId, ReadValueId,
-        StatusCode as Code, TimestampsToReturn, Variant,
-    },
+use opcua::types::{
+    AttributeId, DataTypeId, DataValue, DateTime, EUInformation, Identifier, NodeClass, NodeId, StatusCode as Code,
+    TimestampsToReturn, Variant, VariantScalarTypeId,
 };
 
 use crate::domain::{DataType, NodeLocator, StatusCode, TagValue, Timestamp};
 use crate::opcua::{
-    session::describe::{self, BuiltIn},
+    service_error::ServiceError,
+    session::describe::{self, ANY_RANK},
+    session::local,
+    session::types::{self, BuiltIn},
     status,
     tools::browse::BrowsedNode,
     tools::explorer::{Explorer, ExplorerError},
+    value::bytes_form::BytesForm,
     value::variant,
 };
 
 /// Attributes in one call, whatever more the server declares to take: a PLC has other things to do.
 const MAX_ATTRIBUTES_PER_CALL: usize = 100;
-const ANY_RANK: i32 = -2;
+/// What stands for a DataType that the server does not tell.
+const UNKNOWN_TYPE: &str = "?";
 const CURRENT_READ: u8 = 0x01;
 const CURRENT_WRITE: u8 = 0x02;
 
@@ -32,12 +34,25 @@ pub struct Details {
     pub data_type: String,
     /// The built-in type behind it; `None` where the value decides, and for a structure.
     pub built_in: Option<DataType>,
+    /// What its values are.
+    pub kind: ValueKind,
     /// The ValueRank: -1 scalar, 1 one dimension, -2 any, and so on.
     pub value_rank: i32,
     /// Whether the user may read its value.
     pub is_readable: bool,
     /// Whether the user may write its value.
     pub is_writable: bool,
+}
+
+/// What the values of a node are, for what depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// Numbers, which can have a deadband. An enumeration is none.
+    Number,
+    /// Structures, which cannot be written from JSON.
+    Structure,
+    /// Anything else, and what nobody tells.
+    Other,
 }
 
 /// What a node holds now.
@@ -55,6 +70,14 @@ pub struct Reading {
     pub server_timestamp: Option<Timestamp>,
     /// What the node says of itself; `None` where it is no Variable.
     pub details: Option<Details>,
+    /// Its NodeClass, where it is known and no Variable.
+    pub other_class: Option<String>,
+}
+
+/// What a node is.
+struct Found {
+    details: Option<Details>,
+    other_class: Option<String>,
 }
 
 impl Explorer {
@@ -64,7 +87,7 @@ impl Explorer {
     /// When the server stops answering.
     pub async fn details(&self, nodes: &[&BrowsedNode]) -> Result<Vec<Option<Details>>, ExplorerError> {
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
-        Ok(self.details_of(&ids).await?)
+        Ok(self.found(&ids).await?.into_iter().map(|found| found.details).collect())
     }
 
     /// The names of the units that EngineeringUnits properties hold.
@@ -97,49 +120,64 @@ impl Explorer {
     }
 
     /// As `read`, by node ids.
-    pub(in crate::opcua) async fn readings(&self, ids: &[NodeId]) -> Result<Vec<Reading>, Error> {
+    pub(in crate::opcua) async fn readings(&self, ids: &[NodeId]) -> Result<Vec<Reading>, ServiceError> {
         let questions: Vec<_> = ids.iter().map(|id| (id.clone(), AttributeId::Value)).collect();
         let values = self.attributes(&questions, TimestampsToReturn::Both).await?;
-        let details = self.details_of(ids).await?;
-        Ok(values.into_iter().zip(details).map(|(value, details)| reading(value, details)).collect())
+        let found = self.found(ids).await?;
+        Ok(values.into_iter().zip(found).map(|(value, found)| reading(value, found)).collect())
     }
 
-    async fn details_of(&self, ids: &[NodeId]) -> Result<Vec<Option<Details>>, Error> {
-        const ASKED: [AttributeId; 4] =
-            [AttributeId::DataType, AttributeId::ValueRank, AttributeId::AccessLevel, AttributeId::UserAccessLevel];
+    async fn found(&self, ids: &[NodeId]) -> Result<Vec<Found>, ServiceError> {
+        const ASKED: [AttributeId; 5] = [
+            AttributeId::NodeClass,
+            AttributeId::DataType,
+            AttributeId::ValueRank,
+            AttributeId::AccessLevel,
+            AttributeId::UserAccessLevel,
+        ];
         let questions: Vec<_> = ids.iter().flat_map(|id| ASKED.map(|attribute| (id.clone(), attribute))).collect();
         let answers = self.attributes(&questions, TimestampsToReturn::Neither).await?;
-        let types: Vec<NodeId> = answers.chunks(ASKED.len()).filter_map(|of_node| data_type(&of_node[0])).collect();
-        let names = self.names_of(types).await?;
+        let types = answers.chunks(ASKED.len()).filter_map(|of_node| local::data_type_of(&of_node[1]));
+        let names = self.names_of(types.collect()).await?;
         let mut all = Vec::with_capacity(ids.len());
         for of_node in answers.chunks(ASKED.len()) {
-            let Some(id) = data_type(&of_node[0]) else {
-                all.push(None);
+            let class = class_of(&of_node[0]);
+            let data_type = local::data_type_of(&of_node[1]);
+            let is_variable = class.map_or(of_node[1].value.is_some(), |class| class == NodeClass::Variable);
+            if !is_variable {
+                all.push(Found { details: None, other_class: class.map(|class| format!("{class:?}")) });
                 continue;
-            };
-            let built_in = match describe::trace(&self.live, id.clone()).await? {
-                BuiltIn::Type(data_type) => Some(data_type),
-                _ => None,
+            }
+            let built_in = match &data_type {
+                Some(data_type) => types::trace(&self.live, data_type.clone()).await?,
+                None => BuiltIn::Unknown,
             };
             // A server that does not tell is asked by the access itself.
             let allows = |right: u8| {
-                of_node[2..4]
+                of_node[3..5]
                     .iter()
                     .all(|level| !matches!(level.value, Some(Variant::Byte(level)) if level & right == 0))
             };
-            all.push(Some(Details {
-                data_type: names.get(&id).cloned().unwrap_or_else(|| id.to_string()),
-                built_in,
-                value_rank: if let Some(Variant::Int32(rank)) = of_node[1].value { rank } else { ANY_RANK },
+            let name = |id: NodeId| names.get(&id).cloned().unwrap_or_else(|| id.to_string());
+            let details = Details {
+                data_type: data_type.map_or_else(|| UNKNOWN_TYPE.to_owned(), name),
+                built_in: built_in.data_type(),
+                kind: match built_in {
+                    BuiltIn::Structure => ValueKind::Structure,
+                    built_in if built_in.is_number() == Some(true) => ValueKind::Number,
+                    _ => ValueKind::Other,
+                },
+                value_rank: if let Some(Variant::Int32(rank)) = of_node[2].value { rank } else { ANY_RANK },
                 is_readable: allows(CURRENT_READ),
                 is_writable: allows(CURRENT_WRITE),
-            }));
+            };
+            all.push(Found { details: Some(details), other_class: None });
         }
         Ok(all)
     }
 
     /// The names of DataTypes: OPC UA's own are known, others are asked for.
-    async fn names_of(&self, types: Vec<NodeId>) -> Result<HashMap<NodeId, String>, Error> {
+    async fn names_of(&self, types: Vec<NodeId>) -> Result<HashMap<NodeId, String>, ServiceError> {
         let mut names = HashMap::new();
         let mut unknown = Vec::new();
         for id in types {
@@ -169,45 +207,94 @@ impl Explorer {
         &self,
         questions: &[(NodeId, AttributeId)],
         timestamps: TimestampsToReturn,
-    ) -> Result<Vec<DataValue>, Error> {
+    ) -> Result<Vec<DataValue>, ServiceError> {
         let declared = self.live.limits.nodes_per_read.and_then(|limit| usize::try_from(limit).ok());
         let most = declared.unwrap_or(MAX_ATTRIBUTES_PER_CALL).clamp(1, MAX_ATTRIBUTES_PER_CALL);
         let mut answers = Vec::with_capacity(questions.len());
         for call in questions.chunks(most) {
-            let question = |(node_id, attribute): &(NodeId, AttributeId)| ReadValueId {
-                node_id: node_id.clone(),
-                attribute_id: *attribute as u32,
-                ..ReadValueId::default()
-            };
-            let request = Read::new(&self.live.session)
-                .timestamps_to_return(timestamps)
-                .nodes_to_read(call.iter().map(question).collect());
-            let mut results = request.send(self.live.session.channel()).await?.results.unwrap_or_default();
-            // A server that leaves answers out must not move the others.
-            let missing = DataValue { status: Some(Code::BadUnknownResponse), ..DataValue::default() };
-            results.resize(call.len(), missing);
-            answers.append(&mut results);
+            let some = self.live.services.read_with(call, timestamps).await?;
+            let namespaces = self.live.namespaces.load();
+            answers.extend(call.iter().zip(some).map(|((_, asked), answer)| namespaces.settled(*asked, answer)));
         }
         Ok(answers)
     }
 }
 
-fn data_type(answer: &DataValue) -> Option<NodeId> {
-    match &answer.value {
-        Some(Variant::NodeId(id)) => Some((**id).clone()),
+fn class_of(answer: &DataValue) -> Option<NodeClass> {
+    match answer.value {
+        Some(Variant::Int32(class)) => NodeClass::try_from(class).ok(),
         _ => None,
     }
 }
 
-fn reading(data: DataValue, details: Option<Details>) -> Reading {
+fn reading(data: DataValue, found: Found) -> Reading {
+    let Found { details, other_class } = found;
+    let details = details.map(|details| with_value(details, data.value.as_ref()));
     let time = |time: Option<DateTime>| time.filter(|time| !time.is_null()).map(variant::from_date_time);
     let value = data.value.map_or(Some(TagValue::Null), variant::from_variant);
     Reading {
         is_unsupported: value.is_none(),
-        value: value.unwrap_or(TagValue::Null),
+        value: value.map_or(TagValue::Null, |value| in_one_form(value, details.as_ref())),
         status: data.status.map_or(StatusCode::GOOD, status::from_library),
         source_timestamp: time(data.source_timestamp),
         server_timestamp: time(data.server_timestamp),
         details,
+        other_class,
+    }
+}
+
+/// Where the DataType does not tell, the value does.
+fn with_value(mut details: Details, value: Option<&Variant>) -> Details {
+    let type_of_value = value.and_then(describe::type_of);
+    if details.built_in.is_none() && details.kind == ValueKind::Other {
+        details.kind = match value {
+            Some(Variant::ExtensionObject(_)) => ValueKind::Structure,
+            Some(Variant::Array(array)) if array.value_type == VariantScalarTypeId::ExtensionObject => {
+                ValueKind::Structure
+            }
+            _ if type_of_value.is_some_and(types::is_number) => ValueKind::Number,
+            _ => ValueKind::Other,
+        };
+    }
+    if details.data_type == UNKNOWN_TYPE {
+        details.built_in = type_of_value;
+        if let Some(built_in) = details.built_in {
+            details.data_type = built_in.to_string();
+        }
+    }
+    details
+}
+
+/// Bytes as messages carry them, however they were sent.
+fn in_one_form(value: TagValue, details: Option<&Details>) -> TagValue {
+    match details.and_then(|details| details.built_in).and_then(BytesForm::of_type) {
+        Some(form) => form.shape(value),
+        None => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn details(data_type: &str) -> Details {
+        Details {
+            data_type: data_type.to_owned(),
+            built_in: None,
+            kind: ValueKind::Other,
+            value_rank: -1,
+            is_readable: true,
+            is_writable: true,
+        }
+    }
+
+    #[test]
+    fn a_type_that_the_server_does_not_tell_is_that_of_the_value() {
+        let told = with_value(details(UNKNOWN_TYPE), Some(&Variant::Double(1.0)));
+        assert_eq!((told.data_type.as_str(), told.built_in), ("Double", Some(DataType::Double)));
+        assert_eq!(told.kind, ValueKind::Number);
+        let told = with_value(details("Motor"), Some(&Variant::from(opcua::types::ExtensionObject::null())));
+        assert_eq!((told.kind, told.data_type.as_str()), (ValueKind::Structure, "Motor"));
+        assert_eq!(with_value(details(UNKNOWN_TYPE), None), details(UNKNOWN_TYPE));
     }
 }

@@ -1,25 +1,22 @@
 //! Tries the tags of a mapping on a server without taking a value: each one's node, and what would become of its item.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use opcua::{
-    client::{
-        UARequest,
-        services::{CreateMonitoredItems, CreateSubscription, DeleteMonitoredItems, DeleteSubscriptions},
-    },
-    types::{
-        Error, MonitoredItemCreateResult, MonitoringMode, NodeId, QualifiedName, ReferenceTypeId, StatusCode as Code,
-        TimestampsToReturn,
-    },
+use opcua::types::{
+    MonitoredItemCreateResult, MonitoringMode, NodeId, QualifiedName, ReferenceTypeId, StatusCode as Code,
 };
 
 use crate::opcua::{
+    intake::grants::FilterPlace,
+    service_error::ServiceError,
     session::addresses::path_from,
+    session::ask::{self, Values},
     session::call_size::CallSize,
     session::failure::Failure,
+    session::services::SubscriptionRequest,
     status,
-    subscribe::filter,
-    subscribe::items::{self, Item},
+    subscribe::filter::{self, Filter},
+    subscribe::item::{self, Item},
     tools::explorer::{Explorer, ExplorerError},
     tools::inspect::{Details, Reading},
 };
@@ -38,10 +35,16 @@ pub struct TagReport {
     pub missing: Option<String>,
     /// What its node says of itself; `None` where it is no Variable.
     pub details: Option<Details>,
+    /// Its NodeClass, where it is known and no Variable.
+    pub other_class: Option<String>,
     /// The status of its value.
     pub status: Option<StatusCode>,
     /// The MonitoredItem that the server would make of it, or the symbol of why not.
     pub item: Option<Result<GrantedItem, String>>,
+    /// Where trigger and deadband would be applied.
+    pub filter: FilterPlace,
+    /// The symbol with which the server refuses the filter, though it takes the item.
+    pub filter_refusal: Option<String>,
     /// Whether it has an EURange, which a deadband in percent is taken of.
     pub has_range: bool,
 }
@@ -70,10 +73,11 @@ impl Explorer {
         let found = self.live.locate(&places).await?;
         let mut reports: Vec<TagReport> = found.iter().map(|found| TagReport::missing(found.as_ref().err())).collect();
         let item = |(tag, found): (TagId, Result<NodeId, String>)| {
-            let has_filter = filter::filter(&tags[tag.index()].subscription).is_some();
-            Some(Item { tag, node: found.ok()?, has_filter })
+            let filter = filter::filter(&tags[tag.index()].subscription, Values::Unknown);
+            Some(Item::new(tag, found.ok()?, filter))
         };
-        let items: Vec<Item> = (0_u32..).map(TagId).zip(found).filter_map(item).collect();
+        let mut items: Vec<Item> = (0_u32..).map(TagId).zip(found).filter_map(item).collect();
+        self.set_filters(&mut items, tags).await;
         let mut done = 0;
         for some in items.chunks(MAX_ITEMS_PER_CALL) {
             let ids: Vec<NodeId> = some.iter().map(|item| item.node.clone()).collect();
@@ -89,7 +93,17 @@ impl Explorer {
         Ok(reports)
     }
 
-    async fn ranges(&self, ids: &[NodeId]) -> Result<Vec<bool>, Error> {
+    /// As for the adapter's own items.
+    async fn set_filters(&self, items: &mut [Item], tags: &[Tag]) {
+        let has_deadband = |item: &&mut Item| filter::has_deadband(&tags[item.tag.index()].subscription);
+        let mut asked: Vec<&mut Item> = items.iter_mut().filter(has_deadband).collect();
+        let nodes: Vec<NodeId> = asked.iter().map(|item| item.node.clone()).collect();
+        for (item, values) in asked.iter_mut().zip(ask::values_of(&self.live, &nodes).await) {
+            item.filter = filter::filter(&tags[item.tag.index()].subscription, values);
+        }
+    }
+
+    async fn ranges(&self, ids: &[NodeId]) -> Result<Vec<bool>, ServiceError> {
         let name = || vec![QualifiedName::new(0, "EURange")];
         let paths: Vec<_> = ids.iter().map(|id| path_from(id.clone(), ReferenceTypeId::HasProperty, name())).collect();
         Ok(self.live.follow(&paths).await?.iter().map(Result::is_ok).collect())
@@ -99,43 +113,75 @@ impl Explorer {
         if items.is_empty() {
             return Ok(());
         }
-        let session = &self.live.session;
-        let request = CreateSubscription::new(session)
+        let services = &self.live.services;
+        let request = SubscriptionRequest {
             // It never publishes, and a server samples as it was asked whatever it is.
-            .publishing_interval(Duration::from_secs(1))
-            .max_keep_alive_count(100)
-            .max_lifetime_count(1_000)
-            .publishing_enabled(false);
-        let subscription = request.send(session.channel()).await?.subscription_id;
+            publishing_interval: Duration::from_secs(1),
+            max_keep_alive_count: 100,
+            lifetime_count: 1_000,
+            max_notifications_per_publish: 0,
+            is_publishing: false,
+        };
+        let subscription = services.create_subscription(request).await?.subscription_id;
         let mut size = CallSize::new(MAX_ITEMS_PER_CALL);
         size.declare(self.live.limits.monitored_items_per_call);
-        let mut left = items;
-        let outcome = loop {
-            if left.is_empty() {
-                break Ok(());
+        let mut outcome = self.try_some(subscription, &mut size, items, tags, reports).await;
+        if let Ok(refused) = &outcome {
+            let again = without_filter(items, refused, tags, reports);
+            outcome = self.try_some(subscription, &mut size, &again, tags, reports).await;
+        }
+        if let Err(error) = services.delete_subscriptions(vec![subscription]).await {
+            tracing::debug!(%error, "the trial's subscription was not deleted");
+        }
+        outcome?;
+        Ok(())
+    }
+
+    /// A call that is refused as a whole is tried again in halves, as for the adapter's own items. Returns the refused.
+    async fn try_some(
+        &self,
+        subscription: u32,
+        size: &mut CallSize,
+        items: &[Item],
+        tags: &[Tag],
+        reports: &mut [TagReport],
+    ) -> Result<HashMap<TagId, Code>, ServiceError> {
+        let mut refused = HashMap::new();
+        let mut take = |item: &Item, granted: Result<GrantedItem, Code>| {
+            refused.extend(granted.err().map(|status| (item.tag, status)));
+            reports[item.tag.index()].take_item(item, granted);
+        };
+        let mut left = vec![items];
+        while let Some(part) = left.pop() {
+            let (call, rest) = size.split(part);
+            if !rest.is_empty() {
+                left.push(rest);
             }
-            let (call, rest) = size.split(left);
+            if call.is_empty() {
+                continue;
+            }
             match self.create_and_delete(subscription, call, tags).await {
                 Ok(results) => {
                     for (item, result) in call.iter().zip(results) {
-                        reports[item.tag.index()].item = Some(granted(&result));
+                        take(item, granted(&result));
                     }
                 }
-                Err(error) if Failure::of(error.status()) == Failure::Size && size.refused(call.len()) => continue,
-                Err(error) if Failure::of(error.status()) == Failure::Session => break Err(error),
-                Err(error) => {
-                    for item in call {
-                        reports[item.tag.index()].item = Some(Err(symbol(error.status())));
+                Err(error) => match Failure::of(&error) {
+                    Failure::Session => return Err(error),
+                    Failure::Size if size.refused(call.len()) => left.push(call),
+                    Failure::Call if call.len() > 1 => {
+                        let (first, second) = call.split_at(call.len() / 2);
+                        left.extend([second, first]);
                     }
-                }
+                    _ => {
+                        for item in call {
+                            take(item, Err(error.status()));
+                        }
+                    }
+                },
             }
-            left = rest;
-        };
-        let request = DeleteSubscriptions::new(session).subscription_ids(vec![subscription]);
-        if let Err(error) = request.send(session.channel()).await {
-            tracing::debug!(%error, "the trial's subscription was not deleted");
         }
-        Ok(outcome?)
+        Ok(refused)
     }
 
     async fn create_and_delete(
@@ -143,33 +189,57 @@ impl Explorer {
         subscription: u32,
         call: &[Item],
         tags: &[Tag],
-    ) -> Result<Vec<MonitoredItemCreateResult>, Error> {
-        let session = &self.live.session;
+    ) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
+        let services = &self.live.services;
         let requests = call.iter().map(|item| {
-            let mut request = items::request(item, &tags[item.tag.index()]);
+            let mut request = item::request(item, &tags[item.tag.index()]);
             request.monitoring_mode = MonitoringMode::Disabled;
             request
         });
-        let request = CreateMonitoredItems::new(subscription, session)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .items_to_create(requests.collect());
-        let created = request.send(session.channel()).await?.results;
-        let results: Vec<MonitoredItemCreateResult> = created.into_iter().map(|created| created.result).collect();
+        let results = services.create_monitored_items(subscription, requests.collect()).await?;
         let ids: Vec<u32> = results
             .iter()
             .filter(|result| result.status_code.is_good())
             .map(|result| result.monitored_item_id)
             .collect();
         if !ids.is_empty() {
-            DeleteMonitoredItems::new(subscription, session).items_to_delete(ids).send(session.channel()).await?;
+            services.delete_monitored_items(subscription, ids).await?;
         }
         Ok(results)
     }
 }
 
+/// The items whose filter the server may have refused, without it; what the adapter does as well.
+fn without_filter(
+    items: &[Item],
+    refused: &HashMap<TagId, Code>,
+    tags: &[Tag],
+    reports: &mut [TagReport],
+) -> Vec<Item> {
+    let mut again = Vec::new();
+    for item in items.iter().filter(|item| item.filter.asked.is_some()) {
+        let status = refused.get(&item.tag).copied().filter(|status| filter::may_be_of_filter(*status));
+        let Some(status) = status else { continue };
+        let place = filter::place_without(&tags[item.tag.index()].subscription, item.filter.place);
+        reports[item.tag.index()].filter_refusal = Some(symbol(status));
+        again.push(Item::new(item.tag, item.node.clone(), Filter { asked: None, place }));
+    }
+    again
+}
+
 impl TagReport {
-    fn missing(why: Option<&String>) -> Self {
-        Self { missing: why.cloned(), details: None, status: None, item: None, has_range: false }
+    /// Of a tag of which nothing is known yet, or why there is no such node.
+    pub(crate) fn missing(why: Option<&String>) -> Self {
+        Self {
+            missing: why.cloned(),
+            details: None,
+            other_class: None,
+            status: None,
+            item: None,
+            filter: FilterPlace::Server,
+            filter_refusal: None,
+            has_range: false,
+        }
     }
 
     fn take(&mut self, reading: Reading, has_range: bool) {
@@ -178,18 +248,54 @@ impl TagReport {
             self.missing = Some(status::status_symbol(reading.status).into_owned());
         }
         self.details = reading.details;
+        self.other_class = reading.other_class;
         self.status = Some(reading.status);
         self.has_range = has_range;
     }
+
+    fn take_item(&mut self, item: &Item, granted: Result<GrantedItem, Code>) {
+        self.filter = item.filter.place;
+        self.item = Some(granted.map_err(symbol));
+    }
 }
 
-fn granted(result: &MonitoredItemCreateResult) -> Result<GrantedItem, String> {
+fn granted(result: &MonitoredItemCreateResult) -> Result<GrantedItem, Code> {
     if result.status_code.is_bad() {
-        return Err(symbol(result.status_code));
+        return Err(result.status_code);
     }
     Ok(GrantedItem { sampling_interval: result.revised_sampling_interval, queue_size: result.revised_queue_size })
 }
 
 fn symbol(code: Code) -> String {
     status::status_symbol(status::from_library(code)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::effective::{Deadband, Trigger},
+        opcua::test_support::tag,
+    };
+
+    #[test]
+    fn an_item_is_tried_without_its_filter_where_the_refusal_does_not_speak_of_the_node() {
+        let mut tag = tag("t", 3, "x");
+        tag.subscription.trigger = Trigger::StatusValueTimestamp;
+        tag.subscription.deadband = Some(Deadband::Absolute(1.0));
+        let tags = [tag];
+        let again = |status: Code, values: Values| {
+            let filter = filter::filter(&tags[0].subscription, values);
+            let item = Item::new(TagId(0), NodeId::new(3, 1_u32), filter);
+            let mut reports = [TagReport::missing(None)];
+            let again = without_filter(&[item], &HashMap::from([(TagId(0), status)]), &tags, &mut reports);
+            let place = again.first().map(|item| item.filter.place);
+            (place, reports[0].filter_refusal.clone())
+        };
+        let code = Some("BadInvalidArgument".to_owned());
+        assert_eq!(again(Code::BadInvalidArgument, Values::Number), (Some(FilterPlace::Here), code.clone()));
+        assert_eq!(again(Code::BadInvalidArgument, Values::NoNumber), (Some(FilterPlace::NoTimestamps), code));
+        assert_eq!(again(Code::BadNodeIdUnknown, Values::Number), (None, None));
+        assert_eq!(again(Code::BadInvalidArgument, Values::Numbers), (None, None), "there was no filter");
+    }
 }

@@ -1,110 +1,75 @@
-//! Bytes have two forms: a server may send Byte[] as ByteString and the other way about,
-//! even by turns. What a tag's messages look like is settled by its node's DataType and `ValueRank`, not by the wire.
+//! Bytes have two forms on the wire, an array of Byte and a ByteString, and servers use either for either (Part 6,
+//! 5.2.2.16). In messages the node's DataType decides, so that the form never changes within one topic.
 
 use crate::domain::{DataType, TagValue, value::ArrayValue};
 
-/// The numbers of both DataTypes (Part 6, table 1).
-const BYTE: u32 = 3;
-const BYTE_STRING: u32 = 15;
-const SCALAR: i32 = -1;
-
-/// The form that a node's bytes have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The form that a node's bytes have in messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::opcua) enum BytesForm {
-    /// As they come: the node's DataType says nothing of it.
-    #[default]
-    AsSent,
-    /// One ByteString.
-    ByteString,
-    /// An array of Bytes.
-    Array,
+    /// One text in base64: the DataType is ByteString.
+    Text,
+    /// An array of numbers: the DataType is Byte.
+    Numbers,
 }
 
 impl BytesForm {
-    /// Of a node whose DataType is, or comes from, OPC UA's own of this number.
-    pub(in crate::opcua) fn of(data_type: Option<u32>, value_rank: i32) -> Self {
+    /// By the built-in type behind the DataType; `None` for any other.
+    pub(in crate::opcua) const fn of_type(data_type: DataType) -> Option<Self> {
         match data_type {
-            Some(BYTE) if value_rank != SCALAR => Self::Array,
-            Some(BYTE_STRING) if value_rank < 1 => Self::ByteString,
-            _ => Self::AsSent,
+            DataType::ByteString => Some(Self::Text),
+            DataType::Byte => Some(Self::Numbers),
+            _ => None,
         }
     }
 
-    /// Whether a value may have come in the other form than its node's.
-    pub(in crate::opcua) fn is_open(value: &TagValue) -> bool {
-        match value {
-            TagValue::ByteString(_) => true,
-            TagValue::Array(array) => is_row_of_bytes(array),
-            _ => false,
-        }
-    }
-
-    /// The value in this form; what is no bytes stays what it is.
-    pub(in crate::opcua) fn apply(self, value: TagValue) -> TagValue {
+    /// The value in this form; what is no bytes stays as it is.
+    pub(in crate::opcua) fn shape(self, value: TagValue) -> TagValue {
         match (self, value) {
-            (Self::Array, TagValue::ByteString(bytes)) => TagValue::Array(Box::new(ArrayValue {
-                element: Some(DataType::Byte),
-                values: bytes.iter().copied().map(TagValue::Byte).collect(),
-                dimensions: Vec::new(),
-            })),
-            (Self::ByteString, TagValue::Array(array)) if is_row_of_bytes(&array) => {
-                let byte = |value: &TagValue| if let TagValue::Byte(byte) = value { Some(*byte) } else { None };
-                TagValue::ByteString(array.values.iter().filter_map(byte).collect())
+            (Self::Numbers, TagValue::ByteString(bytes)) => {
+                let values = bytes.iter().copied().map(TagValue::Byte).collect();
+                TagValue::Array(Box::new(ArrayValue { element: Some(DataType::Byte), values, dimensions: Vec::new() }))
+            }
+            (Self::Text, TagValue::Array(array)) if is_bytes(&array) => {
+                let byte = |value: &TagValue| if let TagValue::Byte(byte) = value { *byte } else { 0 };
+                TagValue::ByteString(array.values.iter().map(byte).collect::<Vec<u8>>().into())
             }
             (_, value) => value,
         }
     }
 }
 
-fn is_row_of_bytes(array: &ArrayValue) -> bool {
+fn is_bytes(array: &ArrayValue) -> bool {
     array.element == Some(DataType::Byte) && array.dimensions.is_empty()
+}
+
+/// Whether a value is one of which the node's DataType decides the form.
+pub(in crate::opcua) fn has_two_forms(value: &TagValue) -> bool {
+    match value {
+        TagValue::ByteString(_) => true,
+        TagValue::Array(array) => is_bytes(array),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
-    fn string() -> TagValue {
-        TagValue::ByteString(Bytes::from_static(&[1, 2, 255]))
-    }
-
-    fn array() -> TagValue {
-        TagValue::Array(Box::new(ArrayValue::of([1, 2, 255].map(TagValue::Byte).to_vec())))
-    }
-
     #[test]
-    fn the_nodes_data_type_settles_the_form() {
-        let form = BytesForm::of;
-        assert_eq!(
-            (form(Some(3), 1), form(Some(3), -2), form(Some(3), 0)),
-            (BytesForm::Array, BytesForm::Array, BytesForm::Array)
-        );
-        assert_eq!((form(Some(15), -1), form(Some(15), -3)), (BytesForm::ByteString, BytesForm::ByteString));
-        for other in [form(Some(3), -1), form(Some(15), 1), form(Some(24), -1), form(None, 1)] {
-            assert_eq!(other, BytesForm::AsSent);
+    fn the_data_type_decides_whatever_was_sent() {
+        let text = || TagValue::ByteString(vec![1, 2, 255].into());
+        let numbers = || {
+            let values = [1, 2, 255].map(TagValue::Byte).into();
+            TagValue::Array(Box::new(ArrayValue { element: Some(DataType::Byte), values, dimensions: Vec::new() }))
+        };
+        let form = |data_type| BytesForm::of_type(data_type).unwrap();
+        for sent in [text, numbers as fn() -> TagValue] {
+            assert!(has_two_forms(&sent()));
+            assert_eq!(form(DataType::ByteString).shape(sent()), text());
+            assert_eq!(form(DataType::Byte).shape(sent()), numbers());
         }
-    }
-
-    #[test]
-    fn bytes_have_the_form_of_their_node_whatever_the_wire_has() {
-        assert!(BytesForm::is_open(&string()) && BytesForm::is_open(&array()));
-        for sent in [string(), array()] {
-            assert_eq!(BytesForm::Array.apply(sent.clone()), array());
-            assert_eq!(BytesForm::ByteString.apply(sent.clone()), string());
-            assert_eq!(BytesForm::AsSent.apply(sent.clone()), sent);
-        }
-        let empty = BytesForm::Array.apply(TagValue::ByteString(Bytes::new()));
-        assert_eq!(BytesForm::ByteString.apply(empty), TagValue::ByteString(Bytes::new()));
-        let mut matrix = ArrayValue::of([1, 2, 3, 4].map(TagValue::Byte).to_vec());
-        matrix.dimensions = vec![2, 2];
-        let others =
-            [TagValue::Null, TagValue::Byte(1), TagValue::Array(Box::new(matrix)), TagValue::String("x".into())];
-        for other in others {
-            assert!(!BytesForm::is_open(&other));
-            assert_eq!(BytesForm::ByteString.apply(other.clone()), other);
-            assert_eq!(BytesForm::Array.apply(other.clone()), other);
-        }
+        assert_eq!(BytesForm::of_type(DataType::Int32), None);
+        assert_eq!(form(DataType::Byte).shape(TagValue::Byte(7)), TagValue::Byte(7));
+        assert!(!has_two_forms(&TagValue::Byte(7)) && !has_two_forms(&TagValue::Null));
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use opcua::types::{
-    AttributeId, BrowseDirection, Error, NodeId, ReferenceTypeId, StructureDefinition, StructureField,
+    AttributeId, BrowseDirection, NodeId, ReferenceTypeId, StructureDefinition, StructureField,
     StructureType as Library, Variant,
 };
 use thiserror::Error as ThisError;
@@ -18,6 +18,7 @@ use super::{
     types::{Kind, Layout, Member, Rank, StructureIndex, StructureType, Types},
 };
 use crate::domain::value::StructureShape;
+use crate::opcua::service_error::ServiceError as Error;
 use crate::opcua::value::plain::{EXTENSION_OBJECT, VARIANT};
 
 /// Types that one structure may nest.

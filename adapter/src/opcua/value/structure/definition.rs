@@ -3,12 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use opcua::types::{
-    AttributeId, BrowseDirection, DataValue, EnumDefinition, EnumValueType, Error, Identifier, LocalizedText, NodeId,
+    AttributeId, BrowseDirection, DataValue, EnumDefinition, EnumValueType, Identifier, LocalizedText, NodeId,
     ReferenceTypeId, StructureDefinition, UAString, Variant,
 };
 
 use super::{base_types, server::TypeServer, types::Names};
-use crate::opcua::value::bytes_form::BytesForm;
+use crate::opcua::service_error::ServiceError as Error;
+use crate::opcua::value::{bytes_form::BytesForm, plain};
 
 /// Numbers of one enumeration that get a name.
 const MAX_NAMES: usize = 5_000;
@@ -137,18 +138,16 @@ pub(super) async fn base_of<S: TypeServer>(server: &S, data_type: &NodeId) -> Re
     Ok(None)
 }
 
-/// How the bytes of a variable are to be sent.
-pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<BytesForm, Error> {
-    let questions = [AttributeId::DataType, AttributeId::ValueRank].map(|attribute| (node.clone(), attribute));
-    let mut answers = server.read(&questions).await?.into_iter();
-    let mut answer = || answers.next().and_then(|answer| answer.value);
-    let data_type = match answer() {
+/// How the bytes of a variable are to be sent; `None` where its DataType does not say it.
+pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<Option<BytesForm>, Error> {
+    let answer = server.read(&[(node.clone(), AttributeId::DataType)]).await?.into_iter().next();
+    let data_type = match answer.and_then(|answer| answer.value) {
         Some(Variant::NodeId(data_type)) => *data_type,
         Some(Variant::ExpandedNodeId(data_type)) => data_type.node_id,
-        _ => return Ok(BytesForm::AsSent),
+        _ => return Ok(None),
     };
-    let Some(Variant::Int32(value_rank)) = answer() else { return Ok(BytesForm::AsSent) };
-    Ok(BytesForm::of(base_of(server, &data_type).await?, value_rank))
+    let number = base_of(server, &data_type).await?.and_then(|number| u8::try_from(number).ok());
+    Ok(number.and_then(plain::data_type).and_then(BytesForm::of_type))
 }
 
 fn names_of_definition(definition: EnumDefinition) -> Names {

@@ -28,7 +28,7 @@ use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{TagId, TagUpdate},
     opcua::value::{
-        bytes_form::BytesForm,
+        bytes_form::{BytesForm, has_two_forms},
         raw::{RawValue, Wire},
         reader::{Bodies, Malformed, Reader},
     },
@@ -58,7 +58,7 @@ struct State {
     /// Names of the nodes' own enumerations, without any for a node that is none.
     names: HashMap<TagId, Arc<Names>>,
     /// How the bytes of the tags' nodes are sent.
-    bytes_forms: HashMap<TagId, BytesForm>,
+    bytes_forms: HashMap<TagId, Option<BytesForm>>,
     held: Held,
     questions: VecDeque<Question>,
     /// Questions that were put in this session.
@@ -106,7 +106,7 @@ impl Structures {
 
     /// Whether a value may pass by: the case of nearly all values, and so without a lock.
     pub(in crate::opcua) fn may_pass(&self, tag: TagId, raw: &RawValue) -> bool {
-        let is_plain = matches!(&raw.value, Wire::Plain(value) if !BytesForm::is_open(value));
+        let is_plain = matches!(&raw.value, Wire::Plain(value) if !has_two_forms(value));
         is_plain && !raw.is_lossy && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
     }
 
@@ -238,7 +238,7 @@ impl Structures {
         let ask = async {
             match self.node_of(server, tag).await {
                 Some(node) => super::definition::bytes_form(server, &node).await,
-                None => Ok(BytesForm::AsSent),
+                None => Ok(None),
             }
         };
         let form = time::timeout(PATIENCE, ask).await;

@@ -4,11 +4,12 @@ use std::sync::atomic::AtomicUsize;
 
 use opcua::types::{
     AttributeId, BinaryEncodable, BrowseDirection, ByteString, ContextOwned, DataTypeId, DataValue, EnumDefinition,
-    EnumField, Error, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
-    StatusCode as Code, StructureDefinition, StructureField, Variant, type_loader::ByteStringBody,
+    EnumField, ExpandedNodeId, ExtensionObject, QualifiedName, ReferenceDescription, ReferenceTypeId,
+    StructureDefinition, StructureField, Variant, type_loader::ByteStringBody,
 };
 
 use super::*;
+use crate::opcua::service_error::ServiceError as Error;
 use crate::{
     domain::{StatusCode, TagValue, Timestamp, UpdateFlags},
     opcua::test_support::tag,
@@ -25,8 +26,8 @@ const ENCODING: u32 = 1;
 #[derive(Default)]
 struct Table {
     types: HashMap<NodeId, DataValue>,
-    /// DataType and rank of the tags' nodes, where they are not enumerations.
-    bytes: Option<(DataTypeId, i32)>,
+    /// The DataType of the tags' nodes, where they are not enumerations.
+    bytes: Option<DataTypeId>,
     reads: AtomicUsize,
 }
 
@@ -71,10 +72,7 @@ impl TypeServer for Table {
         let answer = |(node, attribute): &(NodeId, AttributeId)| match attribute {
             AttributeId::DataTypeDefinition => self.types.get(node).cloned().unwrap_or_default(),
             AttributeId::BrowseName => DataValue::value_only(QualifiedName::new(3, format!("T{node}"))),
-            AttributeId::DataType => {
-                DataValue::value_only(Variant::from(self.bytes.map_or(id(STATE), |(data_type, _)| data_type.into())))
-            }
-            AttributeId::ValueRank => DataValue::value_only(self.bytes.map_or(-1, |(_, rank)| rank)),
+            AttributeId::DataType => DataValue::value_only(Variant::from(self.bytes.map_or(id(STATE), Into::into))),
             _ => DataValue::default(),
         };
         Ok(attributes.iter().map(answer).collect())
@@ -107,7 +105,7 @@ struct Desk {
 
 impl Desk {
     async fn run<S: TypeServer>(&self, server: &S) -> Infallible {
-        let hand_on = |updates| assert_eq!(self.sender.offer(updates), 0);
+        let hand_on = |updates| assert_eq!(self.sender.offer(updates), []);
         self.structures.run(server, hand_on).await
     }
 
@@ -331,7 +329,7 @@ impl TypeServer for Flaky {
     ) -> Result<Vec<ReferenceDescription>, Error> {
         let left = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if left.is_ok() {
-            return Err(Error::new(Code::BadTimeout, "late"));
+            return Err(Error::Timeout);
         }
         self.table.references(node, kind, direction).await
     }
@@ -446,13 +444,13 @@ async fn the_type_of_a_structure_without_its_length_is_asked_for_and_then_it_is_
 async fn bytes_have_the_form_of_their_node_whatever_the_server_sends() {
     let forms = || [Variant::ByteString(ByteString::from(vec![1, 2, 255])), Variant::from(vec![1_u8, 2, 255])];
     let kinds = [
-        (DataTypeId::Byte, 1, ["[1,2,255]", "[1,2,255]"]),
-        (DataTypeId::ByteString, -1, ["\"AQL/\"", "\"AQL/\""]),
-        (DataTypeId::BaseDataType, -2, ["\"AQL/\"", "[1,2,255]"]),
+        (DataTypeId::Byte, ["[1,2,255]", "[1,2,255]"]),
+        (DataTypeId::ByteString, ["\"AQL/\"", "\"AQL/\""]),
+        (DataTypeId::BaseDataType, ["\"AQL/\"", "[1,2,255]"]),
     ];
-    for (data_type, rank, expected) in kinds {
+    for (data_type, expected) in kinds {
         let (desk, mut receiver) = desk(vec![tag("t", 3, "x")]);
-        let server = Table { bytes: Some((data_type, rank)), ..Table::with_types() };
+        let server = Table { bytes: Some(data_type), ..Table::with_types() };
         let [first, second] = forms();
         assert!(!desk.may_pass(TagId(0), &of(first.clone())));
         assert_eq!(take(&desk, 0, first), [], "the node is asked first");

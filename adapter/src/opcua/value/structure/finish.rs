@@ -12,7 +12,10 @@ use super::{
 use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{DataType, TagUpdate, TagValue},
-    opcua::value::{bytes_form::BytesForm, raw::Wire},
+    opcua::value::{
+        bytes_form::{BytesForm, has_two_forms},
+        raw::Wire,
+    },
 };
 
 /// What it takes to finish a value of one tag.
@@ -22,7 +25,7 @@ pub(super) struct Finisher<'a> {
     /// Names of the node's own enumeration; `None` where the server was not yet asked.
     pub(super) names: Option<&'a Names>,
     /// How the node's bytes are sent; `None` where the server was not yet asked.
-    pub(super) bytes_form: Option<BytesForm>,
+    pub(super) bytes_form: Option<Option<BytesForm>>,
     /// Whether to go on without what is not known yet.
     pub(super) is_forced: bool,
 }
@@ -74,13 +77,14 @@ impl Finisher<'_> {
                 value
             }
         };
-        if BytesForm::is_open(&value) {
+        if has_two_forms(&value) {
             match self.bytes_form {
                 None if !self.is_forced => {
                     let question = Question::BytesForm(update.tag);
                     return Err(Box::new((update, Wire::Plain(value), question)));
                 }
-                form => value = form.unwrap_or_default().apply(value),
+                None | Some(None) => {}
+                Some(Some(form)) => value = form.shape(value),
             }
         }
         if with_names && is_integer(&value) {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use opcua::types::{AttributeId, Error, NodeId, Variant};
+use opcua::types::{AttributeId, NodeId, Variant};
 
 use super::{
     definition::{self, DefinitionKind, base_number, names_of_properties},
     server::TypeServer,
     types::Names,
 };
+use crate::opcua::service_error::ServiceError as Error;
 
 /// Reads the names; none for a node whose numbers are only numbers.
 pub(super) async fn of_node<S: TypeServer>(server: &S, node: &NodeId) -> Result<Names, Error> {

@@ -3,9 +3,10 @@
 use std::future::Future;
 
 use opcua::types::{
-    AttributeId, BrowseDescription, BrowseDirection, DataValue, Error, NodeId, ReferenceDescription, ReferenceTypeId,
+    AttributeId, BrowseDescription, BrowseDirection, DataValue, NodeId, ReferenceDescription, ReferenceTypeId,
 };
 
+use crate::opcua::service_error::ServiceError as Error;
 use crate::{config::effective::Tag, opcua::session::live::LiveSession};
 
 /// References that a node is believed to have of one kind.
@@ -52,7 +53,8 @@ impl TypeServer for LiveSession {
             node_class_mask: 0,
             result_mask: ALL_RESULTS,
         };
-        let answers = self.session.browse(&[question], MAX_REFERENCES, None).await?;
-        Ok(answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default())
+        let answers = self.services.browse(vec![question], MAX_REFERENCES).await?;
+        let references = answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default();
+        Ok(self.namespaces.load().locals(references))
     }
 }

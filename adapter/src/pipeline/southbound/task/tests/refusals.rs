@@ -30,7 +30,8 @@ async fn what_is_wrong_with_the_command_itself_is_said() {
     check_rejected("out_of_range", command("40000")).await;
     check_rejected("out_of_range", command("3001")).await;
     check_rejected("out_of_range", command("-1")).await;
-    let received_at = Timestamp::from_unix_millis(NOW - 2001);
+    let received_at = Instant::now().into_std();
+    advance(Duration::from_millis(2001)).await;
     check_rejected("too_old", Command { message_expiry_seconds: Some(2), received_at, ..command("5") }).await;
 }
 
@@ -65,7 +66,9 @@ async fn what_is_wrong_with_the_node_is_said() {
     check_node("not_connected", Err(PlcError::NotConnected)).await;
     check_node("not_connected", Err(PlcError::NoAnswer { reason: "BadTimeout".into() })).await;
     check_node("unknown_node", Err(PlcError::UnknownNode { reason: "BadNodeIdUnknown".into() })).await;
-    check_node("unknown_node", Ok(NodeDescription { data_type: None, ..int16.clone() })).await;
+    check_node("not_writable", Err(PlcError::NoVariable { reason: "an Object".into() })).await;
+    check_node("wrong_type", Err(PlcError::NoForm { reason: "a structure".into() })).await;
+    check_node("wrong_type", Ok(NodeDescription { data_type: None, ..int16.clone() })).await;
     check_node("not_writable", Ok(NodeDescription { is_writable: false, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { value_rank: 1, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { data_type: Some(DataType::Boolean), ..int16 })).await;

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::domain::{NodeDescription, StatusCode, TagId, TagValue};
 
@@ -18,6 +19,21 @@ pub enum PlcError {
         /// The StatusCode's symbol, or the namespace that is missing.
         reason: String,
     },
+    /// The node is there and is no Variable; nothing was written.
+    #[error("{reason}; map a Variable")]
+    NoVariable {
+        /// What it is.
+        reason: String,
+    },
+    /// The node's values have no form in JSON that could be written; nothing was written.
+    #[error("{reason}")]
+    NoForm {
+        /// What they are.
+        reason: String,
+    },
+    /// The write could not be sent before its time was over; nothing was sent.
+    #[error("the time for the write was over before it could be sent")]
+    TooLate,
     /// The request was sent and no answer came: the PLC may have the value.
     #[error("the write was sent and no answer came: {reason}")]
     NoAnswer {
@@ -26,11 +42,27 @@ pub enum PlcError {
     },
 }
 
-/// What a command needs of a PLC.
+/// What a command needs of a PLC. Several tags may be written at once, one tag never twice at once.
 pub trait Plc: Send + Sync + 'static {
     /// DataType, ValueRank and AccessLevel of the tag's node; read once per session.
     fn describe(&self, tag: TagId) -> impl Future<Output = Result<NodeDescription, PlcError>> + Send;
 
     /// Writes the value, without timestamps, and returns what the server answered. Never tried twice.
     fn write(&self, tag: TagId, value: TagValue) -> impl Future<Output = Result<StatusCode, PlcError>> + Send;
+
+    /// Like `write`, but sends nothing from `deadline` on. A PLC that has to ask something before it can write looks at the
+    /// time again after that.
+    fn write_before(
+        &self,
+        deadline: Instant,
+        tag: TagId,
+        value: TagValue,
+    ) -> impl Future<Output = Result<StatusCode, PlcError>> + Send {
+        async move {
+            if Instant::now() >= deadline {
+                return Err(PlcError::TooLate);
+            }
+            self.write(tag, value).await
+        }
+    }
 }
