@@ -302,7 +302,9 @@ impl Structures {
         let id = update.tag;
         let is_forced = is_forced || state.put.len() >= MAX_QUESTIONS;
         let bytes_form = state.bytes_forms.get(&id).copied();
-        let finisher = Finisher { tag, types: &state.types, names, bytes_form, is_forced };
+        let is_bytes_form_known = bytes_form.is_some();
+        let bytes_form = bytes_form.flatten();
+        let finisher = Finisher { tag, types: &state.types, names, bytes_form, is_bytes_form_known, is_forced };
         let (update, reports) = finisher.finish(update, wire)?;
         for report in reports {
             if state.reports.0.insert((id, std::mem::discriminant(&report))) {

@@ -24,8 +24,10 @@ pub(super) struct Finisher<'a> {
     pub(super) types: &'a Types,
     /// Names of the node's own enumeration; `None` where the server was not yet asked.
     pub(super) names: Option<&'a Names>,
-    /// How the node's bytes are sent; `None` where the server was not yet asked.
-    pub(super) bytes_form: Option<Option<BytesForm>>,
+    /// How the node's bytes are sent, where its DataType says it.
+    pub(super) bytes_form: Option<BytesForm>,
+    /// Whether the server was asked for it.
+    pub(super) is_bytes_form_known: bool,
     /// Whether to go on without what is not known yet.
     pub(super) is_forced: bool,
 }
@@ -78,13 +80,12 @@ impl Finisher<'_> {
             }
         };
         if has_two_forms(&value) {
-            match self.bytes_form {
-                None if !self.is_forced => {
-                    let question = Question::BytesForm(update.tag);
-                    return Err(Box::new((update, Wire::Plain(value), question)));
-                }
-                None | Some(None) => {}
-                Some(Some(form)) => value = form.shape(value),
+            if !self.is_bytes_form_known && !self.is_forced {
+                let question = Question::BytesForm(update.tag);
+                return Err(Box::new((update, Wire::Plain(value), question)));
+            }
+            if let Some(form) = self.bytes_form {
+                value = form.shape(value);
             }
         }
         if with_names && is_integer(&value) {
