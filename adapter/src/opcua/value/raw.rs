@@ -3,8 +3,6 @@
 
 use bytes::Bytes;
 use opcua::types::StatusCode as Code;
-#[cfg(test)]
-use opcua::types::{BinaryEncodable, ContextOwned, DataValue};
 
 use crate::domain::{StatusCode, TagValue, Timestamp};
 use crate::opcua::value::{
@@ -91,13 +89,6 @@ impl RawValue {
             server_timestamp: None,
             is_lossy: false,
         }
-    }
-
-    #[cfg(test)]
-    /// By way of its bytes, for what the library has decoded.
-    pub(in crate::opcua) fn of_library(value: &DataValue) -> Self {
-        let body = Bytes::from(value.encode_to_vec(&ContextOwned::default().context()));
-        Self::read(&mut Reader::new(&body), &body).unwrap_or_else(Self::unreadable)
     }
 }
 
