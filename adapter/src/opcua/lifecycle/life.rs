@@ -67,7 +67,7 @@ impl Life<'_> {
     /// Lives a session to its end. What has to be deleted on the server by then is left in `leave`.
     pub(super) async fn live(&mut self, open: &mut OpenSession, leave: &mut Option<Leave>) -> End {
         let cancel = self.cancel;
-        let services = open.services.clone();
+        let services = open.services.clone().knowing(self.shared.intake.structures());
         let begun = tokio::select! {
             // The work knows better than the end of the connection what went wrong.
             biased;

@@ -22,7 +22,12 @@ use crate::opcua::{
     },
     connect::channel::Channel,
     service_error::ServiceError,
-    value::{attributes, notification::Notification, raw::RawValue, reader::Reader},
+    value::{
+        attributes,
+        notification::Notification,
+        raw::RawValue,
+        reader::{Bodies, Reader},
+    },
 };
 
 /// What a Subscription is asked for.
@@ -49,6 +54,8 @@ pub(in crate::opcua) struct Services {
     authentication_token: Arc<ArcSwap<NodeId>>,
     /// How long an answer may take.
     limit: Duration,
+    /// Who knows the types of structures that do not say how long they are.
+    bodies: Option<Arc<dyn Bodies>>,
 }
 
 /// How long a server that lives may take to show it.
@@ -59,7 +66,18 @@ type Answer<T> = Result<T, ServiceError>;
 impl Services {
     /// Of the session with this token.
     pub(in crate::opcua) fn new(channel: Arc<ArcSwap<Channel>>, authentication_token: NodeId, limit: Duration) -> Self {
-        Self { channel, authentication_token: Arc::new(ArcSwap::from_pointee(authentication_token)), limit }
+        Self {
+            channel,
+            authentication_token: Arc::new(ArcSwap::from_pointee(authentication_token)),
+            limit,
+            bodies: None,
+        }
+    }
+
+    /// With somebody who knows types.
+    #[must_use]
+    pub(in crate::opcua) fn knowing(self, bodies: Arc<dyn Bodies>) -> Self {
+        Self { bodies: Some(bodies), ..self }
     }
 
     /// The connection of now.
@@ -136,7 +154,7 @@ impl Services {
         let mut values = Vec::with_capacity(nodes.len());
         while values.len() < nodes.len() {
             let message = self.ask_for(nodes[values.len()..].iter(), TimestampsToReturn::Both).await?;
-            let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+            let mut reader = self.values_of(&message, ObjectId::ReadResponse_Encoding_DefaultBinary)?;
             let before = values.len();
             match attributes::raw_values(&mut reader, &message.body) {
                 Ok(found) => {
@@ -153,6 +171,15 @@ impl Services {
             values.truncate(nodes.len());
         }
         Ok(values)
+    }
+
+    /// An answer with values in it.
+    fn values_of<'m>(&'m self, message: &'m Message, expected: ObjectId) -> Answer<Reader<'m>> {
+        let reader = message.answer(expected)?;
+        Ok(match &self.bodies {
+            Some(bodies) => reader.knowing(&**bodies),
+            None => reader,
+        })
     }
 
     async fn ask_for(&self, nodes: impl Iterator<Item = &NodeId>, timestamps: TimestampsToReturn) -> Answer<Message> {
@@ -283,7 +310,7 @@ impl Services {
             subscription_acknowledgements: (!acknowledgements.is_empty()).then_some(acknowledgements),
         };
         let message = self.call(limit, request).await?;
-        let mut reader = message.answer(ObjectId::PublishResponse_Encoding_DefaultBinary)?;
+        let mut reader = self.values_of(&message, ObjectId::PublishResponse_Encoding_DefaultBinary)?;
         let subscription = reader.u32()?;
         reader.list(Reader::u32)?;
         // MoreNotifications: what is more comes with the next request, which waits at the server already.
@@ -304,7 +331,7 @@ impl Services {
             retransmit_sequence_number: number,
         };
         let message = self.call(limit, request).await?;
-        let mut reader = message.answer(ObjectId::RepublishResponse_Encoding_DefaultBinary)?;
+        let mut reader = self.values_of(&message, ObjectId::RepublishResponse_Encoding_DefaultBinary)?;
         Ok(Notification::read(&mut reader, &message.body)?)
     }
 
