@@ -1,7 +1,12 @@
 //! Creates the MonitoredItems of a session, checks each answer, and comes back to those that were refused and those whose
 //! node has gone.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
 
 use opcua::types::{MonitoredItemCreateResult, NodeId, StatusCode};
 use tokio::time;
@@ -23,6 +28,7 @@ use crate::opcua::{
     subscribe::filter::{self, Filter},
     subscribe::item::{Item, request},
     subscribe::percent::{self, Percent},
+    subscribe::probe::{self, Probe},
     subscribe::refused_tags::Refusals,
     subscribe::retries::Retries,
     subscribe::revised::Revised,
@@ -47,14 +53,22 @@ pub(in crate::opcua) struct Subscriber<'a> {
     intake: &'a Intake,
     request_timeout: Duration,
     lost_nodes: Arc<LostNodes>,
-    /// The server's ids of the items that exist, each with that of its Subscription.
-    created: HashMap<TagId, (u32, u32)>,
+    /// The items that exist.
+    created: BTreeMap<TagId, Created>,
+    probe: Probe,
     /// Tags that the server refuses; `None` until all were asked for once.
     retries: Option<Retries>,
     /// What is said of nodes that have gone.
     losses: Refusals,
     /// Items in the call that waits for its answer.
     under_way: usize,
+}
+
+/// A MonitoredItem that exists.
+struct Created {
+    subscription: u32,
+    item: u32,
+    node: NodeId,
 }
 
 /// What came of one round.
@@ -91,7 +105,8 @@ impl<'a> Subscriber<'a> {
             intake,
             request_timeout,
             lost_nodes: intake.lost_nodes(),
-            created: HashMap::new(),
+            created: BTreeMap::new(),
+            probe: Probe::new(),
             retries: None,
             losses: Refusals::default(),
             under_way: 0,
@@ -130,6 +145,7 @@ impl<'a> Subscriber<'a> {
             tokio::select! {
                 () = lost_nodes.news() => {}
                 () = due => self.retry().await?,
+                () = time::sleep_until(self.probe.next) => self.look_at_resting().await,
             }
         }
     }
@@ -141,6 +157,9 @@ impl<'a> Subscriber<'a> {
         let refused = self.create(all, Refusals::default()).await?;
         info!(tags = asked, refused = refused.len(), "tags are subscribed");
         let mut retries = Retries::new();
+        // Had in an earlier session.
+        let (lost, refused): (Vec<TagId>, _) = refused.into_iter().partition(|tag| self.lost_nodes.is_lost(*tag));
+        retries.lose(lost);
         retries.refuse(refused);
         self.retries = Some(retries);
         Ok(())
@@ -172,7 +191,7 @@ impl<'a> Subscriber<'a> {
             return;
         }
         let state = |(tag, status): &(TagId, crate::domain::StatusCode)| {
-            (*tag, self.losses.state(&self.tags[tag.index()], &status::status_symbol(*status)))
+            (*tag, self.losses.loss(&self.tags[tag.index()], &status::status_symbol(*status)))
         };
         let states = news.iter().map(state).collect();
         self.table.set(states);
@@ -181,12 +200,25 @@ impl<'a> Subscriber<'a> {
         }
     }
 
+    /// Looks at some of the tags of which nothing has come for a while.
+    async fn look_at_resting(&mut self) {
+        let after = self.created.keys().filter(|tag| self.probe.last.is_none_or(|last| **tag > last));
+        let before = self.created.keys().filter(|tag| self.probe.last.is_some_and(|last| **tag <= last));
+        let tags = after.chain(before).copied().filter(|tag| !self.lost_nodes.is_lost(*tag));
+        let resting = self.intake.resting(tags, probe::NODES);
+        let node = |tag: TagId| Some((tag, self.created.get(&tag)?.node.clone()));
+        let nodes: Vec<(TagId, NodeId)> = resting.into_iter().filter_map(node).collect();
+        for (tag, status) in self.probe.look(self.live, &nodes).await {
+            self.intake.take_refusal(tag, status::from_library(status));
+        }
+    }
+
     /// Deletes items whose node has gone: many servers keep them, and they stay dead when the node comes back.
     async fn delete_lost(&mut self, tags: &[TagId]) -> Result<(), Problem> {
         let mut ids: HashMap<u32, Vec<u32>> = HashMap::new();
         for tag in tags.iter().filter(|tag| self.lost_nodes.is_lost(**tag)) {
-            if let Some((subscription, item)) = self.created.remove(tag) {
-                ids.entry(subscription).or_default().push(item);
+            if let Some(created) = self.created.remove(tag) {
+                ids.entry(created.subscription).or_default().push(created.item);
             }
         }
         for (subscription, ids) in ids {
@@ -374,7 +406,9 @@ impl<'a> Subscriber<'a> {
                 queue_size: result.revised_queue_size,
                 filter: item.filter.place,
             };
-            self.created.insert(item.tag, (subscription.id, result.monitored_item_id));
+            let node = item.node.clone();
+            let created = Created { subscription: subscription.id, item: result.monitored_item_id, node };
+            self.created.insert(item.tag, created);
             grants.push((item.tag, grant));
         }
         // A server that leaves answers out must not leave tags pending for ever.

@@ -5,6 +5,7 @@ pub(in crate::opcua) mod item;
 pub(in crate::opcua) mod items;
 pub(in crate::opcua) mod percent;
 pub(in crate::opcua) mod plan;
+pub(in crate::opcua) mod probe;
 pub(in crate::opcua) mod publish;
 pub(in crate::opcua) mod refused_tags;
 pub(in crate::opcua) mod repair;
