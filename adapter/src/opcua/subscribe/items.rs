@@ -64,6 +64,9 @@ pub(in crate::opcua) struct Subscriber<'a> {
     under_way: usize,
 }
 
+/// Tags that a warning names; the others are counted.
+const MOST_NAMED: usize = 10;
+
 /// A MonitoredItem that exists.
 struct Created {
     subscription: u32,
@@ -462,13 +465,12 @@ impl<'a> Subscriber<'a> {
         if here > 0 {
             info!(tags = here, "the server refuses the filter of these tags; it is applied here");
         }
-        let without_time: Vec<_> = with(FilterPlace::NoTimestamps).collect();
-        if let Some(first) = without_time.first() {
-            let example = &self.tags[first.tag.index()];
+        let without_time: Vec<_> =
+            with(FilterPlace::NoTimestamps).map(|item| &*self.tags[item.tag.index()].name).collect();
+        if !without_time.is_empty() {
             warn!(
                 tags = without_time.len(),
-                example = %example.name,
-                line = example.line,
+                names = without_time[..without_time.len().min(MOST_NAMED)].join(", "),
                 "the server refuses the trigger `status_value_timestamp` of these tags, so a timestamp that changes alone does not come; `mode: poll` sees it"
             );
         }
