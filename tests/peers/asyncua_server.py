@@ -10,6 +10,8 @@ line on stdin is a command and gets one line of answer:
     sessions                 how many sessions of clients the server has        -> `value <number>`
     stop                     close all sessions and end                         -> `done`
 
+`--odd NAME[:ARGUMENT]` makes it as odd as servers in the field are; `odd/` has the names, and commands of their own.
+
 JSON has a ByteString in base64, a DateTime in ISO 8601, a matrix as nested lists; a NaN is null.
 
 The end of stdin ends the server, so it cannot outlive the test that started it.
@@ -31,6 +33,8 @@ from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import User, UserRole
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from odd import clock, registry
 
 NAMESPACE = "urn:tagwise:test"
 APPLICATION_URI = "urn:tagwise:test:server"
@@ -143,7 +147,14 @@ class TestServer:
         for name in self.arguments.node:
             await self.add_counter(name)
         await self.add_analog()
+        for prepare in registry.BEFORE_START:
+            await prepare(self)
         await self.server.start()
+
+    @staticmethod
+    def now():
+        """The time as this server has it."""
+        return clock.Skewed.now(timezone.utc)
 
     async def add_analog(self):
         """A node with a range and a unit, and a way back up, so that the tree is none."""
@@ -168,7 +179,8 @@ class TestServer:
             await self.server.set_application_uri(APPLICATION_URI)
             key, certificate = folder / "server.pem", folder / "server.der"
             use = [ExtendedKeyUsageOID.SERVER_AUTH]
-            await setup_self_signed_certificate(key, certificate, APPLICATION_URI, "localhost", use, {})
+            make = registry.MAKE_CERTIFICATE or setup_self_signed_certificate
+            await make(key, certificate, APPLICATION_URI, "localhost", use, {})
             await self.server.load_certificate(certificate)
             await self.server.load_private_key(key)
             policies.append(ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt)
@@ -194,7 +206,7 @@ class TestServer:
             due += period
             await asyncio.sleep(max(0, due - loop.time()))
             self.ticks += 1
-            now = datetime.now(timezone.utc)
+            now = self.now()
             value = ua.DataValue(ua.Variant(float(self.ticks), TYPES.Double), SourceTimestamp=now, ServerTimestamp=now)
             for node in list(self.ticking):
                 await node.write_value(value)
@@ -222,11 +234,13 @@ class TestServer:
                 self.ticking.remove(node)
             code = ua.StatusCode(getattr(ua.StatusCodes, symbol))
             value = await node.read_value()
-            now = datetime.now(timezone.utc)
+            now = self.now()
             await node.write_value(
                 ua.DataValue(ua.Variant(value, kind), StatusCode=code, SourceTimestamp=now, ServerTimestamp=now)
             )
             return "done"
+        if verb in registry.COMMANDS:
+            return await registry.COMMANDS[verb](self, rest)
         return f"error unknown command {verb!r}"
 
 
@@ -290,7 +304,10 @@ async def main():
     parser.add_argument("--structures", action="store_true", help="nodes of structured types")
     parser.add_argument("--user", help="NAME:PASSWORD; refuses anonymous clients")
     parser.add_argument("--secure", type=Path, help="folder of server.der and server.pem; offers encryption too")
+    parser.add_argument("--odd", action="append", default=[], help="NAME[:ARGUMENT] of `odd/`; several times for several")
     arguments = parser.parse_args()
+    for specification in arguments.odd:
+        registry.choose(specification)
     logging.basicConfig(level=logging.WARNING)
 
     test = TestServer(arguments)

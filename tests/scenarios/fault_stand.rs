@@ -7,8 +7,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use tagwise_tests::{Adapter, FaultProxy, Mapping, Message, MqttProbe, SequenceCheck, Stack, UaServerOptions};
+use tempfile::TempDir;
 
-use crate::{fault::Fault, stacks::Stand};
+use crate::{fault::Fault, odd_stand::trust, stacks::Stand};
 
 /// Data has to flow again within the pause between attempts and two seconds; on a busy machine this much is allowed.
 const BOUND: Duration = Duration::from_secs(30);
@@ -21,6 +22,8 @@ pub(crate) struct FaultStand {
     pub(crate) stand: Stand,
     pub(crate) proxy: FaultProxy,
     pub(crate) adapter: Adapter,
+    /// The server's certificate, where it has one.
+    _certificates: TempDir,
 }
 
 /// What a fault has done.
@@ -37,13 +40,32 @@ pub(crate) struct Outcome {
 impl FaultStand {
     /// All of it, with data flowing; `None`, said aloud, where a program is missing.
     pub(crate) async fn set_up(stack: Stack) -> Result<Option<Self>> {
-        let options = UaServerOptions { counters: Some(COUNTERS), ..UaServerOptions::default() };
+        Self::set_up_as(stack, false).await
+    }
+
+    /// As `set_up`, over connections that are signed and encrypted.
+    pub(crate) async fn set_up_encrypted(stack: Stack) -> Result<Option<Self>> {
+        Self::set_up_as(stack, true).await
+    }
+
+    async fn set_up_as(stack: Stack, is_encrypted: bool) -> Result<Option<Self>> {
+        let certificates = tempfile::tempdir()?;
+        let secure = is_encrypted.then(|| certificates.path().join("pki"));
+        let options = UaServerOptions { counters: Some(COUNTERS), secure, ..UaServerOptions::default() };
         let Some(stand) = Stand::set_up(stack, options).await? else { return Ok(None) };
         let proxy = FaultProxy::start(stand.server.port()).await?;
-        let mapping = impatient(stand.mapping(&proxy.url())?).with(&stand.counter()).with(&others(stack));
-        let adapter = Adapter::start(&mapping).await?;
+        let mut mapping = impatient(stand.mapping(&proxy.url())?).with(&stand.counter()).with(&others(stack));
+        if is_encrypted {
+            mapping = mapping.security("policy: basic256sha256, message_security_mode: sign_and_encrypt");
+            mapping = mapping.opcua("pki_dir: pki");
+        }
+        let mut adapter = Adapter::spawn(&mapping)?;
+        if is_encrypted {
+            trust(&mut adapter).await?;
+        }
+        adapter.ready().await?;
         stand.probe.wait_for_count("counter", 5).await?;
-        Ok(Some(Self { stand, proxy, adapter }))
+        Ok(Some(Self { stand, proxy, adapter, _certificates: certificates }))
     }
 
     /// Plays a fault, waits until all is well again, and prints what it has done.

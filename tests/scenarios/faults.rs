@@ -12,7 +12,7 @@ use crate::{fault::Fault, fault_stand::FaultStand, stacks::Stand};
 /// How long a fault goes on after it has been noticed.
 const A_WHILE: Duration = Duration::from_millis(500);
 
-/// Two stacks suffer each fault here, and all four in `cargo xtask soak`.
+/// Three stacks suffer each fault here, and all of them in `cargo xtask soak`.
 macro_rules! survives {
     ($($name:ident: $($fault:ident),+;)*) => { $(
         mod $name {
@@ -24,6 +24,11 @@ macro_rules! survives {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn of_the_simulator() -> Result<()> {
                 super::suffer(Stack::Simulator, &[$(Fault::$fault),+]).await
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn of_open62541() -> Result<()> {
+                super::suffer(Stack::Open62541, &[$(Fault::$fault),+]).await
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,8 +49,30 @@ survives! {
     refusals_of_publish_are_overcome: SubscriptionIdInvalid, NoSubscription;
 }
 
+/// What the proxy does without looking into messages, over connections that are encrypted.
+macro_rules! survives_encrypted {
+    ($($name:ident: $stack:ident $($fault:ident),+;)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() -> Result<()> {
+            let Some(stand) = FaultStand::set_up_encrypted(Stack::$stack).await? else { return Ok(()) };
+            suffer_on(stand, &[$(Fault::$fault),+]).await
+        }
+    )* };
+}
+
+survives_encrypted! {
+    resets_cuts_and_restarts_are_survived_encrypted_with_asyncua: Asyncua Reset, Cut, Killed;
+    a_hole_is_survived_encrypted_with_asyncua: Asyncua Hole;
+    a_drip_is_survived_encrypted_with_asyncua: Asyncua Drip;
+    resets_cuts_and_holes_are_survived_encrypted_with_open62541: Open62541 Reset, Cut, Hole;
+}
+
 async fn suffer(stack: Stack, faults: &[Fault]) -> Result<()> {
-    let Some(mut stand) = FaultStand::set_up(stack).await? else { return Ok(()) };
+    let Some(stand) = FaultStand::set_up(stack).await? else { return Ok(()) };
+    suffer_on(stand, faults).await
+}
+
+async fn suffer_on(mut stand: FaultStand, faults: &[Fault]) -> Result<()> {
     for fault in faults {
         stand.suffer(*fault, A_WHILE).await?;
     }

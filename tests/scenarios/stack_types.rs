@@ -10,7 +10,7 @@ pub(crate) fn north(stack: Stack) -> Vec<(&'static str, Value)> {
         Stack::Asyncua => of_foreigner("2026-01-02T03:04:05.123456Z"),
         // A date of JavaScript has milliseconds.
         Stack::NodeOpcua => of_foreigner("2026-01-02T03:04:05.123Z"),
-        Stack::Milo => of_foreigner("2026-01-02T03:04:05.123456700Z"),
+        Stack::Milo | Stack::Open62541 => of_foreigner("2026-01-02T03:04:05.123456700Z"),
     }
 }
 

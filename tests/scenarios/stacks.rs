@@ -80,11 +80,12 @@ macro_rules! on_stacks {
 }
 pub(crate) use on_stacks;
 
-/// Scenarios for all four stacks.
+/// Scenarios for all stacks.
 macro_rules! for_each_stack {
     ($($name:ident => $scenario:ident;)*) => { $(
         $crate::stacks::on_stacks! {
-            $name => $scenario on simulator Simulator, asyncua Asyncua, node_opcua NodeOpcua, milo Milo
+            $name => $scenario on simulator Simulator, asyncua Asyncua, node_opcua NodeOpcua, milo Milo,
+                open62541 Open62541
         }
     )* };
 }
@@ -100,7 +101,7 @@ for_each_stack! {
 // The simulated PLC has all its nodes from the start.
 on_stacks! {
     a_node_that_comes_later_is_found_on => a_node_that_comes_later_is_found
-        on asyncua Asyncua, node_opcua NodeOpcua, milo Milo
+        on asyncua Asyncua, node_opcua NodeOpcua, milo Milo, open62541 Open62541
 }
 
 async fn every_type_becomes_the_right_json(stack: Stack) -> Result<()> {

@@ -139,6 +139,13 @@ impl Mapping {
         self
     }
 
+    /// With each `old` in its text as `new`.
+    pub fn replacing(self, old: &str, new: &str) -> Result<Self> {
+        let text = self.text();
+        ensure!(text.contains(old), "the mapping does not contain {old}");
+        Ok(Self { whole: Some(text.replace(old, new)), ..self })
+    }
+
     /// The file's text.
     pub fn text(&self) -> String {
         if let Some(whole) = &self.whole {

@@ -22,6 +22,8 @@ pub enum Peer {
     NodeOpcua,
     /// Eclipse Milo, an OPC UA server, in `tests/.peers/milo`; its program is Java.
     Milo,
+    /// open62541 by `PyPI`'s o6, an OPC UA server, in the virtual environment `tests/.peers/venv`; ten minutes a process.
+    Open62541,
     /// `PyPI`'s paho-mqtt, an MQTT client, in the same place.
     Paho,
     /// `PyPI`'s `PyOD` with scikit-learn, in the virtual environment `tests/.peers/pyod`.
@@ -39,6 +41,7 @@ impl Peer {
             Self::Asyncua => "asyncua",
             Self::NodeOpcua => "node-opcua",
             Self::Milo => "milo",
+            Self::Open62541 => "open62541",
             Self::Paho => "paho",
             Self::Pyod => "pyod",
             Self::Promtool => "promtool",
@@ -54,6 +57,7 @@ impl Peer {
             Self::Asyncua => python_with("venv", "asyncua"),
             Self::NodeOpcua => program_with("node", "node-opcua/node_modules/node-opcua-server/package.json"),
             Self::Milo => program_with("java", "milo/classes/tagwise/TestServer.class"),
+            Self::Open62541 => python_with("venv", "o6"),
             Self::Paho => python_with("venv", "paho.mqtt"),
             Self::Pyod => python_with("pyod", "pyod"),
             Self::Promtool => find_program("promtool"),

@@ -21,11 +21,13 @@ pub enum Stack {
     NodeOpcua,
     /// Eclipse Milo: Java.
     Milo,
+    /// open62541: C, here below Python.
+    Open62541,
 }
 
 impl Stack {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Simulator, Self::Asyncua, Self::NodeOpcua, Self::Milo];
+    pub const ALL: [Self; 5] = [Self::Simulator, Self::Asyncua, Self::NodeOpcua, Self::Milo, Self::Open62541];
 
     /// The name for reports.
     pub const fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Stack {
             Self::Asyncua => Some(Peer::Asyncua),
             Self::NodeOpcua => Some(Peer::NodeOpcua),
             Self::Milo => Some(Peer::Milo),
+            Self::Open62541 => Some(Peer::Open62541),
         }
     }
 
@@ -90,13 +93,16 @@ impl Stack {
                 command.arg(peers.join("asyncua_server.py"));
                 command.args(options.structures.then_some("--structures"));
                 let (before, after) = &options.other_namespaces;
-                for (option, uris) in [("--before", before), ("--after", after)] {
+                for (option, uris) in [("--before", before), ("--after", after), ("--odd", &options.odd)] {
                     command.args(uris.iter().flat_map(|uri| [option, uri]));
                 }
             }
             Self::NodeOpcua => {
                 command.arg(peers.join("node-opcua/server.js"));
                 command.env("TAGWISE_NODE_MODULES", installed.join("node-opcua/node_modules"));
+            }
+            Self::Open62541 => {
+                command.arg(peers.join("open62541_server.py"));
             }
             Self::Milo => {
                 let classes = installed.join("milo/classes").into_os_string().into_string();

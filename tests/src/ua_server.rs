@@ -21,6 +21,8 @@ pub struct UaServerOptions {
     pub other_namespaces: (Vec<String>, Vec<String>),
     /// Of asyncua: whether there are nodes of structured types, `Structures.*`.
     pub structures: bool,
+    /// Of asyncua: what it does as no right server would, `NAME[:ARGUMENT]` each; `tests/peers/odd` has the names.
+    pub odd: Vec<String>,
     /// Ticks per second; 10 when absent.
     pub rate: Option<f64>,
     /// The folder of the server's certificate; with it the server offers `Basic256Sha256` with encryption, too.
@@ -45,6 +47,14 @@ struct Running {
     stdin: ChildStdin,
     /// Lines of stdout already read; the first says that it is ready.
     lines_read: usize,
+}
+
+impl UaServerOptions {
+    /// Of asyncua, with these oddities.
+    #[must_use]
+    pub fn odd(oddities: &[&str]) -> Self {
+        Self { odd: oddities.iter().map(|oddity| (*oddity).to_owned()).collect(), ..Self::default() }
+    }
 }
 
 impl UaServer {
@@ -178,6 +188,21 @@ impl UaServer {
     /// Gives a node a `StatusCode`; a ticking node stops ticking.
     pub async fn set_status(&mut self, name: &str, symbol: &str) -> Result<()> {
         self.ask(&format!("status {name} {symbol}")).await.map(drop)
+    }
+
+    /// Gives asyncua a command of `tests/peers/odd`.
+    pub async fn tell(&mut self, line: &str) -> Result<()> {
+        self.ask(line).await.map(drop)
+    }
+
+    /// Asks asyncua what a command of `tests/peers/odd` answers.
+    pub async fn ask_json(&mut self, line: &str) -> Result<Value> {
+        self.ask_for_value(line).await
+    }
+
+    /// How many requests asyncua has counted under this name: a service's, such as `CreateSession`, or one of `tests/peers/odd`.
+    pub async fn count_of(&mut self, name: &str) -> Result<u64> {
+        Ok(self.ask_for_value("counts").await?[name].as_u64().unwrap_or(0))
     }
 
     async fn client(&self) -> Result<UaClient> {

@@ -22,6 +22,7 @@ mod address_space;
 mod broker;
 mod diagnostics;
 mod error;
+mod late_samples;
 mod limits;
 mod load;
 mod machine;

@@ -1,15 +1,19 @@
-//! The server's limits, raised so far that no client meets them.
+//! The server's limits: those of servers in the field for sessions and Publish requests, and otherwise so high that no client
+//! meets them.
 
 use opcua::server::{Limits, OperationalLimits, SubscriptionLimits};
 
 /// How often the server looks whether a subscription has something to publish, in milliseconds.
 pub(crate) const SUBSCRIPTION_POLL_INTERVAL_MS: u64 = 10;
 
-/// What the server takes at most. By default so much that no client meets a limit.
+/// What the server takes at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlcLimits {
-    /// Sessions.
+    /// Sessions; an S7-1200 has ten.
     pub sessions: usize,
+    /// Publish requests that wait in a session, as many as .NET's server takes; the oldest of more than that is answered
+    /// `BadTooManyPublishRequests`.
+    pub publish_requests_per_session: usize,
     /// Subscriptions in a session.
     pub subscriptions_per_session: usize,
     /// Items in a Subscription; 0 for no limit.
@@ -23,7 +27,8 @@ pub struct PlcLimits {
 impl Default for PlcLimits {
     fn default() -> Self {
         Self {
-            sessions: 1000,
+            sessions: 10,
+            publish_requests_per_session: 20,
             subscriptions_per_session: 1000,
             monitored_items_per_subscription: 0,
             monitored_items_per_call: 100_000,
@@ -52,8 +57,9 @@ pub(crate) fn limits(asked: &PlcLimits) -> Limits {
 fn subscription_limits(asked: &PlcLimits) -> SubscriptionLimits {
     SubscriptionLimits {
         max_subscriptions_per_session: asked.subscriptions_per_session,
-        max_pending_publish_requests: 1000,
-        max_publish_requests_per_subscription: 100,
+        max_pending_publish_requests: asked.publish_requests_per_session,
+        // The smaller counts, and a session with one Subscription may have as many as others.
+        max_publish_requests_per_subscription: asked.publish_requests_per_session,
         // 0 lets every change through to a client that asks for the fastest sampling there is.
         min_sampling_interval_ms: 0.0,
         min_publishing_interval_ms: SUBSCRIPTION_POLL_INTERVAL_MS as f64,

@@ -10,10 +10,12 @@ use opcua::server::node_manager::memory::{InMemoryNodeManager, InMemoryNodeManag
 use opcua::server::node_manager::{MonitoredItemRef, ParsedReadValueId, RequestContext, ServerContext, WriteNode};
 use opcua::sync::{Mutex, RwLock};
 use opcua::types::{AttributeId, DataValue, NodeId, StatusCode, TimestampsToReturn, Variant};
+use tokio::time::Instant;
 
 use crate::address_space::{
     FILLER_NAMESPACE_URI, NAMESPACE_INDEX, NAMESPACE_URI, SPEED_SETPOINT, VIBRATION_ALARM, node_id, populate,
 };
+use crate::late_samples::LateSamples;
 use crate::load::Load;
 use crate::machine::Machine;
 use crate::writes;
@@ -27,6 +29,7 @@ pub(crate) struct PlcNodes {
     load: Arc<Load>,
     speed_setpoint: NodeId,
     vibration_alarm: NodeId,
+    late_samples: Mutex<LateSamples>,
     takes_filters: bool,
 }
 
@@ -51,6 +54,7 @@ impl PlcNodes {
             load,
             speed_setpoint: node_id(SPEED_SETPOINT),
             vibration_alarm: node_id(VIBRATION_ALARM),
+            late_samples: Mutex::default(),
             takes_filters,
         }
     }
@@ -94,7 +98,13 @@ impl PlcNodes {
         }
         self.obey(id, value.value.as_ref());
         context.subscriptions.notify_data_change([(value, id, AttributeId::Value)].into_iter());
+        self.late_samples.lock().written(id, Instant::now());
         Ok(())
+    }
+
+    /// The written nodes whose values are to be told to the subscriptions once more by now.
+    pub(crate) fn take_late_samples(&self) -> Vec<NodeId> {
+        self.late_samples.lock().take_due(Instant::now())
     }
 
     fn obey(&self, id: &NodeId, value: Option<&Variant>) {
@@ -161,6 +171,8 @@ impl InMemoryNodeManagerImpl for PlcNodes {
             let mut value = self.read(context, &space, node, 0.0, TimestampsToReturn::Both);
             if Load::owns(&node.node_id) && value.status().is_good() {
                 value = self.load.first_value_for(item.handle());
+            } else {
+                self.late_samples.lock().add(&node.node_id, item.handle(), item.sampling_interval());
             }
             item.set_initial_value(value);
             item.set_status(StatusCode::Good);
@@ -170,6 +182,7 @@ impl InMemoryNodeManagerImpl for PlcNodes {
     async fn delete_monitored_items(&self, _context: &RequestContext, items: &[&MonitoredItemRef]) {
         for item in items {
             self.load.forget(item.handle());
+            self.late_samples.lock().forget(item.node_id(), item.handle());
         }
     }
 

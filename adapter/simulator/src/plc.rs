@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opcua::server::address_space::AddressSpace;
+use opcua::server::address_space::{AddressSpace, NodeType};
 use opcua::server::node_manager::ServerContext;
 use opcua::server::node_manager::memory::InMemoryNodeManagerBuilder;
 use opcua::server::{
     ANONYMOUS_USER_TOKEN_ID, Server, ServerBuilder, ServerEndpoint, ServerHandle, ServerUserToken, SubscriptionCache,
 };
 use opcua::sync::Mutex;
-use opcua::types::{DataValue, NodeId};
+use opcua::types::{AttributeId, DataEncoding, DataValue, NodeId, NumericRange, TimestampsToReturn};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -122,6 +122,9 @@ impl Plc {
             .ok_or_else(|| SimulatorError::Server { reason: "the node manager is missing".to_owned() })?;
         let subscriptions = Arc::clone(handle.subscriptions());
         let ticking = stop.clone();
+        let run_late = send_late_samples(Arc::clone(&nodes), Arc::clone(&subscriptions));
+        let late = stop.clone();
+        runtime.spawn(async move { late.run_until_cancelled(run_late).await });
         let run_machine = run_machine(Arc::clone(&machine), nodes, Arc::clone(&subscriptions));
         runtime.spawn(async move { ticking.run_until_cancelled(run_machine).await });
         if options.load_tags > 0 {
@@ -290,6 +293,26 @@ async fn run_machine(machine: Arc<Mutex<Machine>>, nodes: Arc<PlcNodeManager>, s
         if let Err(status) = nodes.set_values(&subscriptions, changes) {
             error!(%status, "the machine's values could not be set");
         }
+    }
+}
+
+async fn send_late_samples(nodes: Arc<PlcNodeManager>, subscriptions: Arc<SubscriptionCache>) {
+    let mut looks = tokio::time::interval(Duration::from_millis(SUBSCRIPTION_POLL_INTERVAL_MS));
+    loop {
+        looks.tick().await;
+        let due = nodes.inner().take_late_samples();
+        if due.is_empty() {
+            continue;
+        }
+        let space = nodes.address_space().read();
+        let (timestamps, encoding) = (TimestampsToReturn::Both, DataEncoding::Binary);
+        let changes = due.iter().filter_map(|id| match space.find(id) {
+            Some(NodeType::Variable(variable)) => {
+                Some((variable.value(timestamps, &NumericRange::None, &encoding, 0.0), id, AttributeId::Value))
+            }
+            _ => None,
+        });
+        subscriptions.notify_data_change(changes);
     }
 }
 

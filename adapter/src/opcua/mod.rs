@@ -5,11 +5,11 @@
 //! `lifecycle`. A test holds it.
 
 mod backoff;
+mod codec;
 mod connect;
 mod intake;
 mod lifecycle;
 pub mod pki;
-pub mod plc;
 mod poll;
 mod problem;
 mod refusal;
@@ -23,9 +23,9 @@ mod tools;
 mod value;
 mod write;
 
+pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use intake::grants::{FilterPlace, TagGrant, TagGrants};
 pub use lifecycle::link::OpcUaLink;
-pub use plc::{Plc, PlcError};
 pub use session::namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use status::status_symbol;
 pub use tools::{

@@ -10,29 +10,43 @@ use crate::{domain::StatusCode, supervisor::board::Connection};
 /// What was being done when something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::opcua) enum Step {
+    Hello,
     Discover,
-    Connect,
+    OpenSecureChannel,
+    CreateSession,
+    ActivateSession,
     ReadServer,
     ResolvePaths,
     CreateSubscription,
     CreateItems,
     Publish,
-    Republish,
     Poll,
+    KeepAlive,
 }
 
 impl Step {
+    /// Whether it is done before there is a session.
+    const fn is_of_the_setup(self) -> bool {
+        matches!(
+            self,
+            Self::Hello | Self::Discover | Self::OpenSecureChannel | Self::CreateSession | Self::ActivateSession
+        )
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Hello => "the hello",
             Self::Discover => "GetEndpoints",
-            Self::Connect => "CreateSession and ActivateSession",
+            Self::OpenSecureChannel => "OpenSecureChannel",
+            Self::CreateSession => "CreateSession",
+            Self::ActivateSession => "ActivateSession",
             Self::ReadServer => "Read of its NamespaceArray",
             Self::ResolvePaths => "TranslateBrowsePathsToNodeIds",
             Self::CreateSubscription => "CreateSubscription",
             Self::CreateItems => "CreateMonitoredItems",
             Self::Publish => "Publish",
-            Self::Republish => "Republish",
             Self::Poll => "Read of polled tags",
+            Self::KeepAlive => "Read of its state",
         }
     }
 }
@@ -91,11 +105,25 @@ pub(in crate::opcua) enum Problem {
     NoKeyForPassword,
     #[error("{}", service_sentence(*step, *status))]
     Service { step: Step, status: StatusCode },
-    #[error("the connection was lost ({}); it is being set up anew", status_symbol(*status))]
-    Lost { status: StatusCode },
-    #[error("subscription {subscription} was silent for {} s, neither values nor keep-alives; the session is being set up anew", silence.as_secs_f64())]
+    #[error("the connection was lost ({reason}); it is being set up anew")]
+    Lost { reason: String },
+    #[error(
+        "what listens at `opcua.uri` does not speak OPC UA as it should: {reason}; correct host and port, or see to the server"
+    )]
+    Greeting { reason: String },
+    #[error("the server has taken the connection and says nothing, for {} s now; it may be starting, or overloaded", limit.as_secs_f64())]
+    Mute { limit: Duration },
+    #[error(
+        "the server names no endpoint at all, neither at `opcua.uri` nor at its `/discovery`; see to its endpoints"
+    )]
+    NoEndpoints,
+    #[error("the server's answer to {} cannot be read ({reason}); report this with the kind of server", step.as_str())]
+    Unreadable { step: Step, reason: String },
+    #[error("subscription {subscription} was silent for {} s, neither values nor keep-alives, while the server answers; it is being created anew", silence.as_secs_f64())]
     Silent { subscription: u32, silence: Duration },
-    #[error("the server ended subscription {subscription} ({}); the session is being set up anew", status_symbol(*status))]
+    #[error("the server has been silent for {} s and answers nothing; its connection is being set up anew", silence.as_secs_f64())]
+    Unanswered { silence: Duration },
+    #[error("the server ended subscription {subscription} ({}); it is being created anew", status_symbol(*status))]
     SubscriptionEnded { subscription: u32, status: StatusCode },
     #[error(
         "the server takes no more than {items} items in a subscription; the session is being set up anew with more \
@@ -115,29 +143,43 @@ impl Problem {
             | Self::NoAnonymous { .. }
             | Self::NoUserName { .. }
             | Self::NoKeyForPassword
+            | Self::NoEndpoints
             | Self::NoSecureEndpoint { .. }
             | Self::NoCertificateUser { .. }
             | Self::Distrust(_)
             | Self::ServerCertificate { .. }
             | Self::Pki { .. }
             | Self::CertificateRefused { .. } => true,
-            Self::Service { status, .. } => is_refusal(*status),
+            // Later, the same codes speak of what a service may do, and not of who we are.
+            Self::Service { step, status } => step.is_of_the_setup() && is_refusal(*status),
+            _ => false,
+        }
+    }
+
+    /// Whether a message was larger than one side takes.
+    pub(in crate::opcua) fn is_of_size(&self) -> bool {
+        use opcua::types::StatusCode as Code;
+        match self {
+            Self::Service { step: Step::Publish, status } => matches!(
+                Code::from(status.without_info_bits().0),
+                Code::BadEncodingLimitsExceeded | Code::BadResponseTooLarge | Code::BadTcpMessageTooLarge
+            ),
             _ => false,
         }
     }
 
     /// Whether only the connection is known to be lost, so that the server may still have the session and what it has
     /// queued for it.
-    pub(in crate::opcua) fn may_be_of_the_connection(&self) -> bool {
+    pub(in crate::opcua) fn is_of_the_connection(&self) -> bool {
         matches!(
             self,
             Self::UnknownHost { .. }
                 | Self::Refused { .. }
                 | Self::Unreachable { .. }
                 | Self::Io { .. }
-                | Self::Timeout { .. }
                 | Self::Lost { .. }
-                | Self::Silent { .. }
+                | Self::Mute { .. }
+                | Self::Unanswered { .. }
         )
     }
 
@@ -150,20 +192,46 @@ impl Problem {
         }
     }
 
-    /// What a service's failure says. An answer that did not come is a matter of time, whatever was asked.
-    pub(in crate::opcua) fn service(step: Step, error: &ServiceError, limit: Duration) -> Self {
-        Self::of_status(step, error.status(), limit)
+    /// The connection has ended.
+    pub(in crate::opcua) fn lost(reason: &str) -> Self {
+        Self::Lost { reason: reason.to_owned() }
     }
 
-    /// As `service`, by the StatusCode.
+    /// The other side is no OPC UA server, or none that can be talked to.
+    pub(in crate::opcua) fn greeting(reason: &str) -> Self {
+        Self::Greeting { reason: reason.to_owned() }
+    }
+
+    /// The server has ended the connection, and has said why.
+    pub(in crate::opcua) fn closed_by_server(status: opcua::types::StatusCode, reason: &str) -> Self {
+        let status = super::status::from_library(status);
+        if is_certificate_trouble(status) {
+            return Self::Service { step: Step::OpenSecureChannel, status };
+        }
+        let symbol = status_symbol(status);
+        let reason = if reason.is_empty() { symbol.into_owned() } else { format!("{symbol}: {reason}") };
+        Self::Lost { reason: format!("the server ended it with {reason}") }
+    }
+
+    /// What a service's failure says.
+    pub(in crate::opcua) fn service(step: Step, error: &ServiceError, limit: Duration) -> Self {
+        match error {
+            ServiceError::Refused(status) | ServiceError::NotSent(status) => Self::of_status(step, *status, limit),
+            ServiceError::Timeout => Self::Timeout { step, limit },
+            ServiceError::NotConnected | ServiceError::Lost => Self::lost("before an answer came"),
+            ServiceError::Unreadable(reason) => Self::Unreadable { step, reason: reason.clone() },
+        }
+    }
+
+    /// As `service`, by the StatusCode of the answer. One that speaks of time is a matter of time, whatever was asked.
     pub(in crate::opcua) fn of_status(step: Step, status: opcua::types::StatusCode, limit: Duration) -> Self {
         use opcua::types::StatusCode as Code;
         match Code::from(status.bits() & 0xFFFF_0000) {
             Code::BadTimeout | Code::BadRequestTimeout => Self::Timeout { step, limit },
             Code::BadConnectionClosed | Code::BadCommunicationError | Code::BadNotConnected => {
-                Self::Lost { status: crate::opcua::status::from_library(status) }
+                Self::lost(&status_symbol(super::status::from_library(status)))
             }
-            _ => Self::Service { step, status: crate::opcua::status::from_library(status) },
+            _ => Self::Service { step, status: super::status::from_library(status) },
         }
     }
 
@@ -207,14 +275,14 @@ fn is_certificate_trouble(status: StatusCode) -> bool {
 
 fn service_sentence(step: Step, status: StatusCode) -> String {
     let symbol = status_symbol(status);
-    match advice(status) {
+    match advice(step, status) {
         Some(advice) => format!("{advice} ({symbol})"),
         None => format!("the server answered {} with {symbol}; look into the server's own log", step.as_str()),
     }
 }
 
 /// What a StatusCode means for a person, and what to do.
-fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
+fn advice(step: Step, status: StatusCode) -> Option<Cow<'static, str>> {
     use opcua::types::StatusCode as Code;
     if is_certificate_trouble(status) {
         return Some("the server refuses this client's certificate; trust it on the server (`tagwise certs show` tells which it is)".into());
@@ -223,6 +291,7 @@ fn advice(status: StatusCode) -> Option<Cow<'static, str>> {
         Code::BadIdentityTokenRejected | Code::BadIdentityTokenInvalid | Code::BadUserSignatureInvalid => {
             "the server refuses user name or password; correct `opcua.auth`"
         }
+        Code::BadUserAccessDenied if !step.is_of_the_setup() => return None,
         Code::BadUserAccessDenied => {
             "the server refuses the user: wrong user name or password, or no right to connect; set or correct `opcua.auth`, or the user's rights on the server"
         }
@@ -288,7 +357,7 @@ mod tests {
         check(&Problem::Refused { address: address.clone() }, &["plc:4840", "refuses", "opcua.uri"], false);
         check(&Problem::Unreachable { address }, &["plc:4840", "firewall"], false);
         check(&Problem::UnknownHost { host: "plc".into() }, &["`plc`", "not known"], false);
-        check_status(Step::Connect, Code::BadTimeout, &["CreateSession", "10 s", "request_timeout"], false);
+        check_status(Step::ActivateSession, Code::BadTimeout, &["ActivateSession", "10 s", "request_timeout"], false);
         check_status(Step::Publish, Code::BadConnectionClosed, &["lost", "BadConnectionClosed"], false);
     }
 
@@ -296,25 +365,27 @@ mod tests {
     fn a_wrong_password_is_said_so_and_needs_a_person() {
         let words = ["user name or password", "opcua.auth"];
         for status in [Code::BadIdentityTokenRejected, Code::BadIdentityTokenInvalid, Code::BadUserAccessDenied] {
-            check_status(Step::Connect, status, &words, true);
+            check_status(Step::ActivateSession, status, &words, true);
         }
-        check_status(Step::Connect, Code::BadIdentityTokenRejected, &["(BadIdentityTokenRejected)"], true);
+        check_status(Step::ActivateSession, Code::BadIdentityTokenRejected, &["(BadIdentityTokenRejected)"], true);
     }
 
     #[test]
     fn security_trouble_needs_a_person() {
-        check_status(Step::Connect, Code::BadCertificateUntrusted, &["certificate", "trust"], true);
-        check_status(Step::Connect, Code::BadSecurityChecksFailed, &["certificate"], true);
+        check_status(Step::ActivateSession, Code::BadCertificateUntrusted, &["certificate", "trust"], true);
+        check_status(Step::ActivateSession, Code::BadSecurityChecksFailed, &["certificate"], true);
         check_status(Step::Discover, Code::BadSecurityPolicyRejected, &["security policy", "opcua.security"], true);
         let offered = "Basic256Sha256".to_owned();
         check(&Problem::NoPlainEndpoint { offered: offered.clone() }, &["Basic256Sha256", "policy None"], true);
         check(&Problem::NoAnonymous { offered }, &["opcua.auth.basic"], true);
         let refused =
-            Problem::of_status(Step::Connect, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
+            Problem::of_status(Step::ActivateSession, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
         check(&refused, &["ab12", "clock", "BadCertificateTimeInvalid"], true);
-        let closed = Problem::of_status(Step::Connect, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
+        let closed =
+            Problem::of_status(Step::ActivateSession, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
         check(&closed, &["ab12", "closed", "trust"], false);
-        let other = Problem::of_status(Step::Connect, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
+        let other =
+            Problem::of_status(Step::ActivateSession, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
         check(&other, &["no session left"], false);
     }
 
@@ -325,13 +396,18 @@ mod tests {
 
     #[test]
     fn a_full_server_is_retried() {
-        check_status(Step::Connect, Code::BadTooManySessions, &["no session left", "(BadTooManySessions)"], false);
+        check_status(
+            Step::ActivateSession,
+            Code::BadTooManySessions,
+            &["no session left", "(BadTooManySessions)"],
+            false,
+        );
         check_status(Step::CreateSubscription, Code::BadTooManySubscriptions, &["no subscription left"], false);
     }
 
     #[test]
     fn clocks_that_differ_are_named() {
-        check_status(Step::Connect, Code::BadInvalidTimestamp, &["clocks", "NTP"], false);
+        check_status(Step::ActivateSession, Code::BadInvalidTimestamp, &["clocks", "NTP"], false);
     }
 
     #[test]

@@ -24,19 +24,25 @@ pub(in crate::opcua) enum ServiceError {
     #[error("no answer came in time")]
     Timeout,
     /// The connection was lost before the answer came.
-    #[error("the connection was lost before the answer came ({})", symbol(*.0))]
-    Lost(StatusCode),
+    #[error("the connection was lost before the answer came")]
+    Lost,
     /// The answer cannot be read.
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
 }
 
 impl ServiceError {
+    /// Whether nobody knows more than that the connection is of no use.
+    pub(in crate::opcua) const fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::Lost | Self::Timeout)
+    }
+
     /// The StatusCode that says most about it.
     pub(in crate::opcua) fn status(&self) -> StatusCode {
         match self {
-            Self::Refused(status) | Self::NotSent(status) | Self::Lost(status) => *status,
+            Self::Refused(status) | Self::NotSent(status) => *status,
             Self::NotConnected => StatusCode::BadNotConnected,
+            Self::Lost => StatusCode::BadConnectionClosed,
             Self::Timeout => StatusCode::BadTimeout,
             Self::Unreadable(_) => StatusCode::BadDecodingError,
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
+use tokio::time::Instant;
 
 use crate::opcua::{
     plc::{Plc, PlcError},
@@ -59,6 +60,22 @@ impl Plc for PlcHandle {
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
+        self.write_until(None, tag, value).await
+    }
+
+    async fn write_before(&self, deadline: Instant, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
+        self.write_until(Some(deadline), tag, value).await
+    }
+}
+
+impl PlcHandle {
+    /// Looks at the time when all that has to be asked before was asked.
+    async fn write_until(
+        &self,
+        deadline: Option<Instant>,
+        tag: TagId,
+        value: TagValue,
+    ) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
         let node = self.node(&live, tag).await?;
         let wire = live.descriptions.lock().await.get(&tag).and_then(|described| described.wire);
@@ -66,6 +83,9 @@ impl Plc for PlcHandle {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(Code::BadTypeMismatch));
         };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(PlcError::TooLate);
+        }
         let written = write(&live, node, as_it_travels(value, wire)).await;
         if written.as_ref().is_ok_and(|status| is_doubtful(*status)) {
             // Another program in the PLC may have given the node another type.
@@ -100,7 +120,9 @@ pub(in crate::opcua) async fn write(
     value: Variant,
 ) -> Result<StatusCode, PlcError> {
     match live.services.write(node_id, value).await {
-        Ok(status) | Err(ServiceError::Refused(status)) => Ok(status::from_library(status)),
+        Ok(status) | Err(ServiceError::Refused(status) | ServiceError::NotSent(status)) => {
+            Ok(status::from_library(status))
+        }
         Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })

@@ -10,7 +10,7 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use crate::domain::{TagUpdate, Timestamp};
+use crate::domain::{TagId, TagUpdate, Timestamp};
 
 /// What may wait: so many numbers, or less where text and arrays take more room; some 20 MB.
 pub const MAX_WAITING_VALUES: usize = 200_000;
@@ -76,11 +76,10 @@ pub fn ingress(capacity: usize) -> (IngressSender, IngressReceiver) {
 }
 
 impl IngressSender {
-    /// Takes a batch whole or drops it whole; never waits. Returns how many values were dropped.
-    pub fn offer(&self, batch: Vec<TagUpdate>) -> usize {
-        let count = batch.len();
-        if count == 0 {
-            return 0;
+    /// Takes a batch whole or drops it whole; never waits. Returns the tag of each value that was dropped.
+    pub fn offer(&self, batch: Vec<TagUpdate>) -> Vec<TagId> {
+        if batch.is_empty() {
+            return Vec::new();
         }
         let places = batch.iter().map(|update| 1 + update.value.heap_bytes() / BYTES_OF_A_PLACE).sum();
         let batch = Batch { updates: batch, places };
@@ -91,10 +90,10 @@ impl IngressSender {
         } else {
             self.batches_tx.try_send(batch).err().map(mpsc::error::TrySendError::into_inner)
         };
-        let Some(refused) = refused else { return 0 };
+        let Some(refused) = refused else { return Vec::new() };
         self.shared.places_taken.fetch_sub(places, Ordering::AcqRel);
         self.note(&refused.updates);
-        count
+        refused.updates.iter().map(|update| update.tag).collect()
     }
 
     fn note(&self, refused: &[TagUpdate]) {
@@ -134,7 +133,7 @@ impl IngressReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{StatusCode, TagId, TagValue, UpdateFlags};
+    use crate::domain::{StatusCode, TagValue, UpdateFlags};
 
     fn batch(millis: impl IntoIterator<Item = i64>) -> Vec<TagUpdate> {
         let update = |millis| TagUpdate {
@@ -152,13 +151,13 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_counted_with_its_span_of_time() {
         let (sender, mut receiver) = ingress(3);
-        assert_eq!(sender.offer(batch([1, 2])), 0);
-        assert_eq!(sender.offer(batch([5, 4, 9])), 3);
+        assert_eq!(sender.offer(batch([1, 2])).len(), 0);
+        assert_eq!(sender.offer(batch([5, 4, 9])).len(), 3);
         let dropped = receiver.take_dropped().unwrap();
         assert_eq!((dropped.count, dropped.from.unix_millis(), dropped.to.unix_millis()), (3, 4, 9));
         assert_eq!(receiver.take_dropped(), None);
         assert_eq!(receiver.receive().await.unwrap().len(), 2);
-        assert_eq!(sender.offer(batch([10, 11, 12])), 0);
+        assert_eq!(sender.offer(batch([10, 11, 12])).len(), 0);
     }
 
     #[test]
@@ -180,11 +179,11 @@ mod tests {
             batch
         };
         let (sender, mut receiver) = ingress(50);
-        assert_eq!(sender.offer(long()), 0, "longer than the queue, which is empty");
-        assert_eq!(sender.offer(batch([2])), 1);
+        assert_eq!(sender.offer(long()).len(), 0, "longer than the queue, which is empty");
+        assert_eq!(sender.offer(batch([2])).len(), 1);
         receiver.receive().await.unwrap();
-        assert_eq!(sender.offer(batch([3])), 0);
-        assert_eq!(sender.offer(long()), 1);
+        assert_eq!(sender.offer(batch([3])).len(), 0);
+        assert_eq!(sender.offer(long()).len(), 1);
         assert_eq!(receiver.receive().await.unwrap().len(), 1);
     }
 

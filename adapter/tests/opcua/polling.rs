@@ -113,7 +113,7 @@ async fn a_poll_that_is_never_answered_ends_the_session() {
     proxy.open_hole();
     let snapshot = rig.wait_for("the silence", |snapshot| snapshot.opcua.reason().is_some()).await;
     let reason = snapshot.opcua.reason().unwrap();
-    assert!(reason.contains("Read of polled tags") && reason.contains("request_timeout"), "{reason}");
+    assert!(reason.contains("answers nothing"), "{reason}");
     rig.stop().await;
     server.stop().await;
 }

@@ -23,6 +23,8 @@ pub(crate) struct Proxy {
     is_hole: watch::Sender<bool>,
     /// The number of resets so far.
     resets: watch::Sender<u32>,
+    /// Whether nobody listens.
+    is_gone: watch::Sender<bool>,
     rules: Arc<Rules>,
 }
 
@@ -47,15 +49,31 @@ enum Way {
     South(Arc<Rules>),
 }
 
+async fn wait_for(switch: &mut watch::Receiver<bool>, wanted: bool) -> bool {
+    switch.wait_for(|state| *state == wanted).await.is_ok()
+}
+
 impl Proxy {
     pub(crate) async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (is_hole, resets) = (watch::Sender::new(false), watch::Sender::new(0));
         let rules = Arc::<Rules>::default();
+        let is_gone = watch::Sender::new(false);
+        let mut gone = is_gone.subscribe();
         let (switch, reset, ruling) = (is_hole.clone(), resets.clone(), Arc::clone(&rules));
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    true = wait_for(&mut gone, true) => {
+                        drop(listener);
+                        wait_for(&mut gone, false).await;
+                        listener = TcpListener::bind(address).await.expect("the port of before");
+                        continue;
+                    }
+                };
+                let Ok((client, _)) = accepted else { return };
                 // A connection that began while there was a hole never gets out of it.
                 if let Ok(server) = TcpStream::connect(target).await {
                     // Closed without a farewell: the peer sees a reset.
@@ -77,7 +95,7 @@ impl Proxy {
                 }
             }
         });
-        Self { address, is_hole, resets, rules }
+        Self { address, is_hole, resets, is_gone, rules }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -97,6 +115,17 @@ impl Proxy {
     /// Resets every connection.
     pub(crate) fn reset(&self) {
         self.resets.send_modify(|count| *count += 1);
+    }
+
+    /// Resets every connection and refuses new ones, as a server does that restarts.
+    pub(crate) fn go(&self) {
+        self.is_gone.send_replace(true);
+        self.reset();
+    }
+
+    /// Listens again.
+    pub(crate) fn come_back(&self) {
+        self.is_gone.send_replace(false);
     }
 
     /// Swallows the next `count` messages from the server that have at least so many bytes.

@@ -148,15 +148,17 @@ async fn subscriptions_of_a_session_that_was_forgotten_are_taken_over() {
     let server = plc(PlcOptions { user: Some(("edge".into(), "right".into())), ..load() }).await;
     let proxy = Proxy::start(server.local_addr()).await;
     let mut config = OpcUaConfig { auth: user("edge", "right"), ..config(&proxy.url()) };
-    // The session is gone by the time of the first attempt; the subscriptions live for ten keep-alives.
-    config.connection.session_timeout = Duration::from_millis(500);
-    config.connection.retry_initial = Duration::from_millis(3_500);
-    config.connection.retry_max = config.connection.retry_initial;
+    // The session is gone by the time that the server is there again; the subscriptions live for ten keep-alives.
+    config.connection.session_timeout = Duration::from_secs(1);
     let mut rig = Rig::start(config, &[&load_tag(1)]);
     let mut last = first_of(&mut rig).await;
     count_on(&mut rig, &mut last, 5).await;
-    proxy.reset();
+    proxy.go();
     rig.wait_for("a lost connection", |snapshot| snapshot.opcua.as_str() != "CONNECTED").await;
+    while server.diagnostics().sessions() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    proxy.come_back();
     rig.wait_for("a new connection", |snapshot| snapshot.opcua.as_str() == "CONNECTED").await;
     count_on(&mut rig, &mut last, 80).await;
     assert_eq!(server.diagnostics().sessions_ever(), 2);

@@ -125,8 +125,11 @@ async fn ask(
 
 /// Passes a response on as the plan says; `false` when it was the last, and not even whole.
 async fn answer(frame: Frame, down: &mut Direction, plan: &Plan, to_client: &mut WriteHalf<'_>) -> Result<bool> {
-    let emptied = if down.is_whole_message(&frame) { plan.take_swallow(&frame) } else { None };
-    let frame = down.pass(emptied.unwrap_or(frame));
+    let instead = if down.is_whole_message(&frame) { plan.take_another(&frame) } else { None };
+    let frame = down.pass(instead.unwrap_or(frame));
+    if let Some(bytes) = plan.take_injection(&frame) {
+        write(to_client, &bytes, plan).await?;
+    }
     let cut = plan.take_cut(&frame);
     write(to_client, &frame.bytes[..cut.unwrap_or(frame.bytes.len())], plan).await?;
     Ok(cut.is_none())

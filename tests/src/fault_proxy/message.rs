@@ -37,6 +37,24 @@ pub(super) fn refusal(request: &Frame, sequence: u32, status: StatusCode) -> Res
     Ok(Frame::answering(request, sequence, &answer))
 }
 
+/// A Publish response that claims two thousand million sequence numbers and holds none. `None` for what is no Publish
+/// response in one chunk.
+pub(super) fn forged(response: &Frame) -> Result<Option<Frame>> {
+    if type_of(response) != Some(ObjectId::PublishResponse_Encoding_DefaultBinary) {
+        return Ok(None);
+    }
+    let owned = ContextOwned::default();
+    let context = owned.context();
+    let mut body = response.body();
+    let id = NodeId::decode(&mut body, &context)?;
+    let publish = PublishResponse::decode(&mut body, &context)?;
+    let mut forged = id.encode_to_vec(&context);
+    forged.extend(publish.response_header.encode_to_vec(&context));
+    forged.extend(publish.subscription_id.to_le_bytes());
+    forged.extend(i32::MAX.to_le_bytes());
+    Ok(Some(Frame::answering(response, response.sequence().unwrap_or_default(), &forged)))
+}
+
 /// A Publish response without its notifications, which a keep-alive of the same number is: the message to come will
 /// have the next one. `None` for what has none, or is no Publish response in one chunk.
 pub(super) fn emptied(response: &Frame) -> Result<Option<Frame>> {

@@ -46,6 +46,8 @@ struct Tricks {
     cut: Option<usize>,
     refusals: Option<(Service, StatusCode, usize)>,
     swallows: usize,
+    forgeries: usize,
+    injection: Option<Vec<u8>>,
     played: usize,
 }
 
@@ -103,7 +105,15 @@ impl Plan {
         self.lock().swallows = notifications;
     }
 
-    /// How many refusals, swallowed notifications and cuts there have been.
+    pub(super) fn forge(&self, responses: usize) {
+        self.lock().forgeries = responses;
+    }
+
+    pub(super) fn inject(&self, bytes: Vec<u8>) {
+        self.lock().injection = Some(bytes);
+    }
+
+    /// How many refusals, swallowed notifications, cuts, forgeries and injections there have been.
     pub(super) fn played(&self) -> usize {
         self.lock().played
     }
@@ -136,8 +146,13 @@ impl Plan {
         Some(status)
     }
 
+    /// What to send in place of this response.
+    pub(super) fn take_another(&self, response: &Frame) -> Option<Frame> {
+        self.take_swallow(response).or_else(|| self.take_forgery(response))
+    }
+
     /// What to send in place of this response, if its notifications are to be swallowed.
-    pub(super) fn take_swallow(&self, response: &Frame) -> Option<Frame> {
+    fn take_swallow(&self, response: &Frame) -> Option<Frame> {
         let mut tricks = self.lock();
         if tricks.swallows == 0 {
             return None;
@@ -146,5 +161,25 @@ impl Plan {
         tricks.swallows -= 1;
         tricks.played += 1;
         Some(emptied)
+    }
+
+    /// What to send in place of this response, if it is to claim what it does not hold.
+    fn take_forgery(&self, response: &Frame) -> Option<Frame> {
+        let mut tricks = self.lock();
+        if tricks.forgeries == 0 {
+            return None;
+        }
+        let forged = message::forged(response).ok().flatten()?;
+        tricks.forgeries -= 1;
+        tricks.played += 1;
+        Some(forged)
+    }
+
+    /// Bytes to send before a message of the server.
+    pub(super) fn take_injection(&self, response: &Frame) -> Option<Vec<u8>> {
+        let mut tricks = self.lock();
+        let bytes = tricks.injection.take_if(|_| response.is_message());
+        tricks.played += usize::from(bytes.is_some());
+        bytes
     }
 }

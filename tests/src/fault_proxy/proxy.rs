@@ -87,7 +87,17 @@ impl FaultProxy {
         self.plan.swallow(count);
     }
 
-    /// How many requests have been refused, notifications swallowed and messages cut.
+    /// Makes the next Publish responses claim two thousand million sequence numbers that they do not hold.
+    pub fn forge_publish_responses(&self, count: usize) {
+        self.plan.forge(count);
+    }
+
+    /// Sends these bytes before the next message of the server.
+    pub fn inject(&self, bytes: &[u8]) {
+        self.plan.inject(bytes.to_vec());
+    }
+
+    /// How many requests have been refused, notifications swallowed, messages cut and forged, and bytes injected.
     pub fn played(&self) -> usize {
         self.plan.played()
     }

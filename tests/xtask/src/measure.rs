@@ -24,6 +24,8 @@ pub(crate) enum SoakPart {
     Faults,
     /// Each fault of network, broker, disk and the adapter's own end on the way to the broker, for some twenty minutes.
     Mqtt,
+    /// How soon values come again after the server's return, over all stacks, for some half an hour.
+    Reconnect,
     /// Fifty restarts of a server in a row, for some three minutes.
     Restarts,
 }
@@ -35,6 +37,7 @@ impl SoakPart {
             Self::Load => "soak::",
             Self::Faults => "soak_faults::",
             Self::Mqtt => "soak_mqtt::",
+            Self::Reconnect => "soak_reconnect::",
             Self::Restarts => "soak_restarts::",
         }
     }

@@ -31,7 +31,7 @@ const PACKAGES: [Package; 8] = [
 const PYTHON: Environment = Environment {
     folder: "tests/.peers/venv",
     requirements: "tests/peers/requirements.txt",
-    modules: &["asyncua", "paho.mqtt"],
+    modules: &["asyncua", "o6", "paho.mqtt"],
 };
 
 /// What imported models are compared with. An environment of its own, since numpy and the rest weigh some hundred

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opcua::types::{DateTime, StatusCode};
+use opcua::types::{DateTime, StatusCode, Variant};
 use tagwise_simulator::{Plc, PlcOptions, load_tag_node_id};
 use tokio::sync::mpsc;
 
@@ -108,6 +108,42 @@ async fn a_node_that_does_not_exist_is_refused_and_the_others_are_watched() {
     assert_eq!(created, [StatusCode::BadNodeIdUnknown, StatusCode::BadNodeIdUnknown, StatusCode::Good]);
     let (item, _) = tokio::time::timeout(PATIENCE, values.recv()).await.unwrap().unwrap();
     assert_eq!(item, 2);
+    plc.stop().await;
+}
+
+/// Of two writes within a sampling interval the server sends the second at the next sample, also where nothing comes after
+/// it: 200 times, with pauses up to the interval.
+#[tokio::test]
+async fn the_last_of_two_quick_writes_always_arrives() {
+    const TYPES: [&str; 4] = ["Int16", "Int32", "Float", "Double"];
+    let plc = Plc::start(PlcOptions::default()).await.unwrap();
+    let client = Client::connect(&plc.endpoint_url()).await;
+    let ids = TYPES.map(|name| format!("\"Types\".\"{name}\""));
+    let (_, mut values) = client.watch(&ids, Duration::from_millis(20), 50.0, 10).await;
+    let write_all = async |number: i16| {
+        let number_of_each: [Variant; 4] =
+            [number.into(), i32::from(number).into(), f32::from(number).into(), f64::from(number).into()];
+        for (id, value) in ids.iter().zip(number_of_each) {
+            assert_eq!(client.write(id, value).await, StatusCode::Good, "{id}");
+        }
+    };
+    for round in 0..50_i16 {
+        write_all(1000 + 2 * round).await;
+        // The passing of time is what this is about.
+        tokio::time::sleep(Duration::from_millis(u64::from(round.unsigned_abs() % 25) + 25)).await;
+        let last = 1001 + 2 * round;
+        write_all(last).await;
+        let mut waiting: Vec<usize> = (0..TYPES.len()).collect();
+        let all_came = async {
+            while !waiting.is_empty() {
+                let (item, value) = values.recv().await.expect("the subscription should live on");
+                let is_last = value.value.and_then(|value| value.as_f64()) == Some(f64::from(last));
+                waiting.retain(|other| *other != item || !is_last);
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(5), all_came).await;
+        assert!(waited.is_ok(), "round {round}: the last values of {waiting:?} never came");
+    }
     plc.stop().await;
 }
 

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use opcua::{
-    client::{IdentityToken, Password},
-    crypto::{PrivateKey, SecurityPolicy, X509},
+    crypto::SecurityPolicy,
     types::{EndpointDescription, MessageSecurityMode, UAString, UserTokenPolicy, UserTokenType},
 };
-use secrecy::ExposeSecret;
 
 use crate::config::effective::{MessageSecurityMode as Mode, OpcUaAuth, OpcUaConfig, Security, SecurityPolicy as Wish};
 use crate::opcua::{
-    pki::{OwnCertificate, PkiError},
+    connect::security::Security as ChannelSecurity,
+    pki::{Certificate, OwnCertificate, keys},
     problem::Problem,
 };
 
@@ -42,20 +41,25 @@ pub(in crate::opcua) fn choose(
     Ok(endpoint)
 }
 
-/// Who we are to the server, as the library wants it. Reads the files of a user with a certificate.
-pub(in crate::opcua) fn identity(auth: &OpcUaAuth) -> Result<IdentityToken, Problem> {
-    Ok(match auth {
-        OpcUaAuth::Anonymous => IdentityToken::Anonymous,
-        OpcUaAuth::Basic { username, password } => {
-            IdentityToken::UserName(username.clone(), Password(password.expose_secret().to_owned()))
-        }
-        OpcUaAuth::X509 { certificate, private_key } => {
-            let user = OwnCertificate::load_files(certificate, private_key)?;
-            let unusable = || PkiError::Key { path: private_key.clone(), reason: "the library cannot use it".into() };
-            let certificate = X509::from_der(user.certificate.der()).map_err(|_| unusable())?;
-            let key = PrivateKey::from_pem(user.key_pem()?.as_bytes()).map_err(|_| unusable())?;
-            IdentityToken::X509(Box::new(certificate), Box::new(key))
-        }
+/// What a channel to a judged endpoint is secured with.
+///
+/// # Errors
+/// When the library does not take a key.
+pub(in crate::opcua) fn secured(
+    own: &OwnCertificate,
+    endpoint: &EndpointDescription,
+    security: Security,
+) -> Result<ChannelSecurity, Problem> {
+    let (policy, mode) = of_config(security);
+    let shown = endpoint.server_certificate.as_ref();
+    let server = Certificate::from_der(shown).map_err(|reason| Problem::ServerCertificate { reason })?;
+    Ok(ChannelSecurity {
+        policy,
+        mode,
+        own_certificate: own.certificate.der().to_vec(),
+        own_key: keys::private_key(own)?,
+        server_certificate: shown.to_vec(),
+        server_key: keys::public_key(&server)?,
     })
 }
 
@@ -146,15 +150,6 @@ fn policy_of(token: &UserTokenPolicy, situation: Situation) -> Option<SecurityPo
         _ => SecurityPolicy::from_uri(uri),
     };
     (policy != SecurityPolicy::Unknown).then_some(policy)
-}
-
-/// Whether the token policy that was chosen for this endpoint encrypts a password.
-pub(in crate::opcua) fn encrypts_password(endpoint: &EndpointDescription) -> bool {
-    let tokens = endpoint.user_identity_tokens.as_deref().unwrap_or_default();
-    tokens.iter().any(|token| {
-        let uri = token.security_policy_uri.as_ref();
-        token.token_type == UserTokenType::UserName && !uri.is_empty() && uri != SecurityPolicy::None.to_uri()
-    })
 }
 
 /// How well a password is kept with this policy; `None` where it cannot be sent. It is encrypted for the server's
@@ -257,17 +252,6 @@ mod tests {
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "Basic256Sha256".into() });
         let problem = choose(Vec::new(), &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "none".into() });
-    }
-
-    #[test]
-    fn whether_the_password_needs_a_key_is_told_by_the_chosen_token() {
-        let check = |policy: SecurityPolicy, expected: bool| {
-            let token = token("name", UserTokenType::UserName, policy);
-            assert_eq!(encrypts_password(&endpoint(SecurityPolicy::None, vec![token])), expected, "{policy:?}");
-        };
-        check(SecurityPolicy::Basic256Sha256, true);
-        check(SecurityPolicy::None, false);
-        assert!(!encrypts_password(&endpoint(SecurityPolicy::None, vec![anonymous("0".into())])));
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! From the address in the mapping to an open secure channel with a session on it.
+//! From the address in the mapping to an open secure channel: TCP, hello, endpoints, certificates, keys.
 
-pub(in crate::opcua) mod client;
-pub(in crate::opcua) mod connector;
+pub(in crate::opcua) mod channel;
+mod channel_task;
+pub(in crate::opcua) mod dial;
+pub(in crate::opcua) mod discover;
 pub(in crate::opcua) mod endpoint;
+mod frame;
 pub(in crate::opcua) mod secure;
-pub(in crate::opcua) mod transport;
-pub(in crate::opcua) mod wire;
+pub(in crate::opcua) mod security;

@@ -10,12 +10,12 @@ use tokio::task;
 use tracing::{info, warn};
 
 use crate::opcua::{
-    connect::connector,
+    connect::dial,
     connect::endpoint,
     pki::expiry::{ExpiryWatch, Whose},
     pki::{
         self, Certificate, OwnCertificate, PkiError, Store, chain,
-        library::{self, LibraryFiles},
+        remembered::RememberedServer,
         trust::{self, Distrust, Question},
     },
     problem::Problem,
@@ -32,6 +32,7 @@ pub(in crate::opcua) struct Certificates {
     work_dir: PathBuf,
     uri: String,
     application_uri: Option<String>,
+    application_uri_of_server: Option<String>,
     adapter_id: String,
     watch: Option<Arc<ExpiryWatch>>,
     said: Mutex<Said>,
@@ -51,6 +52,7 @@ impl Certificates {
             work_dir: config.work_dir.clone(),
             uri: config.uri.clone(),
             application_uri: config.application_uri.clone(),
+            application_uri_of_server: config.application_uri_of_server.clone(),
             adapter_id: adapter_id.to_owned(),
             watch: None,
             said: Mutex::default(),
@@ -100,42 +102,46 @@ impl Certificates {
         }
     }
 
-    /// Decides about the certificate of an endpoint. What is left in the endpoint is what was judged, and the files let
-    /// the library take that and nothing else.
+    /// Decides about the certificate of an endpoint. What is left in the endpoint is what was judged: the
+    /// leaf as it came.
     pub(in crate::opcua) async fn judge(
         &self,
-        own: &OwnCertificate,
         endpoint: &mut EndpointDescription,
         security: Security,
-    ) -> Result<LibraryFiles, Problem> {
+    ) -> Result<(), Problem> {
         let shown = endpoint.server_certificate.as_ref();
         let (server, issuers) = chain::split(shown).map_err(|reason| Problem::ServerCertificate { reason })?;
         endpoint.server_certificate = server.der().into();
-        let (store, work_dir, own) = (self.store.clone(), self.work_dir.clone(), own.clone());
+        let store = self.store.clone();
         let application_uri = endpoint.server.application_uri.as_ref().to_owned();
-        let host = connector::host_and_port(&self.uri).map(|(host, _)| host).unwrap_or_default();
+        let configured_uri = self.application_uri_of_server.clone();
+        let (host, port) = dial::host_and_port(&self.uri).unwrap_or_default();
+        let known = RememberedServer::new(&self.work_dir, &host, port);
         let certificate = server.clone();
         let judgement = in_background(move || {
+            let remembered_uri = known.application_uri()?;
             let question = Question {
                 certificate: &certificate,
                 issuers: &issuers,
                 application_uri: &application_uri,
+                configured_uri: configured_uri.as_deref(),
+                remembered_uri: remembered_uri.as_deref(),
                 host: &host,
                 key_bits: endpoint::key_bits(security.policy),
                 now: now(),
             };
             match trust::judge(&question, &store.trusted()?, store.directory()) {
-                Ok(oddities) => Ok(Ok((oddities, library::prepare(&work_dir, &own, &certificate)?))),
+                Ok(trust) => Ok(Ok(known.keep(trust))),
                 Err(distrust) => Ok(Err(keep(&store, &certificate, distrust))),
             }
         })
         .await?;
-        let (oddities, files) = judgement?;
+        let oddities = judgement?;
         self.tell_oddities(oddities);
         if let Some(watch) = &self.watch {
             watch.saw(Whose::Server, &server);
         }
-        Ok(files)
+        Ok(())
     }
 
     fn tell_oddities(&self, oddities: Vec<String>) {
@@ -155,10 +161,8 @@ impl Certificates {
 
 /// Puts what can be trusted where the command that trusts it looks for it.
 fn keep(store: &Store, certificate: &Certificate, distrust: Distrust) -> Problem {
-    let can_be_trusted =
-        matches!(distrust, Distrust::Unknown { .. } | Distrust::Replaced { .. } | Distrust::WrongApplication { .. });
     match store.add_rejected(certificate) {
-        Err(error) if can_be_trusted => {
+        Err(error) if distrust.can_be_trusted() => {
             Problem::Pki { reason: format!("{distrust}; but first: the certificate could not be kept: {error}") }
         }
         _ => Problem::Distrust(distrust),

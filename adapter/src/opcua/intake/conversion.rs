@@ -12,6 +12,7 @@ use crate::opcua::{
     intake::heartbeat::{Admission, Due, LastValues},
     intake::lost_nodes::{LostNodes, Seen},
     intake::overflows::OverflowLog,
+    intake::refresh::{Refresh, UnderWay},
     intake::tag_table::TagTable,
     value::notification::{Item, Part},
     value::raw::{RawValue, Wire},
@@ -52,6 +53,8 @@ struct Inner {
     /// By tag: a value has come since this was looked at last.
     was_heard: Vec<bool>,
     lost_nodes: Arc<LostNodes>,
+    refresh: Arc<Refresh>,
+    under_way: UnderWay,
     structures: Arc<Structures>,
     last_values: LastValues,
     clocks: Clocks,
@@ -123,6 +126,8 @@ impl Intake {
             has_value: vec![false; tags.len()],
             was_heard: vec![false; tags.len()],
             lost_nodes: Arc::default(),
+            refresh: Arc::default(),
+            under_way: UnderWay::default(),
             structures: Arc::new(Structures::new(Arc::clone(&tags))),
             last_values: LastValues::new(&tags, Instant::now()),
             clocks: Clocks::new(&tags, metrics),
@@ -138,6 +143,7 @@ impl Intake {
     pub(in crate::opcua) fn begin_session(&self) {
         let mut inner = self.lock();
         inner.awaits_initial.fill(true);
+        inner.refresh.clear();
         inner.last_values.begin_session();
         inner.clocks.begin_session();
         let late = inner.structures.begin_session();
@@ -154,6 +160,39 @@ impl Intake {
     /// Where values wait for their type. What has waited long enough comes back to `take_late`.
     pub(in crate::opcua) fn structures(&self) -> Arc<Structures> {
         Arc::clone(&self.lock().structures)
+    }
+
+    /// Tags that have to be read anew.
+    pub(in crate::opcua) fn refresh(&self) -> Arc<Refresh> {
+        Arc::clone(&self.lock().refresh)
+    }
+
+    /// These are being read: what is published of them meanwhile is newer.
+    pub(in crate::opcua) fn begin_refresh(&self, tags: &[TagId]) {
+        self.lock().under_way.begin(tags);
+    }
+
+    /// Takes what was read anew, unless something newer has come. It repeats the current value.
+    pub(in crate::opcua) fn take_refreshed(&self, values: Vec<(TagId, RawValue)>) {
+        let mut inner = self.lock();
+        let mut batch = Batch::new();
+        for (tag, value) in values {
+            if inner.under_way.settle(tag) {
+                inner.awaits_initial[tag.index()] = true;
+                inner.accept(tag, value, &mut batch);
+            }
+        }
+        inner.offer(batch);
+    }
+
+    /// The next value of each of these repeats the current one.
+    pub(in crate::opcua) fn await_initial(&self, tags: &[TagId]) {
+        let mut inner = self.lock();
+        for tag in tags {
+            if let Some(awaits) = inner.awaits_initial.get_mut(tag.index()) {
+                *awaits = true;
+            }
+        }
     }
 
     /// Tags whose node has gone.
@@ -177,10 +216,7 @@ impl Intake {
         let has_value = inner.has_value.get(tag.index()).copied().unwrap_or_default();
         if has_value && !inner.lost_nodes.is_lost(tag) {
             let mut batch = Batch::new();
-            let none = Wire::Plain(TagValue::Null);
-            let (source_timestamp, server_timestamp) = (None, None);
-            let raw = RawValue { value: none, status, source_timestamp, server_timestamp, is_lossy: false };
-            inner.accept(tag, raw, &mut batch);
+            inner.accept(tag, RawValue::null(status), &mut batch);
             inner.offer(batch);
         }
     }
@@ -256,7 +292,7 @@ impl Intake {
         let next = inner.last_values.due(Instant::now(), Timestamp::now(), &mut due);
         inner.tell_stale(&due.stale);
         let dropped = inner.ingress.offer(due.updates);
-        inner.counters.dropped.inc_by(dropped as u64);
+        inner.counters.dropped.inc_by(dropped.len() as u64);
         next
     }
 
@@ -284,6 +320,7 @@ impl Inner {
         batch.updates.reserve_exact(items.len());
         for item in items {
             let Some(tag) = self.tag_of(item.client_handle) else { continue };
+            self.under_way.overtake(tag);
             self.accept(tag, item.value, batch);
         }
     }
@@ -353,7 +390,11 @@ impl Inner {
             self.table.revive(&batch.revived);
         }
         let dropped = self.ingress.offer(batch.updates);
-        self.counters.dropped.inc_by(dropped as u64);
+        self.counters.dropped.inc_by(dropped.len() as u64);
+        // Otherwise a value that rests would be old until its next change.
+        if !dropped.is_empty() {
+            self.refresh.want(dropped);
+        }
     }
 
     fn tell_stale(&self, stale: &[TagId]) {

@@ -7,5 +7,6 @@ pub(in crate::opcua) mod grants;
 pub(in crate::opcua) mod heartbeat;
 pub(in crate::opcua) mod lost_nodes;
 pub(in crate::opcua) mod overflows;
+pub(in crate::opcua) mod refresh;
 pub(in crate::opcua) mod shared;
 pub(in crate::opcua) mod tag_table;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::effective::Tag;
-use crate::opcua::{
-    intake::conversion::Intake, intake::grants::TagGrants, intake::tag_table::TagTable, poll::poller::PollState,
-};
+use crate::opcua::{intake::conversion::Intake, intake::grants::TagGrants, intake::tag_table::TagTable};
 
 /// Outlives every session; each of its parts has a lock of its own, as Publish, Read and time work on them side by side.
 pub(in crate::opcua) struct Shared {
@@ -13,7 +11,6 @@ pub(in crate::opcua) struct Shared {
     pub(in crate::opcua) intake: Intake,
     pub(in crate::opcua) table: Arc<TagTable>,
     pub(in crate::opcua) grants: Arc<TagGrants>,
-    pub(in crate::opcua) polls: PollState,
 }
 
 impl Shared {

@@ -9,20 +9,20 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    lessons::Lessons,
+    life::{self, End, Life},
+    standing::Standing,
+};
 use crate::opcua::{
-    connect::client::{OpenSession, SessionFactory},
-    intake::conversion::Intake,
-    intake::grants::TagGrants,
-    intake::shared::Shared,
-    intake::tag_table::TagTable,
-    lifecycle::life::{self, End, Life},
-    lifecycle::standing::Standing,
+    intake::{conversion::Intake, grants::TagGrants, shared::Shared, tag_table::TagTable},
     pki::expiry::ExpiryWatch,
     poll::poller::PollState,
     problem::Problem,
-    session::call_size::CallSize,
-    session::namespaces::NamespaceMemory,
-    subscribe::room::Room,
+    session::{
+        namespaces::NamespaceMemory,
+        open::{OpenSession, SessionFactory},
+    },
     write::{CurrentSession, PlcHandle},
 };
 use crate::{
@@ -41,8 +41,8 @@ const REPEAT_GRAIN: Duration = Duration::from_millis(20);
 const OVERFLOW_REPORTS: Duration = Duration::from_mins(1);
 /// How long taking leave of the server may last, unless it is told otherwise.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-/// Items in one call at first, where the server declares no less.
-const MAX_ITEMS_PER_CALL: usize = 1_000;
+/// Nodes in one Read at first, where the server declares no less.
+const MAX_NODES_PER_READ: usize = 1_000;
 
 /// The link; [`OpcUaLink::run`] is its task.
 pub struct OpcUaLink {
@@ -52,8 +52,8 @@ pub struct OpcUaLink {
     board: Arc<Board>,
     current: CurrentSession,
     shared: Arc<Shared>,
-    call_size: CallSize,
-    room: Room,
+    polls: PollState,
+    lessons: Lessons,
     standing: Standing,
     /// When the server was last heard of, where what it said afterwards is lost.
     lost_since: Option<Timestamp>,
@@ -77,14 +77,14 @@ impl OpcUaLink {
         let grants = Arc::new(TagGrants::new(tags.len()));
         let table = Arc::new(TagTable::new(tags.len(), Arc::clone(&board), Arc::clone(&metrics)));
         let intake = Intake::new(ingress, Arc::clone(&tags), Arc::clone(&table), Arc::clone(&grants), &metrics);
-        let polls = PollState::new(MAX_ITEMS_PER_CALL, metrics.opcua_polls_skipped.clone());
+        let polls = PollState::new(MAX_NODES_PER_READ, metrics.opcua_polls_skipped.clone());
         let memory = Arc::new(NamespaceMemory::new(&config.uri, &tags));
         let link = Self {
             factory: SessionFactory::new(config.clone(), adapter_id).watched_by(Arc::clone(&expiry)),
             expiry,
-            shared: Arc::new(Shared { tags, intake, table, grants, polls }),
-            call_size: CallSize::new(MAX_ITEMS_PER_CALL),
-            room: Room::default(),
+            shared: Arc::new(Shared { tags, intake, table, grants }),
+            polls,
+            lessons: Lessons::new(),
             standing: Standing::new(&config, Arc::clone(&board), metrics),
             lost_since: None,
             close_time: CLOSE_TIME,
@@ -164,8 +164,8 @@ impl OpcUaLink {
     async fn serve(&mut self, mut open: OpenSession, cancel: &CancellationToken) -> Option<Problem> {
         let (end, leave) = loop {
             let mut leave = None;
-            let Self { config, current, shared, call_size, room, standing, lost_since, memory, .. } = self;
-            let mut life = Life { config, memory, current, shared, call_size, room, standing, lost_since, cancel };
+            let Self { config, current, shared, polls, lessons, standing, lost_since, memory, .. } = self;
+            let mut life = Life { config, memory, current, shared, polls, lessons, standing, lost_since, cancel };
             let end = life.live(&mut open, &mut leave).await;
             self.current.store(None);
             self.shared.end_session();

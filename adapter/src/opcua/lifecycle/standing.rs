@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::{debug, warn};
 
+use super::recovery;
 use crate::opcua::{backoff::Backoff, problem::Problem};
 use crate::{
     config::effective::OpcUaConfig,
@@ -13,10 +14,12 @@ use crate::{
 
 /// A server that refuses us is not asked more often than this, so that no account gets locked.
 const POLITE_PAUSE: Duration = Duration::from_secs(15);
+/// Where nobody takes the connection, nobody is bothered.
+const FREE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The one writer of the link's state.
 pub(in crate::opcua) struct Standing {
-    board: Arc<Board>,
+    pub(in crate::opcua) board: Arc<Board>,
     pub(in crate::opcua) metrics: Arc<Metrics>,
     uri: String,
     backoff: Backoff,
@@ -62,10 +65,12 @@ impl Standing {
 
     /// Says what is wrong, and returns how long to wait before the next attempt.
     pub(in crate::opcua) fn trouble(&mut self, problem: Problem) -> Duration {
-        let mut pause = self.backoff.pause();
-        if problem.needs_a_person() {
-            pause = pause.max(POLITE_PAUSE.min(self.longest_pause));
-        }
+        let pause = if recovery::is_free(&problem) {
+            FREE_PAUSE
+        } else {
+            let pause = self.backoff.pause();
+            if problem.needs_a_person() { pause.max(POLITE_PAUSE.min(self.longest_pause)) } else { pause }
+        };
         if self.last_problem.as_ref() == Some(&problem) {
             debug!(uri = self.uri, ?pause, "still: {problem}");
         } else {

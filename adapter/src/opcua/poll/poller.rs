@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::types::{DataValue, StatusCode};
+use opcua::types::{NodeId, StatusCode};
 use prometheus::IntCounter;
 use tokio::{
     sync::Semaphore,
@@ -74,8 +74,13 @@ impl PollState {
 
 impl<'a> Poller<'a> {
     /// For the polled ones among the tags.
-    pub(in crate::opcua) fn new(live: &'a LiveSession, shared: &'a Shared, request_timeout: Duration) -> Self {
-        let Shared { tags, table, intake, polls: state, .. } = shared;
+    pub(in crate::opcua) fn new(
+        live: &'a LiveSession,
+        shared: &'a Shared,
+        state: &'a PollState,
+        request_timeout: Duration,
+    ) -> Self {
+        let Shared { tags, table, intake, .. } = shared;
         let calls = Semaphore::new(CALLS_AT_ONCE);
         lock(&state.call_size).declare(live.limits.nodes_per_read);
         let (refusals, has_heard) = (Mutex::default(), AtomicBool::new(false));
@@ -172,15 +177,19 @@ impl<'a> Poller<'a> {
             match self.read(&items[call.clone()]).await {
                 Ok(values) if values.len() == call.len() => self.take(&mut items[call], values),
                 Ok(_) => self.fail_all(&mut items[call], StatusCode::BadUnknownResponse),
+                Err(ServiceError::Timeout) if !self.live.services.is_answering().await => {
+                    return Err(Problem::Unanswered { silence: self.request_timeout });
+                }
                 Err(error) => self.failed(items, call, &error, &mut left)?,
             }
         }
         Ok(())
     }
 
-    async fn read(&self, items: &[Item]) -> Result<Vec<DataValue>, ServiceError> {
+    async fn read(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
         let _permit = self.calls.acquire().await;
-        let values = self.live.services.read_values(items.iter().map(|item| item.node.clone()).collect()).await?;
+        let nodes: Vec<NodeId> = items.iter().map(|item| item.node.clone()).collect();
+        let values = self.live.services.read_values(&nodes).await?;
         self.has_heard.store(true, Ordering::Relaxed);
         Ok(values)
     }
@@ -199,7 +208,8 @@ impl<'a> Poller<'a> {
                 return Err(Problem::service(Step::Poll, error, self.request_timeout));
             }
             Failure::Size if size.refused(call.len()) => left.push(call),
-            Failure::Call if call.len() > 1 => {
+            // One node may be what the server waits for; whether it lives is asked elsewhere.
+            Failure::Call | Failure::Late if call.len() > 1 => {
                 let middle = call.start + call.len() / 2;
                 left.extend([middle..call.end, call.start..middle]);
             }
@@ -211,15 +221,16 @@ impl<'a> Poller<'a> {
         Ok(())
     }
 
-    fn take(&self, items: &mut [Item], values: Vec<DataValue>) {
+    fn take(&self, items: &mut [Item], values: Vec<RawValue>) {
         let mut read = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
-            if let Some(status) = value.status.filter(|status| is_no_value(*status)) {
+            let status = StatusCode::from(value.status.0);
+            if is_no_value(status) {
                 let state = self.fail(item, status);
                 // Said once: whoever has the last value must learn that the node has gone.
-                if state.is_some() && status::is_about_node(status::from_library(status)) {
-                    read.push((item.tag, RawValue::of_library(&value)));
+                if state.is_some() && status::is_about_node(value.status) {
+                    read.push((item.tag, value));
                 }
                 states.extend(state);
                 continue;
@@ -228,7 +239,7 @@ impl<'a> Poller<'a> {
                 item.health = Health::Active;
                 states.push((item.tag, TagState::Active));
             }
-            read.push((item.tag, RawValue::of_library(&value)));
+            read.push((item.tag, value));
         }
         self.show(states);
         self.intake.take_read(read);

@@ -75,7 +75,7 @@ impl LiveSession {
                     found.extend(results.take(call.len()));
                 }
                 Err(error) if Failure::of(&error) == Failure::Size && size.refused(call.len()) => continue,
-                Err(error) if Failure::of(&error) == Failure::Session => return Err(error),
+                Err(error) if Failure::of(&error).is_final() => return Err(error),
                 Err(error) => found.extend(call.iter().map(|_| unanswered(error.status()))),
             }
             left = rest;

@@ -15,6 +15,8 @@ pub(in crate::opcua) enum Failure {
     Call,
     /// Every item of the call: there is no room for more.
     Items,
+    /// No answer came: the call may be too much for the server, or the server is gone.
+    Late,
 }
 
 impl Failure {
@@ -27,9 +29,8 @@ impl Failure {
             | StatusCode::BadResponseTooLarge
             | StatusCode::BadTcpMessageTooLarge => Self::Size,
             StatusCode::BadTooManyMonitoredItems | StatusCode::BadOutOfMemory => Self::Items,
-            StatusCode::BadTimeout
-            | StatusCode::BadRequestTimeout
-            | StatusCode::BadConnectionClosed
+            StatusCode::BadTimeout | StatusCode::BadRequestTimeout => Self::Late,
+            StatusCode::BadConnectionClosed
             | StatusCode::BadCommunicationError
             | StatusCode::BadNotConnected
             | StatusCode::BadSessionClosed
@@ -42,6 +43,11 @@ impl Failure {
             | StatusCode::BadShutdown => Self::Session,
             _ => Self::Call,
         }
+    }
+
+    /// Whether the work cannot go on.
+    pub(in crate::opcua) const fn is_final(self) -> bool {
+        matches!(self, Self::Session | Self::Late)
     }
 }
 

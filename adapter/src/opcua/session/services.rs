@@ -2,24 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use opcua::{
-    client::{
-        Session, UARequest,
-        services::{
-            Browse, BrowseNext, CreateMonitoredItems, CreateSubscription, DeleteMonitoredItems, DeleteSubscriptions,
-            Publish, Read, Republish, TransferSubscriptions, TranslateBrowsePaths, Write,
-        },
-    },
-    core::ResponseMessage,
+    core::RequestMessage,
     types::{
-        AttributeId, BrowseDescription, BrowsePath, BrowsePathResult, BrowseResult, ByteString,
-        CreateSubscriptionResponse, DataValue, Error, MonitoredItemCreateRequest, MonitoredItemCreateResult, NodeId,
-        NotificationMessage, PublishResponse, ReadValueId, ResponseHeader, StatusCode, SubscriptionAcknowledgement,
-        TimestampsToReturn, Variant, WriteRequest, WriteValue,
+        AttributeId, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult, BrowseRequest, BrowseResult,
+        ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest, CreateSubscriptionResponse, DataValue,
+        DeleteMonitoredItemsRequest, DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult,
+        NodeId, ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest, RequestHeader, ServerState,
+        StatusCode, SubscriptionAcknowledgement, TimestampsToReturn, TransferSubscriptionsRequest,
+        TranslateBrowsePathsToNodeIdsRequest, UaEnum, VariableId, Variant, WriteRequest, WriteValue,
     },
 };
 
-use crate::opcua::service_error::ServiceError;
+use crate::opcua::{
+    codec::{
+        message::{Message, statuses},
+        subscription, view,
+    },
+    connect::channel::Channel,
+    service_error::ServiceError,
+    value::{attributes, notification::Notification, raw::RawValue, reader::Reader},
+};
 
 /// What a Subscription is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -31,18 +35,58 @@ pub(in crate::opcua) struct SubscriptionRequest {
     pub(in crate::opcua) is_publishing: bool,
 }
 
-/// Calls services of the server. Cheap to clone.
+/// A message of a Subscription.
+#[derive(Debug)]
+pub(in crate::opcua) struct Published {
+    pub(in crate::opcua) subscription: u32,
+    pub(in crate::opcua) notification: Notification,
+}
+
+/// Calls services of the server, over whatever connection the session has. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::opcua) struct Services {
-    session: Arc<Session>,
+    channel: Arc<ArcSwap<Channel>>,
+    authentication_token: Arc<ArcSwap<NodeId>>,
+    /// How long an answer may take.
+    limit: Duration,
 }
+
+/// How long a server that lives may take to show it.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 type Answer<T> = Result<T, ServiceError>;
 
 impl Services {
-    /// Of this session.
-    pub(in crate::opcua) fn new(session: Arc<Session>) -> Self {
-        Self { session }
+    /// Of the session with this token.
+    pub(in crate::opcua) fn new(channel: Arc<ArcSwap<Channel>>, authentication_token: NodeId, limit: Duration) -> Self {
+        Self { channel, authentication_token: Arc::new(ArcSwap::from_pointee(authentication_token)), limit }
+    }
+
+    /// The connection of now.
+    pub(in crate::opcua) fn channel(&self) -> Arc<Channel> {
+        self.channel.load_full()
+    }
+
+    pub(in crate::opcua) fn authentication_token(&self) -> NodeId {
+        self.authentication_token.load().as_ref().clone()
+    }
+
+    /// There is a new connection, and maybe a new session.
+    pub(in crate::opcua) fn renew(&self, channel: Arc<Channel>, authentication_token: Option<NodeId>) {
+        if let Some(token) = authentication_token {
+            self.authentication_token.store(Arc::new(token));
+        }
+        self.channel.store(channel);
+    }
+
+    async fn call<R: Into<RequestMessage>>(
+        &self,
+        limit: Duration,
+        request: impl FnOnce(RequestHeader) -> R,
+    ) -> Answer<Message> {
+        let channel = self.channel();
+        let header = channel.header(&self.authentication_token(), limit);
+        channel.call(request(header), limit).await
     }
 
     /// Attributes of nodes, exactly one answer each.
@@ -56,15 +100,10 @@ impl Services {
         attributes: &[(NodeId, AttributeId)],
         timestamps: TimestampsToReturn,
     ) -> Answer<Vec<DataValue>> {
-        let question = |(node_id, attribute): &(NodeId, AttributeId)| ReadValueId {
-            node_id: node_id.clone(),
-            attribute_id: *attribute as u32,
-            ..ReadValueId::default()
-        };
-        let request = Read::new(&self.session)
-            .timestamps_to_return(timestamps)
-            .nodes_to_read(attributes.iter().map(question).collect());
-        let mut answers = request.send(self.session.channel()).await?.results.unwrap_or_default();
+        let question = |(node_id, attribute): &(NodeId, AttributeId)| question(node_id.clone(), *attribute);
+        let message = self.ask(attributes.iter().map(question).collect(), timestamps).await?;
+        let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+        let mut answers = attributes::data_values(&mut reader)?;
         answers.resize_with(attributes.len(), || DataValue {
             status: Some(StatusCode::BadUnknownResponse),
             ..DataValue::default()
@@ -72,15 +111,63 @@ impl Services {
         Ok(answers)
     }
 
-    /// Values of nodes as they are now, one answer each.
-    pub(in crate::opcua) async fn read_values(&self, nodes: Vec<NodeId>) -> Answer<Vec<DataValue>> {
-        let question =
-            |node_id| ReadValueId { node_id, attribute_id: AttributeId::Value as u32, ..ReadValueId::default() };
-        let request = Read::new(&self.session)
-            .max_age(0.0)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .nodes_to_read(nodes.into_iter().map(question).collect());
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+    /// The server's state; `None` where it tells none. Whatever it is, it shows that the session lives.
+    pub(in crate::opcua) async fn server_state(&self) -> Answer<Option<ServerState>> {
+        let state = [(VariableId::Server_ServerStatus_State.into(), AttributeId::Value)];
+        let answer = self.read(&state).await?.into_iter().next();
+        Ok(match answer.and_then(|answer| answer.value) {
+            Some(Variant::Int32(state)) => ServerState::from_repr(state).ok(),
+            _ => None,
+        })
+    }
+
+    /// Whether the session answers anything at all within a short time.
+    pub(in crate::opcua) async fn is_answering(&self) -> bool {
+        match tokio::time::timeout(self.limit.min(PROBE_TIME), self.server_state()).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => !error.is_of_the_connection(),
+            Err(_) => false,
+        }
+    }
+
+    /// Values of nodes as they are now, one answer each. Those that cannot be found in the answer, since a value before
+    /// them has no end that anybody could find, are asked for again.
+    pub(in crate::opcua) async fn read_values(&self, nodes: &[NodeId]) -> Answer<Vec<RawValue>> {
+        let mut values = Vec::with_capacity(nodes.len());
+        while values.len() < nodes.len() {
+            let message = self.ask_for(nodes[values.len()..].iter(), TimestampsToReturn::Both).await?;
+            let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+            let before = values.len();
+            match attributes::raw_values(&mut reader, &message.body) {
+                Ok(found) => {
+                    values.extend(found);
+                    values.resize_with(nodes.len(), RawValue::unanswered);
+                }
+                Err((found, malformed)) => {
+                    values.extend(found.into_iter().take(nodes.len() - before));
+                    if values.len() == before {
+                        values.push(RawValue::unreadable(malformed));
+                    }
+                }
+            }
+            values.truncate(nodes.len());
+        }
+        Ok(values)
+    }
+
+    async fn ask_for(&self, nodes: impl Iterator<Item = &NodeId>, timestamps: TimestampsToReturn) -> Answer<Message> {
+        let questions = nodes.map(|node_id| question(node_id.clone(), AttributeId::Value)).collect();
+        self.ask(questions, timestamps).await
+    }
+
+    async fn ask(&self, nodes: Vec<ReadValueId>, timestamps: TimestampsToReturn) -> Answer<Message> {
+        let request = |request_header| ReadRequest {
+            request_header,
+            max_age: 0.0,
+            timestamps_to_return: timestamps,
+            nodes_to_read: Some(nodes),
+        };
+        self.call(self.limit, request).await
     }
 
     pub(in crate::opcua) async fn browse(
@@ -88,47 +175,71 @@ impl Services {
         nodes: Vec<BrowseDescription>,
         max_references_per_node: u32,
     ) -> Answer<Vec<BrowseResult>> {
-        let request =
-            Browse::new(&self.session).max_references_per_node(max_references_per_node).nodes_to_browse(nodes);
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+        let request = |request_header| BrowseRequest {
+            request_header,
+            requested_max_references_per_node: max_references_per_node,
+            nodes_to_browse: Some(nodes),
+            ..BrowseRequest::default()
+        };
+        let message = self.call(self.limit, request).await?;
+        Ok(view::browse_results(&mut message.answer(ObjectId::BrowseResponse_Encoding_DefaultBinary)?)?)
     }
 
     pub(in crate::opcua) async fn browse_next(&self, point: ByteString, releases: bool) -> Answer<Vec<BrowseResult>> {
-        let request = BrowseNext::new(&self.session).release_continuation_points(releases).continuation_point(point);
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+        let request = |request_header| BrowseNextRequest {
+            request_header,
+            release_continuation_points: releases,
+            continuation_points: Some(vec![point]),
+        };
+        let message = self.call(self.limit, request).await?;
+        Ok(view::browse_results(&mut message.answer(ObjectId::BrowseNextResponse_Encoding_DefaultBinary)?)?)
     }
 
     pub(in crate::opcua) async fn translate_browse_paths(
         &self,
         paths: Vec<BrowsePath>,
     ) -> Answer<Vec<BrowsePathResult>> {
-        let request = TranslateBrowsePaths::new(&self.session).browse_paths(paths);
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+        let request =
+            |request_header| TranslateBrowsePathsToNodeIdsRequest { request_header, browse_paths: Some(paths) };
+        let message = self.call(self.limit, request).await?;
+        let expected = ObjectId::TranslateBrowsePathsToNodeIdsResponse_Encoding_DefaultBinary;
+        Ok(view::browse_path_results(&mut message.answer(expected)?)?)
     }
 
     pub(in crate::opcua) async fn create_subscription(
         &self,
         asked: SubscriptionRequest,
     ) -> Answer<CreateSubscriptionResponse> {
-        let request = CreateSubscription::new(&self.session)
-            .publishing_interval(asked.publishing_interval)
-            .max_keep_alive_count(asked.max_keep_alive_count)
-            .max_lifetime_count(asked.lifetime_count)
-            .max_notifications_per_publish(asked.max_notifications_per_publish)
-            .publishing_enabled(asked.is_publishing);
-        Ok(request.send(self.session.channel()).await?)
+        let request = |request_header| CreateSubscriptionRequest {
+            request_header,
+            requested_publishing_interval: asked.publishing_interval.as_secs_f64() * 1_000.0,
+            requested_lifetime_count: asked.lifetime_count,
+            requested_max_keep_alive_count: asked.max_keep_alive_count,
+            max_notifications_per_publish: asked.max_notifications_per_publish,
+            publishing_enabled: asked.is_publishing,
+            priority: 0,
+        };
+        let message = self.call(self.limit, request).await?;
+        let expected = ObjectId::CreateSubscriptionResponse_Encoding_DefaultBinary;
+        Ok(subscription::created_subscription(&mut message.answer(expected)?)?)
     }
 
     pub(in crate::opcua) async fn delete_subscriptions(&self, ids: Vec<u32>) -> Answer<Vec<StatusCode>> {
-        let request = DeleteSubscriptions::new(&self.session).subscription_ids(ids);
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+        let request = |request_header| DeleteSubscriptionsRequest { request_header, subscription_ids: Some(ids) };
+        let message = self.call(self.limit, request).await?;
+        Ok(statuses(&mut message.answer(ObjectId::DeleteSubscriptionsResponse_Encoding_DefaultBinary)?)?)
     }
 
     /// Takes Subscriptions over from another session. The results in the order of the ids.
     pub(in crate::opcua) async fn transfer_subscriptions(&self, ids: Vec<u32>) -> Answer<Vec<StatusCode>> {
-        let request = TransferSubscriptions::new(&self.session).subscription_ids(ids).send_initial_values(false);
-        let results = request.send(self.session.channel()).await?.results.unwrap_or_default();
-        Ok(results.into_iter().map(|result| result.status_code).collect())
+        let request = |request_header| TransferSubscriptionsRequest {
+            request_header,
+            subscription_ids: Some(ids),
+            send_initial_values: false,
+        };
+        let message = self.call(self.limit, request).await?;
+        let expected = ObjectId::TransferSubscriptionsResponse_Encoding_DefaultBinary;
+        Ok(subscription::transfer_results(&mut message.answer(expected)?)?)
     }
 
     pub(in crate::opcua) async fn create_monitored_items(
@@ -136,11 +247,15 @@ impl Services {
         subscription: u32,
         items: Vec<MonitoredItemCreateRequest>,
     ) -> Answer<Vec<MonitoredItemCreateResult>> {
-        let request = CreateMonitoredItems::new(subscription, &self.session)
-            .timestamps_to_return(TimestampsToReturn::Both)
-            .items_to_create(items);
-        let created = request.send(self.session.channel()).await?;
-        Ok(created.results.into_iter().map(|created| created.result).collect())
+        let request = |request_header| CreateMonitoredItemsRequest {
+            request_header,
+            subscription_id: subscription,
+            timestamps_to_return: TimestampsToReturn::Both,
+            items_to_create: Some(items),
+        };
+        let message = self.call(self.limit, request).await?;
+        let expected = ObjectId::CreateMonitoredItemsResponse_Encoding_DefaultBinary;
+        Ok(subscription::created_items(&mut message.answer(expected)?)?)
     }
 
     pub(in crate::opcua) async fn delete_monitored_items(
@@ -148,27 +263,55 @@ impl Services {
         subscription: u32,
         items: Vec<u32>,
     ) -> Answer<Vec<StatusCode>> {
-        let request = DeleteMonitoredItems::new(subscription, &self.session).items_to_delete(items);
-        Ok(request.send(self.session.channel()).await?.results.unwrap_or_default())
+        let request = |request_header| DeleteMonitoredItemsRequest {
+            request_header,
+            subscription_id: subscription,
+            monitored_item_ids: Some(items),
+        };
+        let message = self.call(self.limit, request).await?;
+        Ok(statuses(&mut message.answer(ObjectId::DeleteMonitoredItemsResponse_Encoding_DefaultBinary)?)?)
     }
 
+    /// Waits for the next message of any Subscription.
     pub(in crate::opcua) async fn publish(
         &self,
         acknowledgements: Vec<SubscriptionAcknowledgement>,
-        timeout: Duration,
-    ) -> Answer<PublishResponse> {
-        Ok(Publish::new(&self.session).acks(acknowledgements).timeout(timeout).send(self.session.channel()).await?)
+        limit: Duration,
+    ) -> Answer<Published> {
+        let request = |request_header| PublishRequest {
+            request_header,
+            subscription_acknowledgements: (!acknowledgements.is_empty()).then_some(acknowledgements),
+        };
+        let message = self.call(limit, request).await?;
+        let mut reader = message.answer(ObjectId::PublishResponse_Encoding_DefaultBinary)?;
+        let subscription = reader.u32()?;
+        reader.list(Reader::u32)?;
+        // MoreNotifications: what is more comes with the next request, which waits at the server already.
+        reader.u8()?;
+        Ok(Published { subscription, notification: Notification::read(&mut reader, &message.body)? })
     }
 
-    pub(in crate::opcua) async fn republish(&self, subscription: u32, number: u32) -> Answer<NotificationMessage> {
-        let request = Republish::new(subscription, number, &self.session);
-        Ok(request.send(self.session.channel()).await?.notification_message)
+    /// Asks for a message again that a Subscription has sent.
+    pub(in crate::opcua) async fn republish(
+        &self,
+        subscription: u32,
+        number: u32,
+        limit: Duration,
+    ) -> Answer<Notification> {
+        let request = |request_header| RepublishRequest {
+            request_header,
+            subscription_id: subscription,
+            retransmit_sequence_number: number,
+        };
+        let message = self.call(limit, request).await?;
+        let mut reader = message.answer(ObjectId::RepublishResponse_Encoding_DefaultBinary)?;
+        Ok(Notification::read(&mut reader, &message.body)?)
     }
 
     /// Writes a value, without status and timestamps: many servers refuse a write with one (BadWriteNotSupported).
     pub(in crate::opcua) async fn write(&self, node_id: NodeId, value: Variant) -> Answer<StatusCode> {
-        let request = WriteRequest {
-            request_header: Write::new(&self.session).header().clone(),
+        let request = |request_header| WriteRequest {
+            request_header,
             nodes_to_write: Some(vec![WriteValue {
                 node_id,
                 attribute_id: AttributeId::Value as u32,
@@ -176,38 +319,12 @@ impl Services {
                 ..WriteValue::default()
             }]),
         };
-        let timeout = Duration::from_millis(u64::from(request.request_header.timeout_hint));
-        Ok(verdict(self.session.channel().send(request, timeout).await?))
-    }
-
-    /// Takes leave of the server: CloseSession and CloseSecureChannel.
-    pub(in crate::opcua) async fn close(&self) -> Answer<()> {
-        Ok(self.session.disconnect().await?)
+        let message = self.call(self.limit, request).await?;
+        let results = statuses(&mut message.answer(ObjectId::WriteResponse_Encoding_DefaultBinary)?)?;
+        Ok(results.first().copied().unwrap_or(StatusCode::BadUnknownResponse))
     }
 }
 
-impl From<Error> for ServiceError {
-    fn from(error: Error) -> Self {
-        match error.status() {
-            StatusCode::BadNotConnected => Self::NotConnected,
-            StatusCode::BadTimeout | StatusCode::BadRequestTimeout => Self::Timeout,
-            status @ (StatusCode::BadConnectionClosed | StatusCode::BadCommunicationError) => Self::Lost(status),
-            status => Self::Refused(status),
-        }
-    }
-}
-
-/// The node's own answer, or the service's.
-fn verdict(response: ResponseMessage) -> StatusCode {
-    let of_header = |header: &ResponseHeader| {
-        if header.service_result.is_good() { StatusCode::BadUnknownResponse } else { header.service_result }
-    };
-    match response {
-        ResponseMessage::Write(response) => {
-            let result = response.results.as_deref().and_then(|results| results.first().copied());
-            result.unwrap_or_else(|| of_header(&response.response_header))
-        }
-        ResponseMessage::ServiceFault(fault) => of_header(&fault.response_header),
-        _ => StatusCode::BadUnknownResponse,
-    }
+fn question(node_id: NodeId, attribute: AttributeId) -> ReadValueId {
+    ReadValueId { node_id, attribute_id: attribute as u32, ..ReadValueId::default() }
 }

@@ -58,6 +58,8 @@ pub(in crate::opcua) struct Subscriber<'a> {
     probe: Probe,
     /// Tags that the server refuses; `None` until all were asked for once.
     retries: Option<Retries>,
+    /// Tags whose Subscription was made anew, and whose item was not created yet.
+    again: Vec<TagId>,
     /// What is said of nodes that have gone.
     losses: Refusals,
     /// Items in the call that waits for its answer.
@@ -96,7 +98,7 @@ impl<'a> Subscriber<'a> {
         room: &'a mut Room,
         request_timeout: Duration,
     ) -> Self {
-        let Shared { tags, table, grants, intake, .. } = shared;
+        let Shared { tags, table, grants, intake } = shared;
         Self {
             live,
             tags,
@@ -111,6 +113,7 @@ impl<'a> Subscriber<'a> {
             created: BTreeMap::new(),
             probe: Probe::new(),
             retries: None,
+            again: Vec::new(),
             losses: Refusals::default(),
             under_way: 0,
         }
@@ -122,6 +125,15 @@ impl<'a> Subscriber<'a> {
             0 => {}
             size => self.call_size.suspected(size),
         }
+    }
+
+    /// A Subscription was made anew: the items of the old one are gone with it.
+    pub(in crate::opcua) fn resubscribe(&mut self, position: usize) {
+        let tags = self.subscriptions.tags_of(position);
+        for tag in &tags {
+            self.created.remove(tag);
+        }
+        self.again.extend(tags);
     }
 
     /// Whether every tag was asked for once.
@@ -137,6 +149,7 @@ impl<'a> Subscriber<'a> {
         }
         let lost_nodes = Arc::clone(&self.lost_nodes);
         loop {
+            self.ask_again().await?;
             self.take_lost();
             let next = self.retries.as_ref().and_then(Retries::next);
             let due = async {
@@ -165,6 +178,22 @@ impl<'a> Subscriber<'a> {
         retries.lose(lost);
         retries.refuse(refused);
         self.retries = Some(retries);
+        Ok(())
+    }
+
+    /// Creates the items of Subscriptions that were made anew. A run that is given up in the middle of it begins again.
+    async fn ask_again(&mut self) -> Result<(), Problem> {
+        self.again.retain(|tag| !self.created.contains_key(tag));
+        if self.again.is_empty() {
+            return Ok(());
+        }
+        let tags = self.again.clone();
+        self.intake.await_initial(&tags);
+        let refused = self.create(tags, Refusals::silent()).await?;
+        self.again.clear();
+        if let Some(retries) = &mut self.retries {
+            retries.refuse(refused);
+        }
         Ok(())
     }
 
@@ -227,7 +256,7 @@ impl<'a> Subscriber<'a> {
         for (subscription, ids) in ids {
             for call in ids.chunks(self.call_size.current()) {
                 match self.live.services.delete_monitored_items(subscription, call.to_vec()).await {
-                    Err(error) if Failure::of(&error) == Failure::Session => {
+                    Err(error) if Failure::of(&error).is_final() => {
                         return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
                     }
                     // A server that has deleted them by itself is right as well.
@@ -317,7 +346,7 @@ impl<'a> Subscriber<'a> {
         let groups: Vec<&[Item]> = items.chunk_by(|one, other| position(one) == position(other)).collect();
         for group in groups {
             let position = group.first().and_then(|item| self.subscriptions.position_of(item.tag));
-            if let Some(subscription) = position.map(|position| self.subscriptions.all()[position]) {
+            if let Some(subscription) = position.and_then(|position| self.subscriptions.at(position)) {
                 self.create_group(subscription, group, outcome).await?;
             }
         }
@@ -350,7 +379,7 @@ impl<'a> Subscriber<'a> {
                     self.take_results(subscription, call, &results, outcome);
                 }
                 Err(error) => match Failure::of(&error) {
-                    Failure::Session => {
+                    Failure::Session | Failure::Late => {
                         self.under_way = call.len();
                         return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
                     }

@@ -7,6 +7,8 @@ pub(in crate::opcua) mod percent;
 pub(in crate::opcua) mod plan;
 pub(in crate::opcua) mod probe;
 pub(in crate::opcua) mod publish;
+pub(in crate::opcua) mod publish_requests;
+pub(in crate::opcua) mod refresher;
 pub(in crate::opcua) mod refused_tags;
 pub(in crate::opcua) mod repair;
 pub(in crate::opcua) mod retries;

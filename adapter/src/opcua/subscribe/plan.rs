@@ -60,6 +60,12 @@ impl Plan {
         self.places.get(tag.index()).copied().flatten()
     }
 
+    /// The tags of a group.
+    pub(in crate::opcua) fn tags_of(&self, position: usize) -> Vec<TagId> {
+        let tags = (0_u32..).map(TagId).zip(&self.places);
+        tags.filter(|(_, place)| **place == Some(position)).map(|(tag, _)| tag).collect()
+    }
+
     /// Whether the session can live without any Subscription: every tag is polled, and there is one.
     pub(in crate::opcua) fn is_optional(&self) -> bool {
         self.has_polled && self.places.iter().all(Option::is_none)

@@ -1,49 +1,57 @@
 //! The Publish loop: keeps requests waiting at the server, follows what comes, and notices when nothing does.
 //!
-//! The library has a loop of its own, which falls asleep for good after a reconnect and acknowledges before anyone has
-//! looked; this one belongs to exactly one session, and an acknowledgement leaves after the batch is in the queue.
+//! It belongs to exactly one session, and an acknowledgement leaves after the batch is in the queue. Each Subscription is
+//! followed by itself: one that is silent or ended is made anew beside the others.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use opcua::types::{NotificationMessage, PublishResponse, StatusCode, SubscriptionAcknowledgement};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use opcua::types::{StatusCode, SubscriptionAcknowledgement};
 use prometheus::IntCounter;
 use tokio::time::{self, Instant};
 use tracing::{debug, warn};
 
 use crate::opcua::{
-    intake::conversion::Intake,
+    intake::conversion::{Intake, Taken},
     problem::{self, Problem},
     service_error::ServiceError,
-    session::services::Services,
-    status,
-    subscribe::sequence::{SequenceFollower, Step},
-    subscribe::subscription::Subscription,
-    value::{notification::Part, variant},
+    session::services::{Published, Services},
+    subscribe::{
+        publish_requests::PublishRequests,
+        sequence::{SequenceFollower, Step},
+        subscription::{Subscription, Subscriptions},
+    },
+    value::notification::Notification,
 };
 use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 
-/// Requests that wait at the server for each Subscription: one is being answered, one is ready, one is on its way.
-const REQUESTS_EACH: usize = 3;
-const MAX_REQUESTS: usize = 100;
 /// So many failures without an answer between them are no passing trouble.
-const MAX_FAILURES_IN_A_ROW: usize = 10;
+const MAX_FAILURES_IN_A_ROW: u32 = 10;
+/// How much longer each failure in a row waits.
+const PAUSE: Duration = Duration::from_millis(50);
 /// What a loaded server or network may be late.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a request waits at the server at least.
+const SHORTEST_WAIT: Duration = Duration::from_secs(30);
+
+type Waiting = FuturesUnordered<BoxFuture<'static, Result<Published, ServiceError>>>;
 
 /// Publishes for one session until something is wrong with it.
 pub(in crate::opcua) struct Publisher<'a> {
     pub(in crate::opcua) services: Services,
     pub(in crate::opcua) intake: &'a Intake,
     pub(in crate::opcua) sequence_gaps: IntCounter,
-    pub(in crate::opcua) watched: HashMap<u32, Watched>,
+    pub(in crate::opcua) watched: BTreeMap<u32, Watched>,
     pub(in crate::opcua) request_timeout: Duration,
-    /// Whether the server can send a message again; assumed until it says that it knows no such service.
+    /// Whether the server can send a message again; assumed until it fails to.
     pub(in crate::opcua) can_republish: bool,
+    subscriptions: &'a Subscriptions,
+    requests: &'a mut PublishRequests,
+    failures_allowed: u32,
     acknowledgements: Vec<SubscriptionAcknowledgement>,
-    request_count: usize,
-    publish_timeout: Duration,
-    failures: usize,
+    /// Outlives a run: what the server answers meanwhile is not lost.
+    waiting: Waiting,
+    failures: u32,
     /// Since the session, or its connection, began.
     has_heard: bool,
     /// When the subscriptions of the session before this one were last heard of: what changed from then on until the
@@ -56,6 +64,8 @@ pub(in crate::opcua) struct Publisher<'a> {
 /// A Subscription and when it was last heard of.
 pub(in crate::opcua) struct Watched {
     pub(in crate::opcua) follower: SequenceFollower,
+    /// Its place among the session's.
+    pub(in crate::opcua) position: usize,
     /// When the server sent the newest message.
     pub(in crate::opcua) newest: Option<Timestamp>,
     last_heard: Instant,
@@ -68,38 +78,60 @@ impl<'a> Publisher<'a> {
     /// cannot be had any more, were last heard of.
     pub(in crate::opcua) fn new(
         services: Services,
-        subscriptions: &[Subscription],
+        subscriptions: &'a Subscriptions,
         config: &OpcUaConfig,
         intake: &'a Intake,
+        requests: &'a mut PublishRequests,
         sequence_gaps: IntCounter,
         lost_since: Option<Timestamp>,
     ) -> Self {
-        let now = Instant::now();
-        let failures_allowed = config.connection.keep_alive_failures_allowed;
-        let watch = |subscription: &Subscription| {
-            let patience = patience(subscription, failures_allowed);
-            let follower = SequenceFollower::default();
-            (subscription.id, Watched { follower, newest: None, last_heard: now, patience })
-        };
-        let keep_alive_time = subscriptions.iter().map(|subscription| subscription.keep_alive_time).max();
-        let rounds = u32::try_from(REQUESTS_EACH).unwrap_or(u32::MAX) + 2;
-        let request_timeout = config.connection.request_timeout;
-        Self {
+        let mut publisher = Self {
             services,
             intake,
             sequence_gaps,
-            watched: subscriptions.iter().map(watch).collect(),
-            acknowledgements: Vec::new(),
-            request_count: (subscriptions.len() * REQUESTS_EACH).clamp(1, MAX_REQUESTS),
-            request_timeout,
-            // A request waits at the server until the ones before it are used up.
-            publish_timeout: keep_alive_time.unwrap_or_default().saturating_mul(rounds) + request_timeout,
+            watched: BTreeMap::new(),
+            request_timeout: config.connection.request_timeout,
             can_republish: true,
+            subscriptions,
+            requests,
+            failures_allowed: config.connection.keep_alive_failures_allowed,
+            acknowledgements: Vec::new(),
+            waiting: Waiting::new(),
             failures: 0,
             has_heard: false,
             lost_since,
             newest: None,
+        };
+        for (position, subscription) in subscriptions.all().into_iter().enumerate() {
+            publisher.watch(position, subscription);
         }
+        publisher
+    }
+
+    fn watch(&mut self, position: usize, subscription: Subscription) {
+        let watched = Watched {
+            follower: SequenceFollower::default(),
+            position,
+            newest: None,
+            last_heard: Instant::now(),
+            patience: patience(&subscription, self.failures_allowed),
+        };
+        self.watched.insert(subscription.id, watched);
+    }
+
+    /// A Subscription has been made anew. What changed since the old one was last heard of is lost.
+    pub(in crate::opcua) fn replace(&mut self, position: usize, subscription: Subscription) {
+        let old = self.watched.iter().find(|(_, watched)| watched.position == position).map(|(id, _)| *id);
+        if let Some(old) = old.and_then(|id| self.watched.remove(&id)) {
+            let now = Timestamp::now();
+            self.intake.announce_lost(0, old.newest.unwrap_or(now), now);
+        }
+        self.watch(position, subscription);
+    }
+
+    /// The place of a Subscription among the session's.
+    pub(in crate::opcua) fn position_of(&self, subscription: u32) -> Option<usize> {
+        self.watched.get(&subscription).map(|watched| watched.position)
     }
 
     /// Whether the server has answered at all since the session, or its connection, began.
@@ -116,26 +148,24 @@ impl<'a> Publisher<'a> {
     pub(in crate::opcua) fn restart(&mut self) {
         self.failures = 0;
         self.has_heard = false;
+        self.waiting = Waiting::new();
         let now = Instant::now();
         self.watched.values_mut().for_each(|watched| watched.last_heard = now);
     }
 
-    /// Runs until the session is of no more use.
+    /// Runs until the session, or one of its Subscriptions, is of no more use. Goes on where it was when it is run again.
     pub(in crate::opcua) async fn run(&mut self) -> Problem {
-        // Answers are taken in the order in which they arrive, which is the order in which they were sent.
-        let mut waiting = FuturesUnordered::new();
         loop {
-            while waiting.len() < self.request_count {
-                let acknowledgements = std::mem::take(&mut self.acknowledgements);
-                waiting.push(publish(self.services.clone(), acknowledgements, self.publish_timeout));
+            let Some((deadline, quietest)) = self.deadline() else { return std::future::pending().await };
+            while self.waiting.len() < self.requests.allowed(self.watched.len(), Instant::now()) {
+                self.ask();
             }
-            let (deadline, quietest) = self.deadline();
             let problem = tokio::select! {
                 // First what has come: after a pause of the whole machine, all deadlines are past.
                 biased;
-                Some(answer) = waiting.next() => match answer {
-                    Ok(response) => self.accept(response).await,
-                    Err(error) => self.fail(&error, waiting.len()),
+                Some(answer) = self.waiting.next() => match answer {
+                    Ok(published) => self.accept(published).await,
+                    Err(error) => self.fail(&error).await,
                 },
                 () = time::sleep_until(deadline) => Some(self.silence(quietest)),
             };
@@ -145,36 +175,48 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    async fn accept(&mut self, response: PublishResponse) -> Option<Problem> {
+    /// Answers are taken in the order in which they arrive, which is the order in which they were sent.
+    fn ask(&mut self) {
+        let acknowledgements = std::mem::take(&mut self.acknowledgements);
+        let longest = self.watched.values().map(|watched| watched.patience).max().unwrap_or_default();
+        // A request waits at the server until the ones before it are used up; whether a Subscription is silent is
+        // decided elsewhere.
+        let limit = longest.saturating_mul(4).max(SHORTEST_WAIT);
+        let services = self.services.clone();
+        self.waiting.push(async move { services.publish(acknowledgements, limit).await }.boxed());
+    }
+
+    async fn accept(&mut self, published: Published) -> Option<Problem> {
         self.failures = 0;
         self.has_heard = true;
-        let id = response.subscription_id;
-        let message = response.notification_message;
-        let Some(watched) = self.watched.get_mut(&id) else {
-            debug!(subscription = id, "a message of a subscription that is not ours");
+        let Published { subscription, notification } = published;
+        let Some(watched) = self.watched.get_mut(&subscription) else {
+            debug!(subscription, "a message of a subscription that is not ours, or not any more");
             return None;
         };
         watched.last_heard = Instant::now();
         // What is missing goes before what has come, so that no tag's values change their order.
-        let (first, missing) = watched.follower.missing_before(message.sequence_number);
-        if missing > 0
-            && let Some(problem) = self.repair(id, first, missing, variant::from_date_time(message.publish_time)).await
-        {
-            return Some(problem);
+        let (first, missing) = watched.follower.missing_before(notification.sequence_number);
+        if missing > 0 {
+            let until = notification.publish_time.unwrap_or_else(Timestamp::now);
+            if let Some(problem) = self.repair(subscription, first, missing, until).await {
+                return Some(problem);
+            }
         }
-        self.take(id, message)
+        self.take(subscription, notification)
     }
 
     /// Takes a message of a Subscription of ours, published or published again.
-    pub(in crate::opcua) fn take(&mut self, id: u32, message: NotificationMessage) -> Option<Problem> {
+    pub(in crate::opcua) fn take(&mut self, id: u32, message: Notification) -> Option<Problem> {
         let watched = self.watched.get_mut(&id)?;
-        // A keep-alive has no notifications and announces the number of the message to come.
-        let notifications = message.notification_data.filter(|data| !data.is_empty());
-        let published_at = variant::from_date_time(message.publish_time);
+        let published_at = message.publish_time.unwrap_or_else(Timestamp::now);
         self.newest = Some(published_at);
         let heard_before = watched.newest.replace(published_at);
-        let notifications = notifications?;
-        let sequence = message.sequence_number;
+        // A keep-alive has no notifications and announces the number of the message to come.
+        if message.parts.is_empty() {
+            return None;
+        }
+        let (sequence, position) = (message.sequence_number, watched.position);
         let step = watched.follower.observe(sequence);
         match step {
             Step::Next => {}
@@ -192,41 +234,58 @@ impl<'a> Publisher<'a> {
         if let Some(since) = self.lost_since.take() {
             self.intake.announce_lost(0, since, published_at);
         }
-        let ended = if step.is_new() {
-            self.intake.take(notifications.into_iter().map(Part::of_library).collect()).ended
-        } else {
-            None
-        };
+        let taken = if step.is_new() { self.intake.take(message.parts) } else { Taken::default() };
         self.acknowledgements.push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: sequence });
-        ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
-    }
-
-    fn fail(&mut self, error: &ServiceError, still_waiting: usize) -> Option<Problem> {
-        self.failures += 1;
-        let status = error.status();
-        let is_passing = match status {
-            StatusCode::BadTooManyPublishRequests => {
-                self.request_count = still_waiting.max(1);
-                debug!(requests = self.request_count, "the server takes fewer Publish requests");
-                true
-            }
-            StatusCode::BadTimeout | StatusCode::BadRequestTimeout => true,
-            _ => false,
-        };
-        if is_passing && self.failures < MAX_FAILURES_IN_A_ROW {
-            return None;
+        if taken.is_incomplete || step == Step::Restart {
+            self.read_anew(position);
         }
-        debug!(status = %status::status_symbol(status::from_library(status)), "Publish failed");
-        Some(Problem::service(problem::Step::Publish, error, self.request_timeout))
+        taken.ended.map(|status| Problem::SubscriptionEnded { subscription: id, status })
     }
 
-    /// When the first Subscription will have been silent for too long.
-    fn deadline(&self) -> (Instant, u32) {
-        self.watched
-            .iter()
-            .map(|(id, watched)| (watched.last_heard + watched.patience, *id))
-            .min()
-            .expect("invariant: a session has at least one subscription")
+    /// Nobody shall keep an old value: the items of a Subscription are read once more.
+    pub(in crate::opcua) fn read_anew(&self, position: usize) {
+        self.intake.refresh().want(self.subscriptions.tags_of(position));
+    }
+
+    async fn fail(&mut self, error: &ServiceError) -> Option<Problem> {
+        use StatusCode as Code;
+        let status = match error {
+            // An answer that did not come in time is asked for once more; whoever is silent is noticed by the deadline.
+            ServiceError::Timeout => return None,
+            ServiceError::NotConnected | ServiceError::Lost => {
+                return Some(Problem::lost("while it was waited for values"));
+            }
+            ServiceError::Refused(Code::BadTooManyPublishRequests) => {
+                self.requests.refused(self.waiting.len(), Instant::now());
+                debug!(still_waiting = self.waiting.len(), "the server takes fewer Publish requests");
+                return None;
+            }
+            ServiceError::Refused(Code::BadTimeout | Code::BadRequestTimeout) => return None,
+            error => error.status(),
+        };
+        let is_final = matches!(
+            status,
+            Code::BadSessionIdInvalid
+                | Code::BadSessionClosed
+                | Code::BadSessionNotActivated
+                | Code::BadNoSubscription
+                | Code::BadSecureChannelIdInvalid
+                | Code::BadSecureChannelClosed
+                | Code::BadServerHalted
+                | Code::BadShutdown
+        );
+        self.failures += 1;
+        debug!(%error, failures = self.failures, "Publish failed");
+        if is_final || self.failures >= MAX_FAILURES_IN_A_ROW {
+            return Some(Problem::service(problem::Step::Publish, error, self.request_timeout));
+        }
+        time::sleep(PAUSE * self.failures).await;
+        None
+    }
+
+    /// When the first Subscription will have been silent for too long; `None` without a Subscription.
+    fn deadline(&self) -> Option<(Instant, u32)> {
+        self.watched.iter().map(|(id, watched)| (watched.last_heard + watched.patience, *id)).min()
     }
 
     fn silence(&self, subscription: u32) -> Problem {
@@ -240,12 +299,4 @@ fn patience(subscription: &Subscription, failures_allowed: u32) -> Duration {
     subscription.keep_alive_time.saturating_mul(failures_allowed.saturating_add(1))
         + subscription.publishing_interval.saturating_mul(2)
         + GRACE
-}
-
-async fn publish(
-    services: Services,
-    acknowledgements: Vec<SubscriptionAcknowledgement>,
-    timeout: Duration,
-) -> Result<PublishResponse, ServiceError> {
-    services.publish(acknowledgements, timeout).await
 }

@@ -1,24 +1,29 @@
-//! Asks the server again for messages that did not arrive (Republish), announces those that it no longer has, and takes
-//! Subscriptions over into a new session.
+//! Asks the server again for messages that did not arrive (Republish), announces those that it no longer has and has
+//! their items read anew, and takes Subscriptions over into a new session.
 
-use opcua::types::{NotificationMessage, StatusCode};
+use std::time::Duration;
+
+use opcua::types::StatusCode;
 use tracing::{debug, info, warn};
 
 use crate::domain::Timestamp;
 use crate::opcua::{
-    problem::{Problem, Step},
-    status,
-    subscribe::publish::Publisher,
+    problem::Problem, service_error::ServiceError, status, subscribe::publish::Publisher,
+    value::notification::Notification,
 };
 
 /// Messages of one Subscription that are fetched after a loss of the connection; a server keeps far fewer.
 const MOST_MESSAGES: u32 = 10_000;
+/// Of a hole, so many messages are asked for, the newest; the others are given up at once.
+const MOST_ASKED: u32 = 100;
+/// How long the server may take to find a message: no value goes out meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Why a message was not sent again.
 enum Refusal {
-    /// The server does not have it, or not any more.
+    /// The server does not have it, or not any more, or nobody can read it.
     Unavailable,
-    /// Session, Subscription or connection are of no more use.
+    /// Subscription or connection are of no more use.
     Problem(Problem),
 }
 
@@ -52,19 +57,24 @@ impl Publisher<'_> {
         until: Timestamp,
     ) -> Option<Problem> {
         let since = self.watched.get(&subscription).and_then(|watched| watched.newest).unwrap_or(until);
-        let mut hole = Hole::default();
-        let problem = self.fetch(subscription, numbers(first, count), &mut hole).await;
+        let skipped = count.saturating_sub(MOST_ASKED);
+        let mut hole = Hole { refused: skipped.into(), given_up: 0 };
+        let asked = numbers(first, count).skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let problem = self.fetch(subscription, asked, &mut hole).await;
         // After a problem, the numbers that nothing was taken behind are asked for once more, and counted then.
         let lost = if problem.is_some() { hole.given_up } else { hole.refused };
         if lost > 0 {
             self.sequence_gaps.inc_by(lost);
             self.intake.announce_lost(lost, since, until);
+            if let Some(position) = self.position_of(subscription) {
+                self.read_anew(position);
+            }
             warn!(
                 subscription,
                 first,
                 missing = count,
                 lost,
-                "messages of the server are missing and cannot be had again"
+                "messages of the server are missing and cannot be had again; the values are read anew"
             );
         } else if problem.is_none() {
             info!(subscription, first, missing = count, "missing messages of the server were fetched again");
@@ -117,6 +127,9 @@ impl Publisher<'_> {
     /// all of them are there; otherwise they are of no use, and those that are there are deleted.
     pub(in crate::opcua) async fn take_over(&mut self) -> bool {
         let ids: Vec<u32> = self.watched.keys().copied().collect();
+        if ids.is_empty() {
+            return false;
+        }
         let results = match self.services.transfer_subscriptions(ids).await {
             Ok(results) => results,
             Err(error) => {
@@ -124,46 +137,53 @@ impl Publisher<'_> {
                 return false;
             }
         };
-        if results.len() == self.watched.len() && results.iter().all(|result| result.is_good()) {
+        if results.len() == self.watched.len() && results.iter().all(StatusCode::is_good) {
             return true;
         }
         let with_results = self.watched.keys().copied().zip(&results);
         let taken = with_results.filter(|(_, result)| result.is_good()).map(|(id, _)| id).collect::<Vec<_>>();
-        if !taken.is_empty() {
-            if let Err(error) = self.services.delete_subscriptions(taken).await {
-                debug!(%error, "subscriptions were not deleted");
-            }
+        if !taken.is_empty()
+            && let Err(error) = self.services.delete_subscriptions(taken).await
+        {
+            debug!(%error, "subscriptions were not deleted");
         }
         false
     }
 
-    async fn republish(&mut self, subscription: u32, number: u32) -> Result<NotificationMessage, Refusal> {
+    /// A server that does not answer this, or answers with something else than that it has not the message, is not
+    /// asked again in this session: the values are read anew instead.
+    async fn republish(&mut self, subscription: u32, number: u32) -> Result<Notification, Refusal> {
         if !self.can_republish {
             return Err(Refusal::Unavailable);
         }
-        match self.services.republish(subscription, number).await {
+        let limit = self.request_timeout.min(LONGEST_WAIT);
+        match self.services.republish(subscription, number, limit).await {
             // What a server sends for another number is nothing that was asked for.
             Ok(message) if message.sequence_number == number => Ok(message),
             Ok(_) => Err(Refusal::Unavailable),
-            Err(error) => Err(match error.status() {
-                StatusCode::BadMessageNotAvailable => Refusal::Unavailable,
-                StatusCode::BadServiceUnsupported | StatusCode::BadNotImplemented | StatusCode::BadNotSupported => {
-                    self.can_republish = false;
-                    Refusal::Unavailable
-                }
-                StatusCode::BadSubscriptionIdInvalid => Refusal::Problem(Problem::SubscriptionEnded {
-                    subscription,
-                    status: status::from_library(error.status()),
-                }),
-                _ => Refusal::Problem(Problem::service(Step::Republish, &error, self.request_timeout)),
-            }),
+            Err(ServiceError::NotConnected | ServiceError::Lost) => {
+                Err(Refusal::Problem(Problem::lost("while messages were asked for again")))
+            }
+            Err(ServiceError::Refused(status @ StatusCode::BadSubscriptionIdInvalid)) => {
+                let status = status::from_library(status);
+                Err(Refusal::Problem(Problem::SubscriptionEnded { subscription, status }))
+            }
+            // A message that nobody can read is not asked for again either, but the next one may be.
+            Err(ServiceError::Refused(StatusCode::BadMessageNotAvailable) | ServiceError::Unreadable(_)) => {
+                Err(Refusal::Unavailable)
+            }
+            Err(error) => {
+                debug!(%error, "the server does not send messages again");
+                self.can_republish = false;
+                Err(Refusal::Unavailable)
+            }
         }
     }
 }
 
 /// So many numbers from the first on; after the last there is comes 1.
 fn numbers(first: u32, count: u32) -> impl Iterator<Item = u32> {
-    std::iter::successors(Some(first), |number| Some(crate::opcua::subscribe::sequence::next(*number)))
+    std::iter::successors(Some(first), |number| Some(super::sequence::next(*number)))
         .take(usize::try_from(count).unwrap_or(0))
 }
 

@@ -29,10 +29,12 @@ impl Step {
     }
 }
 
-/// Remembers the newest number and which of the 64 up to it were seen.
+/// Remembers the newest number and which of the 64 up to it were seen. The first message of a Subscription has the number
+/// 1 (Part 4, 7.9), so that one with another shows what is missing.
 #[derive(Debug, Default)]
 pub(in crate::opcua) struct SequenceFollower {
-    newest: Option<u32>,
+    /// 0 before the first message.
+    newest: u32,
     /// Bit n: the number n before the newest was seen.
     seen: u64,
     repeats: u8,
@@ -41,12 +43,12 @@ pub(in crate::opcua) struct SequenceFollower {
 impl SequenceFollower {
     /// Takes the sequence number of a message that carries notifications; keep-alives carry the next number, unused.
     pub(in crate::opcua) fn observe(&mut self, number: u32) -> Step {
-        let Some(newest) = self.newest else {
-            return self.begin(number, Step::Next);
-        };
-        let step = match distance(newest, number) {
+        let step = match distance(self.newest, number) {
             ahead @ 1..=LARGEST_GAP => return self.advance(number, ahead),
-            behind if CYCLE - behind < 64 || behind == 0 => self.look_back((CYCLE - behind) % CYCLE),
+            // Before the first message nothing was seen that it could be behind.
+            behind if self.newest != 0 && (CYCLE - behind < 64 || behind == 0) => {
+                self.look_back((CYCLE - behind) % CYCLE)
+            }
             _ => Step::Restart,
         };
         self.repeats += u8::from(step == Step::Repeat);
@@ -58,10 +60,10 @@ impl SequenceFollower {
 
     /// The first number after the newest that was seen, and how many there are from it up to `number`, which is not one
     /// of them: what `number` shows to be missing. Also for the number of a keep-alive, which is that of the message to
-    /// come. Nothing is missing before the first message.
+    /// come.
     pub(in crate::opcua) fn missing_before(&self, number: u32) -> (u32, u32) {
-        let missing = match self.newest.map(|newest| distance(newest, number)) {
-            Some(ahead @ 2..=LARGEST_GAP) => u32::try_from(ahead - 1).unwrap_or(0),
+        let missing = match distance(self.newest, number) {
+            ahead @ 2..=LARGEST_GAP => u32::try_from(ahead - 1).unwrap_or(0),
             _ => 0,
         };
         (self.next_expected(), missing)
@@ -69,18 +71,18 @@ impl SequenceFollower {
 
     /// The number of the next message.
     pub(in crate::opcua) fn next_expected(&self) -> u32 {
-        self.newest.map_or(1, next)
+        next(self.newest)
     }
 
     fn begin(&mut self, number: u32, step: Step) -> Step {
-        *self = Self { newest: Some(number), seen: 1, repeats: 0 };
+        *self = Self { newest: number, seen: 1, repeats: 0 };
         step
     }
 
     fn advance(&mut self, number: u32, ahead: u64) -> Step {
         // A shift by 64 or more has no room for what was seen.
         self.seen = u32::try_from(ahead).ok().and_then(|ahead| self.seen.checked_shl(ahead)).unwrap_or(0) | 1;
-        self.newest = Some(number);
+        self.newest = number;
         self.repeats = 0;
         match u32::try_from(ahead - 1) {
             Ok(0) => Step::Next,
@@ -122,9 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_number_is_taken_as_it_is() {
+    fn the_first_message_has_the_number_one() {
         check(&[1, 2, 3], &[Step::Next; 3]);
-        check(&[4711, 4712], &[Step::Next; 2]);
+        check(&[3, 4], &[Step::Gap(2), Step::Next]);
+        check(&[4711, 4712], &[Step::Restart, Step::Next]);
+        assert_eq!(SequenceFollower::default().missing_before(1), (1, 0));
+        assert_eq!(SequenceFollower::default().missing_before(4), (1, 3));
     }
 
     #[test]
@@ -135,7 +140,6 @@ mod tests {
     #[test]
     fn what_a_number_shows_to_be_missing_is_named() {
         let mut follower = SequenceFollower::default();
-        assert_eq!(follower.missing_before(7), (1, 0), "nothing was seen yet");
         follower.observe(u32::MAX - 1);
         assert_eq!(follower.missing_before(u32::MAX), (u32::MAX, 0));
         assert_eq!(follower.missing_before(2), (u32::MAX, 2), "MAX and 1");
@@ -145,8 +149,8 @@ mod tests {
 
     #[test]
     fn after_the_last_number_comes_one() {
-        check(&[u32::MAX - 1, u32::MAX, 1, 2], &[Step::Next; 4]);
-        check(&[u32::MAX, 2], &[Step::Next, Step::Gap(1)]);
+        check(&[u32::MAX - 1, u32::MAX, 1, 2], &[Step::Restart, Step::Next, Step::Next, Step::Next]);
+        check(&[u32::MAX - 1, u32::MAX, 2], &[Step::Restart, Step::Next, Step::Gap(1)]);
     }
 
     #[test]
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_server_that_counts_anew_is_followed() {
-        check(&[500, 1, 2], &[Step::Next, Step::Restart, Step::Next]);
+        check(&[500, 1, 2], &[Step::Gap(499), Step::Restart, Step::Next]);
         check(&[1, 5_000_000, 5_000_001], &[Step::Next, Step::Restart, Step::Next]);
         let mut follower = SequenceFollower::default();
         for number in 1..=10 {
@@ -171,7 +175,8 @@ mod tests {
         #[test]
         fn an_unbroken_sequence_is_never_suspected(start in 1..=u32::MAX, length in 1..300_usize) {
             let mut follower = SequenceFollower::default();
-            let mut number = start;
+            follower.observe(start);
+            let mut number = next(start);
             for _ in 0..length {
                 prop_assert_eq!(follower.observe(number), Step::Next);
                 number = next(number);
@@ -184,7 +189,7 @@ mod tests {
             fates in proptest::collection::vec(0..3_u8, 1..400),
         ) {
             let mut follower = SequenceFollower::default();
-            prop_assert_eq!(follower.observe(start), Step::Next);
+            follower.observe(start);
             let (mut number, mut lost, mut pending, mut counted) = (start, 0_u32, 0_u32, 0_u32);
             for fate in fates {
                 number = next(number);

@@ -1,6 +1,9 @@
 //! Creates the Subscriptions of a session.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use opcua::types::{CreateSubscriptionResponse, StatusCode};
 use tracing::{info, warn};
@@ -20,10 +23,11 @@ use crate::{
 
 /// Items in one Subscription, where the server allows as many.
 const MAX_ITEMS: usize = 5_000;
-/// Values in one Publish response; what is more comes with the next one at once.
-const MAX_NOTIFICATIONS: u32 = 10_000;
 /// How often a Subscription without items is looked at.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// What a server may grant that counts.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+const LONGEST_TIME: Duration = Duration::from_hours(1);
 /// A publishing interval this much longer than asked for is worth a word.
 const TOLERANCE: f64 = 1.5;
 /// A Subscription outlives the session by so many keep-alives at least, never the other way round.
@@ -41,10 +45,13 @@ pub(in crate::opcua) struct Subscription {
 }
 
 /// The Subscriptions of a session and how the tags are spread over them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::opcua) struct Subscriptions {
-    all: Vec<Subscription>,
+    /// One that has died is replaced while the others go on.
+    all: Mutex<Vec<Subscription>>,
     plan: Plan,
+    config: OpcUaConfig,
+    notifications: u32,
 }
 
 impl Subscriptions {
@@ -53,6 +60,7 @@ impl Subscriptions {
         live: &LiveSession,
         config: &OpcUaConfig,
         tags: &[Tag],
+        notifications: u32,
     ) -> Result<Self, Problem> {
         let declared = live.limits.monitored_items_per_subscription;
         let items_each =
@@ -60,10 +68,10 @@ impl Subscriptions {
         let mut plan = Plan::new(tags, items_each, IDLE_INTERVAL);
         let mut all = Vec::new();
         for group in plan.groups() {
-            match create(live, config, group.publishing_interval).await {
-                Ok(created) => all.push(granted(&created, group.publishing_interval)),
+            match create(live, config, group.publishing_interval, notifications).await {
+                Ok(created) => all.push(created),
                 Err(error) if error.status() == StatusCode::BadTooManySubscriptions && !all.is_empty() => break,
-                Err(error) if plan.is_optional() && Failure::of(&error) != Failure::Session => {
+                Err(error) if plan.is_optional() && !Failure::of(&error).is_final() => {
                     info!(%error, "the server grants no subscription; every tag is polled, so none is needed");
                     break;
                 }
@@ -84,26 +92,67 @@ impl Subscriptions {
             );
         }
         report_slower(&plan, &all);
-        Ok(Self { all, plan })
+        Ok(Self { all: Mutex::new(all), plan, config: config.clone(), notifications })
     }
 
     /// All of them; at least one, so that keep-alives tell whether the server lives even without a tag, except where
     /// every tag is polled and the server grants none.
-    pub(in crate::opcua) fn all(&self) -> &[Subscription] {
-        &self.all
+    pub(in crate::opcua) fn all(&self) -> Vec<Subscription> {
+        self.lock().clone()
+    }
+
+    /// The one at a position.
+    pub(in crate::opcua) fn at(&self, position: usize) -> Option<Subscription> {
+        self.lock().get(position).copied()
+    }
+
+    /// The tags of the one at a position.
+    pub(in crate::opcua) fn tags_of(&self, position: usize) -> Vec<TagId> {
+        self.plan.tags_of(position)
+    }
+
+    /// Makes the one at a position anew; its items have to be created, then.
+    pub(in crate::opcua) async fn recreate(
+        &self,
+        live: &LiveSession,
+        position: usize,
+    ) -> Result<Subscription, Problem> {
+        let limit = self.config.connection.request_timeout;
+        let old = self.at(position);
+        if let Some(old) = old
+            && let Err(error) = live.services.delete_subscriptions(vec![old.id]).await
+        {
+            if Failure::of(&error).is_final() {
+                return Err(Problem::service(Step::CreateSubscription, &error, limit));
+            }
+            // Mostly the server has forgotten it by itself.
+            tracing::debug!(%error, subscription = old.id, "a subscription was not deleted");
+        }
+        let asked = self.plan.groups().get(position).map_or(IDLE_INTERVAL, |group| group.publishing_interval);
+        let created = create(live, &self.config, asked, self.notifications).await;
+        let created = created.map_err(|error| Problem::service(Step::CreateSubscription, &error, limit))?;
+        if let Some(place) = self.lock().get_mut(position) {
+            *place = created;
+        }
+        Ok(created)
+    }
+
+    /// Nothing that holds the lock can leave half a change behind.
+    fn lock(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The position of a tag's Subscription; `None` for a tag that is polled.
     pub(in crate::opcua) fn position_of(&self, tag: TagId) -> Option<usize> {
-        self.plan.place(tag).filter(|position| *position < self.all.len())
+        self.plan.place(tag).filter(|position| *position < self.lock().len())
     }
 
     /// Takes leave of the server in good order.
     pub(in crate::opcua) async fn delete(&self, live: &LiveSession) {
-        if self.all.is_empty() {
+        let ids: Vec<u32> = self.all().iter().map(|subscription| subscription.id).collect();
+        if ids.is_empty() {
             return;
         }
-        let ids = self.all.iter().map(|subscription| subscription.id).collect();
         if let Err(error) = live.services.delete_subscriptions(ids).await {
             tracing::debug!(%error, "subscriptions were not deleted");
         }
@@ -126,30 +175,52 @@ fn counts(config: &OpcUaConfig, publishing_interval: Duration) -> Counts {
     Counts { keep_alive, lifetime }
 }
 
+/// Asks for a Subscription, and once more where the server publishes so much more slowly than asked that its keep-alives
+/// would come too rarely to notice silence by.
 async fn create(
     live: &LiveSession,
     config: &OpcUaConfig,
     publishing_interval: Duration,
+    notifications: u32,
+) -> Result<Subscription, ServiceError> {
+    let first = granted(&ask(live, config, publishing_interval, notifications).await?, publishing_interval);
+    let wished = config.connection.keep_alive_interval.max(first.publishing_interval);
+    if first.keep_alive_time <= wished.mul_f64(TOLERANCE) {
+        return Ok(first);
+    }
+    let again = granted(&ask(live, config, first.publishing_interval, notifications).await?, publishing_interval);
+    let (better, other) = if again.keep_alive_time < first.keep_alive_time { (again, first) } else { (first, again) };
+    live.services.delete_subscriptions(vec![other.id]).await?;
+    Ok(better)
+}
+
+async fn ask(
+    live: &LiveSession,
+    config: &OpcUaConfig,
+    publishing_interval: Duration,
+    notifications: u32,
 ) -> Result<CreateSubscriptionResponse, ServiceError> {
     let counts = counts(config, publishing_interval);
     let request = SubscriptionRequest {
         publishing_interval,
         max_keep_alive_count: counts.keep_alive,
         lifetime_count: counts.lifetime,
-        max_notifications_per_publish: MAX_NOTIFICATIONS,
+        max_notifications_per_publish: notifications,
         is_publishing: true,
     };
     live.services.create_subscription(request).await
 }
 
+/// A server may say anything: what is no time counts as what was asked, and what no plant waits for as the longest.
 fn granted(created: &CreateSubscriptionResponse, asked: Duration) -> Subscription {
-    // A server may send anything here, and a negative or infinite number is no duration.
     let publishing_interval =
         Duration::try_from_secs_f64(created.revised_publishing_interval / 1000.0).unwrap_or(asked);
+    let publishing_interval = publishing_interval.clamp(SHORTEST_INTERVAL, LONGEST_TIME);
+    let keep_alive_time = publishing_interval.saturating_mul(created.revised_max_keep_alive_count.max(1));
     Subscription {
         id: created.subscription_id,
         publishing_interval,
-        keep_alive_time: publishing_interval.saturating_mul(created.revised_max_keep_alive_count.max(1)),
+        keep_alive_time: keep_alive_time.min(LONGEST_TIME),
     }
 }
 
@@ -199,6 +270,10 @@ mod tests {
         };
         let subscription = granted(&created, Duration::from_millis(500));
         assert_eq!((subscription.id, subscription.keep_alive_time), (7, Duration::from_secs(5)));
+        for endless in [1e21, 1e300] {
+            let created = CreateSubscriptionResponse { revised_publishing_interval: endless, ..created.clone() };
+            assert!(granted(&created, Duration::from_secs(2)).keep_alive_time <= LONGEST_TIME);
+        }
         for nonsense in [f64::NAN, -1.0, f64::INFINITY] {
             let created = CreateSubscriptionResponse { revised_publishing_interval: nonsense, ..created.clone() };
             assert_eq!(granted(&created, Duration::from_secs(2)).publishing_interval, Duration::from_secs(2));

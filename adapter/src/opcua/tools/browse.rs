@@ -159,7 +159,7 @@ impl Explorer {
             Err(error) if Failure::of(&error) == Failure::Size && walk.size.refused(call.len()) => {
                 return Ok(nodes);
             }
-            Err(error) if Failure::of(&error) == Failure::Session => return Err(error.into()),
+            Err(error) if Failure::of(&error).is_final() => return Err(error.into()),
             Err(_) => {
                 walk.tree.refused += call.len();
                 return Ok(rest);

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::opcua::{
-    connect::client::{OpenSession, SessionFactory},
     lifecycle::life,
     plc::PlcError,
     problem::Problem,
@@ -13,7 +12,7 @@ use crate::opcua::{
     session::describe,
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
-    session::services::Services,
+    session::open::{OpenSession, SessionFactory},
     status,
     value::variant,
     write,
@@ -51,7 +50,7 @@ impl Explorer {
     ) -> Result<Self, ExplorerError> {
         let factory = SessionFactory::new(config.clone(), adapter_id);
         let open = Box::pin(factory.open()).await?;
-        let live = LiveSession::begin(Services::new(Arc::clone(&open.session)), &config, Arc::new(namespaces)).await?;
+        let live = LiveSession::begin(open.services.clone(), &config, Arc::new(namespaces)).await?;
         Ok(Self { open, live })
     }
 

@@ -2,7 +2,7 @@
 //! read. What is wrong with one costs no other.
 
 use bytes::Bytes;
-use opcua::types::{BinaryEncodable, ContextOwned, DataValue, StatusCode as Code};
+use opcua::types::StatusCode as Code;
 
 use crate::domain::{StatusCode, TagValue, Timestamp};
 use crate::opcua::value::{
@@ -64,6 +64,22 @@ impl RawValue {
         Ok(Self { value, status, source_timestamp, server_timestamp, is_lossy })
     }
 
+    /// No value, and why.
+    pub(in crate::opcua) fn null(status: StatusCode) -> Self {
+        Self {
+            value: Wire::Plain(TagValue::Null),
+            status,
+            source_timestamp: None,
+            server_timestamp: None,
+            is_lossy: false,
+        }
+    }
+
+    /// In the place of an answer that the server has left out.
+    pub(in crate::opcua) fn unanswered() -> Self {
+        Self::null(StatusCode(Code::BadUnknownResponse.bits()))
+    }
+
     /// In place of one whose end is not known: what stands behind its value is not known either.
     pub(in crate::opcua) fn unreadable(malformed: Malformed) -> Self {
         Self {
@@ -73,12 +89,6 @@ impl RawValue {
             server_timestamp: None,
             is_lossy: false,
         }
-    }
-
-    /// By way of its bytes, for what the library has decoded.
-    pub(in crate::opcua) fn of_library(value: &DataValue) -> Self {
-        let body = Bytes::from(value.encode_to_vec(&ContextOwned::default().context()));
-        Self::read(&mut Reader::new(&body), &body).unwrap_or_else(Self::unreadable)
     }
 }
 

@@ -112,7 +112,7 @@ struct Desk {
 
 impl Desk {
     async fn run<S: TypeServer>(&self, server: &S) -> Infallible {
-        let hand_on = |updates| assert_eq!(self.sender.offer(updates), 0);
+        let hand_on = |updates| assert_eq!(self.sender.offer(updates), []);
         self.structures.run(server, hand_on).await
     }
 

@@ -1,0 +1,385 @@
+//! The task that owns the socket of a secure channel.
+
+use std::{
+    collections::HashMap,
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use opcua::{
+    crypto::SecurityPolicy,
+    types::{
+        DateTime, MessageSecurityMode, ObjectId, OpenSecureChannelRequest, RequestHeader, SecurityTokenRequestType,
+        StatusCode,
+    },
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    sync::{mpsc, oneshot},
+    time::{self, Instant},
+};
+use tokio_util::codec::FramedRead;
+use tracing::debug;
+
+use super::{
+    frame::{Frame, FrameDecoder, SendLimits},
+    security::{self, Chunk, ChunkHeader, Insecure, Keys, Security},
+};
+use crate::opcua::{
+    codec::{message, message::Message, session},
+    problem::{Problem, Step},
+    service_error::ServiceError,
+};
+
+/// How long a token is asked for.
+const LIFETIME: Duration = Duration::from_hours(1);
+/// What a server may grant that counts: less would be renewed without end.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
+const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// No more is taken in while so many bytes wait for the socket.
+const MAX_UNSENT: usize = 1024 * 1024;
+/// Answers that nobody waits for any more are forgotten beyond this.
+const MAX_PENDING: usize = 1_000;
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// The id of its type and its fields.
+    pub(super) bytes: Vec<u8>,
+    /// Who waits; nobody for CloseSecureChannel, behind which the connection ends.
+    pub(super) answer: Option<oneshot::Sender<Result<Bytes, ServiceError>>>,
+}
+
+/// A request whose answer has not come, or not whole.
+struct Pending {
+    answer: oneshot::Sender<Result<Bytes, ServiceError>>,
+    chunks: Vec<Bytes>,
+    size: usize,
+}
+
+/// The token that is in force.
+struct Token {
+    id: u32,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+/// Owns the socket.
+pub(super) struct ChannelTask {
+    reader: FramedRead<OwnedReadHalf, FrameDecoder>,
+    writer: OwnedWriteHalf,
+    security: Option<Security>,
+    limits: SendLimits,
+    requests_rx: mpsc::Receiver<Outgoing>,
+    budget: Arc<AtomicUsize>,
+    keys: Keys,
+    channel_id: u32,
+    token: Token,
+    /// Our nonce of the OpenSecureChannel that waits for its answer.
+    nonce: Option<Vec<u8>>,
+    last_sequence_number: u32,
+    last_request_id: u32,
+    /// The server's.
+    newest_sequence_number: Option<u32>,
+    pending: HashMap<u32, Pending>,
+    /// Bytes of messages that are not whole.
+    held: usize,
+    unsent: BytesMut,
+    is_closing: bool,
+}
+
+impl ChannelTask {
+    /// Behind the hello.
+    pub(super) fn new(
+        reader: FramedRead<OwnedReadHalf, FrameDecoder>,
+        writer: OwnedWriteHalf,
+        security: Option<Security>,
+        limits: SendLimits,
+        requests_rx: mpsc::Receiver<Outgoing>,
+        budget: Arc<AtomicUsize>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            reader,
+            writer,
+            security,
+            limits,
+            requests_rx,
+            budget,
+            keys: Keys::default(),
+            channel_id: 0,
+            token: Token { id: 0, renew_at: now + LIFETIME, expires_at: now + LIFETIME },
+            nonce: None,
+            last_sequence_number: 0,
+            last_request_id: 0,
+            newest_sequence_number: None,
+            pending: HashMap::new(),
+            held: 0,
+            unsent: BytesMut::new(),
+            is_closing: false,
+        }
+    }
+
+    /// Opens the channel.
+    pub(super) async fn issue(&mut self) -> Result<(), Problem> {
+        self.ask_for_token(SecurityTokenRequestType::Issue)?;
+        self.writer.write_all_buf(&mut self.unsent).await.map_err(|error| Problem::greeting(&error.to_string()))?;
+        let frame = match self.reader.next().await {
+            None => return Err(Problem::lost("the server closed it while the secure channel was being opened")),
+            Some(Err(error)) => return Err(Problem::greeting(&error.to_string())),
+            Some(Ok(frame)) => frame,
+        };
+        match frame.kind() {
+            b"OPN" => self.take_token(&frame),
+            b"ERR" => Err(Problem::of_status(Step::OpenSecureChannel, frame.error().0, Duration::ZERO)),
+            _ => Err(Problem::greeting("the server answered OpenSecureChannel with something else")),
+        }
+    }
+
+    /// Runs until the connection is of no more use, and says why.
+    pub(super) async fn run(&mut self) -> Problem {
+        loop {
+            if self.is_closing && self.unsent.is_empty() {
+                self.writer.shutdown().await.ok();
+                return Problem::lost("it was closed from this side");
+            }
+            let is_renewing = self.nonce.is_some();
+            let token_due = if is_renewing { self.token.expires_at } else { self.token.renew_at };
+            let Self { reader, writer, requests_rx, unsent, is_closing, .. } = self;
+            let may_take = unsent.len() < MAX_UNSENT && !*is_closing;
+            let due = pin!(time::sleep_until(token_due));
+            let done = tokio::select! {
+                frame = reader.next() => self.take(frame),
+                written = writer.write_buf(unsent), if !unsent.is_empty() => match written {
+                    Ok(0) => Err(Problem::lost("nothing more can be sent")),
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(Problem::lost(&error.to_string())),
+                },
+                outgoing = requests_rx.recv(), if may_take => match outgoing {
+                    Some(outgoing) => { self.send(outgoing); Ok(()) }
+                    None => Err(Problem::lost("nobody needs it any more")),
+                },
+                () = due => if is_renewing {
+                    Err(Problem::lost("the server did not renew the token of the secure channel"))
+                } else {
+                    self.ask_for_token(SecurityTokenRequestType::Renew)
+                },
+            };
+            if let Err(problem) = done {
+                return problem;
+            }
+        }
+    }
+
+    /// Nobody gets an answer any more.
+    pub(super) fn fail_all(&mut self) {
+        for (_, pending) in self.pending.drain() {
+            pending.answer.send(Err(ServiceError::Lost)).ok();
+        }
+        self.requests_rx.close();
+        while let Ok(outgoing) = self.requests_rx.try_recv() {
+            if let Some(answer) = outgoing.answer {
+                answer.send(Err(ServiceError::NotConnected)).ok();
+            }
+        }
+    }
+
+    fn next_request_id(&mut self) -> u32 {
+        self.last_request_id = self.last_request_id.checked_add(1).unwrap_or(1);
+        self.last_request_id
+    }
+
+    fn next_sequence_number(&mut self) -> u32 {
+        // Wraps to less than 1,024 before the last 1,024 numbers (Part 6, 6.7.2.4).
+        self.last_sequence_number =
+            if self.last_sequence_number >= u32::MAX - 1_024 { 1 } else { self.last_sequence_number + 1 };
+        self.last_sequence_number
+    }
+
+    /// Asks for a token. No session's token goes with it (Part 4, 5.5.2): there are servers that drop it then.
+    fn ask_for_token(&mut self, request_type: SecurityTokenRequestType) -> Result<(), Problem> {
+        let policy = self.security.as_ref().map_or(SecurityPolicy::None, |security| security.policy);
+        let nonce = policy.random_nonce();
+        let request_id = self.next_request_id();
+        let request = OpenSecureChannelRequest {
+            request_header: RequestHeader {
+                timestamp: DateTime::now(),
+                request_handle: request_id,
+                ..RequestHeader::default()
+            },
+            client_protocol_version: 0,
+            request_type,
+            security_mode: self.security.as_ref().map_or(MessageSecurityMode::None, |security| security.mode),
+            client_nonce: nonce.clone(),
+            requested_lifetime: u32::try_from(LIFETIME.as_millis()).unwrap_or(u32::MAX),
+        };
+        let bytes = message::encode(&request.into()).map_err(|error| Problem::lost(&error.to_string()))?;
+        let sequence_number = self.next_sequence_number();
+        let sealed = security::seal_open(self.security.as_ref(), self.channel_id, sequence_number, request_id, &bytes);
+        let sealed = sealed.map_err(|status| Problem::of_status(Step::OpenSecureChannel, status, Duration::ZERO))?;
+        self.unsent.extend_from_slice(&sealed);
+        self.nonce = Some(nonce.value.unwrap_or_default());
+        Ok(())
+    }
+
+    fn take_token(&mut self, frame: &Frame) -> Result<(), Problem> {
+        let Some(nonce) = self.nonce.take() else {
+            return Err(Problem::lost("the server opened a secure channel that nobody asked for"));
+        };
+        let (channel_id, chunk) =
+            security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
+        self.follow(chunk.sequence_number)?;
+        let unreadable = |error: ServiceError| Problem::service(Step::OpenSecureChannel, &error, Duration::ZERO);
+        let message = Message::new(&chunk.body).map_err(|error| unreadable(error.into()))?;
+        let mut reader =
+            message.answer(ObjectId::OpenSecureChannelResponse_Encoding_DefaultBinary).map_err(unreadable)?;
+        let opened = session::opened_channel(&mut reader).map_err(|error| unreadable(error.into()))?;
+        if let Some(security) = &self.security {
+            let policy = security.policy;
+            if opened.server_nonce.len() != policy.secure_channel_nonce_length() {
+                return Err(Problem::lost("the server's nonce has not the length that the security policy wants"));
+            }
+            self.keys.renew(policy, opened.token.token_id, &nonce, &opened.server_nonce);
+        }
+        self.channel_id = if opened.token.channel_id == 0 { channel_id } else { opened.token.channel_id };
+        let granted = Duration::from_millis(opened.token.revised_lifetime.into());
+        let lifetime = if granted.is_zero() { LIFETIME } else { granted.clamp(SHORTEST_LIFETIME, LONGEST_LIFETIME) };
+        let now = Instant::now();
+        self.token =
+            Token { id: opened.token.token_id, renew_at: now + lifetime * 3 / 4, expires_at: now + lifetime * 5 / 4 };
+        Ok(())
+    }
+
+    fn send(&mut self, Outgoing { bytes, answer }: Outgoing) {
+        let request_id = self.next_request_id();
+        let Some(answer) = answer else {
+            self.is_closing = true;
+            // What cannot be said is said by the end of the connection.
+            self.put(*b"CLO", request_id, &bytes).ok();
+            return;
+        };
+        // Whoever has given up waiting has said so: a write that is late is not to be executed.
+        if answer.is_closed() {
+            return;
+        }
+        if let Err(error) = self.put(*b"MSG", request_id, &bytes) {
+            answer.send(Err(error)).ok();
+            return;
+        }
+        if self.pending.len() >= MAX_PENDING {
+            self.pending.retain(|_, pending| !pending.answer.is_closed());
+        }
+        self.pending.insert(request_id, Pending { answer, chunks: Vec::new(), size: 0 });
+    }
+
+    /// Puts a message into the chunks that the server takes.
+    fn put(&mut self, kind: [u8; 3], request_id: u32, bytes: &[u8]) -> Result<(), ServiceError> {
+        let size = security::body_size(self.security.as_ref(), self.limits.frame);
+        if bytes.len() > self.limits.message || bytes.len().div_ceil(size) > self.limits.frames {
+            return Err(ServiceError::NotSent(StatusCode::BadRequestTooLarge));
+        }
+        let start = self.unsent.len();
+        let mut parts = bytes.chunks(size).peekable();
+        while let Some(part) = parts.next() {
+            let [a, b, c] = kind;
+            let is_last = parts.peek().is_none();
+            let header = ChunkHeader {
+                kind: [a, b, c, if is_last { b'F' } else { b'C' }],
+                channel_id: self.channel_id,
+                token_id: self.token.id,
+                sequence_number: self.next_sequence_number(),
+                request_id,
+            };
+            let sealed = security::seal(self.security.as_ref(), &self.keys, header, part, &mut self.unsent);
+            if let Err(status) = sealed {
+                self.unsent.truncate(start);
+                return Err(ServiceError::NotSent(status));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: Option<io::Result<Frame>>) -> Result<(), Problem> {
+        let frame = match frame {
+            None => return Err(Problem::lost("the server closed it")),
+            Some(Err(error)) => return Err(Problem::lost(&error.to_string())),
+            Some(Ok(frame)) => frame,
+        };
+        match frame.kind() {
+            b"MSG" => {
+                let opened = security::open(self.security.as_ref(), &self.keys, self.channel_id, &frame.bytes)
+                    .map_err(|error| insecure(&error));
+                let chunk = opened?;
+                self.follow(chunk.sequence_number)?;
+                self.collect(frame.chunk(), chunk);
+                Ok(())
+            }
+            b"OPN" => self.take_token(&frame),
+            b"ERR" => {
+                let (status, reason) = frame.error();
+                Err(Problem::closed_by_server(status, &reason))
+            }
+            _ => Err(Problem::lost("the server ended it")),
+        }
+    }
+
+    /// The server's numbers count up by one from wherever they begin.
+    fn follow(&mut self, number: u32) -> Result<(), Problem> {
+        let newest = self.newest_sequence_number.replace(number);
+        let is_next = newest
+            .is_none_or(|newest| number == newest.wrapping_add(1) || (newest >= u32::MAX - 1_024 && number < 1_024));
+        if is_next {
+            return Ok(());
+        }
+        // Without security anybody may write anything; with it a number tells a message that is sent again.
+        if self.security.is_some() {
+            return Err(Problem::lost("a chunk came with a sequence number that is not the next"));
+        }
+        debug!(?newest, number, "a chunk came with a sequence number that is not the next");
+        Ok(())
+    }
+
+    fn collect(&mut self, is_final: u8, chunk: Chunk) {
+        // An answer that nobody waits for any more, or that has become too large.
+        let Some(pending) = self.pending.get_mut(&chunk.request_id) else { return };
+        match is_final {
+            b'A' => {
+                let status = chunk.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+                let status = if status == 0 { StatusCode::BadCommunicationError } else { StatusCode::from(status) };
+                self.answer(chunk.request_id, Err(ServiceError::Refused(status)));
+            }
+            b'F' if pending.chunks.is_empty() => self.answer(chunk.request_id, Ok(chunk.body)),
+            _ => {
+                pending.size += chunk.body.len();
+                self.held += chunk.body.len();
+                pending.chunks.push(chunk.body);
+                if self.held > self.budget.load(Ordering::Relaxed) {
+                    self.answer(chunk.request_id, Err(ServiceError::Refused(StatusCode::BadResponseTooLarge)));
+                } else if is_final == b'F' {
+                    let whole = pending.chunks.concat();
+                    self.answer(chunk.request_id, Ok(Bytes::from(whole)));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request_id: u32, result: Result<Bytes, ServiceError>) {
+        if let Some(pending) = self.pending.remove(&request_id) {
+            self.held -= pending.size;
+            // Who has given up waiting needs no answer.
+            pending.answer.send(result).ok();
+        }
+    }
+}
+
+fn insecure(error: &Insecure) -> Problem {
+    Problem::lost(&error.to_string())
+}

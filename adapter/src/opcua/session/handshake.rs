@@ -1,0 +1,217 @@
+//! CreateSession, ActivateSession and CloseSession (Part 4, 5.7): who we are to the server, and the proofs on both sides.
+
+use std::time::Duration;
+
+use opcua::{
+    crypto::{KeySize, PrivateKey, PublicKey, SecurityPolicy, random},
+    types::{
+        ActivateSessionRequest, AnonymousIdentityToken, ApplicationDescription, ApplicationType, ByteString,
+        CloseSessionRequest, CreateSessionRequest, ExtensionObject, NodeId, ObjectId, SignatureData,
+        UserNameIdentityToken, UserTokenPolicy, X509IdentityToken,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::opcua::{
+    codec::session::{self, CreatedSession},
+    connect::{channel::Channel, security::Security},
+    pki::{chain, keys},
+    problem::{Problem, Step},
+    service_error::ServiceError,
+};
+
+/// Bytes of a nonce of ours (Part 4, 5.7.2: at least 32).
+const NONCE: usize = 32;
+
+/// Who we are to the server.
+pub(in crate::opcua) enum Identity {
+    Anonymous,
+    UserName { name: String, password: SecretString },
+    Certificate { certificate: Vec<u8>, key: Box<PrivateKey> },
+}
+
+/// What a session is made with, decided before anything is sent.
+pub(in crate::opcua) struct Terms {
+    /// The endpoint's address, as it is dialled.
+    pub(in crate::opcua) url: String,
+    pub(in crate::opcua) security: Option<Security>,
+    /// The server's certificate as it came, and its key, where the endpoint shows one: passwords are encrypted for it
+    /// even on a channel without security.
+    pub(in crate::opcua) server: Option<(Vec<u8>, PublicKey)>,
+    pub(in crate::opcua) identity: Identity,
+    /// The policy of the identity's token.
+    pub(in crate::opcua) token: UserTokenPolicy,
+    /// Of this application.
+    pub(in crate::opcua) application_uri: String,
+    pub(in crate::opcua) session_name: String,
+    /// How long the server is asked to keep the session without a word.
+    pub(in crate::opcua) session_timeout: Duration,
+    pub(in crate::opcua) request_timeout: Duration,
+}
+
+/// Makes a session on this channel; it is of no use before it is activated.
+pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSession, Problem> {
+    let limit = terms.request_timeout;
+    let nonce = random::byte_string(NONCE);
+    let security = terms.security.as_ref();
+    let own_certificate = security.map(|security| security.own_certificate.clone());
+    let request = CreateSessionRequest {
+        request_header: channel.header(&NodeId::null(), limit),
+        client_description: ApplicationDescription {
+            application_uri: terms.application_uri.as_str().into(),
+            product_uri: "urn:tagwise".into(),
+            application_name: "Tagwise".into(),
+            application_type: ApplicationType::Client,
+            ..ApplicationDescription::default()
+        },
+        endpoint_url: terms.url.as_str().into(),
+        session_name: terms.session_name.as_str().into(),
+        client_nonce: nonce.clone(),
+        client_certificate: own_certificate.clone().map_or_else(ByteString::null, ByteString::from),
+        requested_session_timeout: terms.session_timeout.as_secs_f64() * 1_000.0,
+        ..CreateSessionRequest::default()
+    };
+    let asked = async {
+        let message = channel.call(request, limit).await?;
+        let mut reader = message.answer(ObjectId::CreateSessionResponse_Encoding_DefaultBinary)?;
+        Ok::<_, ServiceError>(session::created_session(&mut reader)?)
+    };
+    let created = match asked.await {
+        Ok(created) => created,
+        Err(error) => return Err(trouble(channel, Step::CreateSession, &error, limit).await),
+    };
+    if let (Some(security), Some(own_certificate)) = (security, own_certificate) {
+        prove(security, &created, &[own_certificate.as_slice(), nonce.as_ref()].concat())?;
+    }
+    Ok(created)
+}
+
+/// The server has to show the certificate of its endpoint, and to have its key.
+fn prove(security: &Security, created: &CreatedSession, signed: &[u8]) -> Result<(), Problem> {
+    let wrong = |reason: &str| Problem::ServerCertificate { reason: reason.to_owned() };
+    // A chain, or bytes behind the certificate, change nothing about it.
+    if !created.server_certificate.starts_with(&security.server_certificate) {
+        return Err(wrong("it shows another certificate in the session than in its endpoint"));
+    }
+    let signature = created.server_signature.signature.as_ref();
+    security
+        .policy
+        .asymmetric_verify_signature(&security.server_key, signed, signature)
+        .map_err(|_| wrong("its signature in the session is wrong, so that it has not the key to its certificate"))
+}
+
+/// Activates a session on this channel. Returns the nonce for the next activation.
+pub(super) async fn activate(
+    channel: &Channel,
+    terms: &Terms,
+    token: &NodeId,
+    server_nonce: &[u8],
+) -> Result<Vec<u8>, Problem> {
+    let limit = terms.request_timeout;
+    let client_signature = match &terms.security {
+        None => SignatureData::default(),
+        Some(security) => sign(security.policy, &security.own_key, &security.server_certificate, server_nonce)?,
+    };
+    let (user_identity_token, user_token_signature) = identity(terms, server_nonce)?;
+    let request = ActivateSessionRequest {
+        request_header: channel.header(token, limit),
+        client_signature,
+        user_identity_token,
+        user_token_signature,
+        ..ActivateSessionRequest::default()
+    };
+    let asked = async {
+        let message = channel.call(request, limit).await?;
+        let mut reader = message.answer(ObjectId::ActivateSessionResponse_Encoding_DefaultBinary)?;
+        Ok::<_, ServiceError>(session::activated_session(&mut reader)?)
+    };
+    match asked.await {
+        Ok(nonce) => Ok(nonce),
+        Err(error) => Err(trouble(channel, Step::ActivateSession, &error, limit).await),
+    }
+}
+
+/// Ends a session, and with it its Subscriptions.
+pub(super) async fn close(channel: &Channel, token: &NodeId, limit: Duration) -> Result<(), ServiceError> {
+    let request = CloseSessionRequest { request_header: channel.header(token, limit), delete_subscriptions: true };
+    channel.call(request, limit).await?.answer(ObjectId::CloseSessionResponse_Encoding_DefaultBinary).map(drop)
+}
+
+/// The end of the connection says more than the answer that did not come.
+async fn trouble(channel: &Channel, step: Step, error: &ServiceError, limit: Duration) -> Problem {
+    match error {
+        ServiceError::Lost | ServiceError::NotConnected => channel.ended().await,
+        error => Problem::service(step, error, limit),
+    }
+}
+
+/// The identity's token, and the proof that we have the key that it speaks of.
+fn identity(terms: &Terms, server_nonce: &[u8]) -> Result<(ExtensionObject, SignatureData), Problem> {
+    let policy_id = terms.token.policy_id.clone();
+    let none = SignatureData::default();
+    Ok(match &terms.identity {
+        Identity::Anonymous => (ExtensionObject::from_message(AnonymousIdentityToken { policy_id }), none),
+        Identity::UserName { name, password } => {
+            let (password, algorithm) = secret(terms, password.expose_secret().as_bytes(), server_nonce)?;
+            let token = UserNameIdentityToken {
+                policy_id,
+                user_name: name.as_str().into(),
+                password: ByteString::from(password),
+                encryption_algorithm: algorithm.map(str::to_owned).into(),
+            };
+            (ExtensionObject::from_message(token), none)
+        }
+        Identity::Certificate { certificate, key } => {
+            let (server, _) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+            let signature = sign(token_policy(terms), key, server, server_nonce)?;
+            let certificate_data = ByteString::from(certificate.clone());
+            (ExtensionObject::from_message(X509IdentityToken { policy_id, certificate_data }), signature)
+        }
+    })
+}
+
+/// The policy that secures the token: its own, else the channel's.
+fn token_policy(terms: &Terms) -> SecurityPolicy {
+    match terms.token.security_policy_uri.as_ref() {
+        "" => terms.security.as_ref().map_or(SecurityPolicy::None, |security| security.policy),
+        uri => SecurityPolicy::from_uri(uri),
+    }
+}
+
+/// A password as it travels (Part 4, 7.40.2.2), and how it is encrypted.
+fn secret(terms: &Terms, password: &[u8], nonce: &[u8]) -> Result<(Vec<u8>, Option<&'static str>), Problem> {
+    let policy = token_policy(terms);
+    if policy == SecurityPolicy::None {
+        return Ok((password.to_vec(), None));
+    }
+    let (_, key) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+    let length = u32::try_from(password.len() + nonce.len()).unwrap_or(u32::MAX);
+    let plain = [&length.to_le_bytes(), password, nonce].concat();
+    let mut cipher = vec![0; policy.calculate_cipher_text_size(plain.len(), key)];
+    let failed = |error: opcua::types::Error| Problem::of_status(Step::ActivateSession, error.status(), Duration::ZERO);
+    let written = policy.asymmetric_encrypt(key, &plain, &mut cipher).map_err(failed)?;
+    cipher.truncate(written);
+    Ok((cipher, policy.asymmetric_encryption_algorithm()))
+}
+
+/// A signature over the server's certificate, as it came, and its nonce.
+fn sign(policy: SecurityPolicy, key: &PrivateKey, certificate: &[u8], nonce: &[u8]) -> Result<SignatureData, Problem> {
+    let failed = |error: opcua::types::Error| Problem::of_status(Step::ActivateSession, error.status(), Duration::ZERO);
+    let mut signature = vec![0; key.size()];
+    let written = policy.asymmetric_sign(key, &[certificate, nonce].concat(), &mut signature).map_err(failed)?;
+    signature.truncate(written);
+    Ok(SignatureData {
+        algorithm: policy.asymmetric_signature_algorithm().into(),
+        signature: ByteString::from(signature),
+    })
+}
+
+/// The certificate that stands first among these bytes, and its key for the library's algorithms.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::opcua) fn leaf(bytes: &[u8]) -> Result<(Vec<u8>, PublicKey), String> {
+    let (certificate, _) = chain::split(bytes)?;
+    let key = keys::public_key(&certificate).map_err(|error| error.to_string())?;
+    Ok((certificate.der().to_vec(), key))
+}
