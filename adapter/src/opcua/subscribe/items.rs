@@ -10,7 +10,7 @@ use std::{
 
 use opcua::types::{MonitoredItemCreateResult, NodeId, StatusCode};
 use tokio::time;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::opcua::{
     intake::conversion::Intake,
@@ -26,6 +26,7 @@ use crate::opcua::{
     session::live::LiveSession,
     status,
     subscribe::filter::{self, Filter},
+    subscribe::filter_report,
     subscribe::item::{Item, request},
     subscribe::percent::{self, Percent},
     subscribe::probe::{self, Probe},
@@ -65,9 +66,6 @@ pub(in crate::opcua) struct Subscriber<'a> {
     /// Items in the call that waits for its answer.
     under_way: usize,
 }
-
-/// Tags that a warning names; the others are counted.
-const MOST_NAMED: usize = 10;
 
 /// A MonitoredItem that exists.
 struct Created {
@@ -292,9 +290,9 @@ impl<'a> Subscriber<'a> {
             self.create_items(&unfiltered, &mut outcome).await?;
             unfiltered.retain(|item| self.created.contains_key(&item.tag));
             self.filter_here(&unfiltered).await;
-            self.report_refused_filters(&unfiltered);
+            filter_report::refused(self.tags, &unfiltered);
         }
-        self.report_no_numbers(&outcome.no_numbers);
+        filter_report::no_numbers(self.tags, self.grants, &outcome.no_numbers);
         outcome.revised.report();
         Ok(outcome.refused)
     }
@@ -485,36 +483,6 @@ impl<'a> Subscriber<'a> {
             if deadband.is_none() {
                 self.grants.filter(tag, FilterPlace::Nowhere);
             }
-        }
-    }
-
-    fn report_refused_filters(&self, items: &[Item]) {
-        let with = |place| items.iter().filter(move |item| item.filter.place == place);
-        let here = with(FilterPlace::Here).count();
-        if here > 0 {
-            info!(tags = here, "the server refuses the filter of these tags; it is applied here");
-        }
-        let without_time: Vec<_> =
-            with(FilterPlace::NoTimestamps).map(|item| &*self.tags[item.tag.index()].name).collect();
-        if !without_time.is_empty() {
-            warn!(
-                tags = without_time.len(),
-                names = without_time[..without_time.len().min(MOST_NAMED)].join(", "),
-                "the server refuses the trigger `status_value_timestamp` of these tags, so a timestamp that changes alone does not come; `mode: poll` sees it"
-            );
-        }
-    }
-
-    fn report_no_numbers(&self, tags: &[TagId]) {
-        let news: Vec<_> = tags.iter().filter(|tag| self.grants.is_first_told(**tag)).collect();
-        if let Some(first) = news.first() {
-            let example = &self.tags[first.index()];
-            warn!(
-                tags = news.len(),
-                example = %example.name,
-                line = example.line,
-                "a deadband is for numbers, and the values of these tags are none, so every change is sent; `deadband: none` says that this is meant"
-            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Subscriptions, their MonitoredItems, and the messages that they publish.
 
 pub(in crate::opcua) mod filter;
+pub(in crate::opcua) mod filter_report;
 pub(in crate::opcua) mod item;
 pub(in crate::opcua) mod items;
 pub(in crate::opcua) mod percent;
