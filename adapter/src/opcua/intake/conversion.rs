@@ -50,6 +50,8 @@ struct Inner {
     awaits_initial: Vec<bool>,
     /// By tag: a value has come since the start.
     has_value: Vec<bool>,
+    /// By tag: a value has come since this was looked at last.
+    was_heard: Vec<bool>,
     lost_nodes: Arc<LostNodes>,
     refresh: Arc<Refresh>,
     under_way: UnderWay,
@@ -122,6 +124,7 @@ impl Intake {
             counters,
             awaits_initial: vec![true; tags.len()],
             has_value: vec![false; tags.len()],
+            was_heard: vec![false; tags.len()],
             lost_nodes: Arc::default(),
             refresh: Arc::default(),
             under_way: UnderWay::default(),
@@ -197,10 +200,21 @@ impl Intake {
         Arc::clone(&self.lock().lost_nodes)
     }
 
+    /// The first of these tags of which nothing has come since they were looked at last.
+    pub(in crate::opcua) fn resting(&self, tags: impl Iterator<Item = TagId>, most: usize) -> Vec<TagId> {
+        let mut inner = self.lock();
+        let mut is_resting = |tag: &TagId| match inner.was_heard.get_mut(tag.index()) {
+            Some(was_heard) => !std::mem::take(was_heard),
+            None => false,
+        };
+        tags.filter(|tag| is_resting(tag)).take(most).collect()
+    }
+
     /// The server refuses the item of a tag. Whoever has a value of it must learn that its node has gone.
     pub(in crate::opcua) fn take_refusal(&self, tag: TagId, status: StatusCode) {
         let mut inner = self.lock();
-        if inner.has_value.get(tag.index()).copied().unwrap_or_default() {
+        let has_value = inner.has_value.get(tag.index()).copied().unwrap_or_default();
+        if has_value && !inner.lost_nodes.is_lost(tag) {
             let mut batch = Batch::new();
             inner.accept(tag, RawValue::null(status), &mut batch);
             inner.offer(batch);
@@ -403,6 +417,7 @@ impl Inner {
     fn update(&mut self, tag: TagId, raw: RawValue, received_at: Timestamp) -> (TagUpdate, Wire) {
         let RawValue { value, status, source_timestamp, server_timestamp, is_lossy } = raw;
         self.has_value[tag.index()] = true;
+        self.was_heard[tag.index()] = true;
         let flags = UpdateFlags {
             is_initial: std::mem::take(&mut self.awaits_initial[tag.index()]),
             has_overflow: status.has_overflow(),

@@ -165,3 +165,12 @@ async fn a_node_that_goes_is_said_once_and_what_comes_after_it_is_initial() {
     let expected = [(0, Some(1.0), true), (0, None, false), (0, Some(2.0), true), (0, Some(3.0), false)];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn tags_of_which_nothing_has_come_are_told_some_at_a_time() {
+    let (intake, _receiver, _) = intake(4, 10);
+    intake.take(vec![notification([(2, value(1.0))])]);
+    let resting = |most| intake.resting((0..9).map(TagId), most);
+    assert_eq!(resting(2), [TagId(0), TagId(2)]);
+    assert_eq!(resting(9), [TagId(0), TagId(1), TagId(2), TagId(3)], "it has rested since");
+}

@@ -1,11 +1,16 @@
 //! Creates the MonitoredItems of a session, checks each answer, and comes back to those that were refused and those whose
 //! node has gone.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
 
 use opcua::types::{MonitoredItemCreateResult, NodeId, StatusCode};
 use tokio::time;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::opcua::{
     intake::conversion::Intake,
@@ -21,8 +26,10 @@ use crate::opcua::{
     session::live::LiveSession,
     status,
     subscribe::filter::{self, Filter},
+    subscribe::filter_report,
     subscribe::item::{Item, request},
     subscribe::percent::{self, Percent},
+    subscribe::probe::{self, Probe},
     subscribe::refused_tags::Refusals,
     subscribe::retries::Retries,
     subscribe::revised::Revised,
@@ -47,8 +54,9 @@ pub(in crate::opcua) struct Subscriber<'a> {
     intake: &'a Intake,
     request_timeout: Duration,
     lost_nodes: Arc<LostNodes>,
-    /// The server's ids of the items that exist, each with that of its Subscription.
-    created: HashMap<TagId, (u32, u32)>,
+    /// The items that exist.
+    created: BTreeMap<TagId, Created>,
+    probe: Probe,
     /// Tags that the server refuses; `None` until all were asked for once.
     retries: Option<Retries>,
     /// Tags whose Subscription was made anew, and whose item was not created yet.
@@ -57,6 +65,13 @@ pub(in crate::opcua) struct Subscriber<'a> {
     losses: Refusals,
     /// Items in the call that waits for its answer.
     under_way: usize,
+}
+
+/// A MonitoredItem that exists.
+struct Created {
+    subscription: u32,
+    item: u32,
+    node: NodeId,
 }
 
 /// What came of one round.
@@ -93,7 +108,8 @@ impl<'a> Subscriber<'a> {
             intake,
             request_timeout,
             lost_nodes: intake.lost_nodes(),
-            created: HashMap::new(),
+            created: BTreeMap::new(),
+            probe: Probe::new(),
             retries: None,
             again: Vec::new(),
             losses: Refusals::default(),
@@ -143,6 +159,7 @@ impl<'a> Subscriber<'a> {
             tokio::select! {
                 () = lost_nodes.news() => {}
                 () = due => self.retry().await?,
+                () = time::sleep_until(self.probe.next) => self.look_at_resting().await,
             }
         }
     }
@@ -154,6 +171,9 @@ impl<'a> Subscriber<'a> {
         let refused = self.create(all, Refusals::default()).await?;
         info!(tags = asked, refused = refused.len(), "tags are subscribed");
         let mut retries = Retries::new();
+        // Had in an earlier session.
+        let (lost, refused): (Vec<TagId>, _) = refused.into_iter().partition(|tag| self.lost_nodes.is_lost(*tag));
+        retries.lose(lost);
         retries.refuse(refused);
         self.retries = Some(retries);
         Ok(())
@@ -201,7 +221,7 @@ impl<'a> Subscriber<'a> {
             return;
         }
         let state = |(tag, status): &(TagId, crate::domain::StatusCode)| {
-            (*tag, self.losses.state(&self.tags[tag.index()], &status::status_symbol(*status)))
+            (*tag, self.losses.loss(&self.tags[tag.index()], &status::status_symbol(*status)))
         };
         let states = news.iter().map(state).collect();
         self.table.set(states);
@@ -210,12 +230,25 @@ impl<'a> Subscriber<'a> {
         }
     }
 
+    /// Looks at some of the tags of which nothing has come for a while.
+    async fn look_at_resting(&mut self) {
+        let after = self.created.keys().filter(|tag| self.probe.last.is_none_or(|last| **tag > last));
+        let before = self.created.keys().filter(|tag| self.probe.last.is_some_and(|last| **tag <= last));
+        let tags = after.chain(before).copied().filter(|tag| !self.lost_nodes.is_lost(*tag));
+        let resting = self.intake.resting(tags, probe::NODES);
+        let node = |tag: TagId| Some((tag, self.created.get(&tag)?.node.clone()));
+        let nodes: Vec<(TagId, NodeId)> = resting.into_iter().filter_map(node).collect();
+        for (tag, status) in self.probe.look(self.live, &nodes).await {
+            self.intake.take_refusal(tag, status::from_library(status));
+        }
+    }
+
     /// Deletes items whose node has gone: many servers keep them, and they stay dead when the node comes back.
     async fn delete_lost(&mut self, tags: &[TagId]) -> Result<(), Problem> {
         let mut ids: HashMap<u32, Vec<u32>> = HashMap::new();
         for tag in tags.iter().filter(|tag| self.lost_nodes.is_lost(**tag)) {
-            if let Some((subscription, item)) = self.created.remove(tag) {
-                ids.entry(subscription).or_default().push(item);
+            if let Some(created) = self.created.remove(tag) {
+                ids.entry(created.subscription).or_default().push(created.item);
             }
         }
         for (subscription, ids) in ids {
@@ -257,9 +290,9 @@ impl<'a> Subscriber<'a> {
             self.create_items(&unfiltered, &mut outcome).await?;
             unfiltered.retain(|item| self.created.contains_key(&item.tag));
             self.filter_here(&unfiltered).await;
-            self.report_refused_filters(&unfiltered);
+            filter_report::refused(self.tags, &unfiltered);
         }
-        self.report_no_numbers(&outcome.no_numbers);
+        filter_report::no_numbers(self.tags, self.grants, &outcome.no_numbers);
         outcome.revised.report();
         Ok(outcome.refused)
     }
@@ -403,7 +436,9 @@ impl<'a> Subscriber<'a> {
                 queue_size: result.revised_queue_size,
                 filter: item.filter.place,
             };
-            self.created.insert(item.tag, (subscription.id, result.monitored_item_id));
+            let node = item.node.clone();
+            let created = Created { subscription: subscription.id, item: result.monitored_item_id, node };
+            self.created.insert(item.tag, created);
             grants.push((item.tag, grant));
         }
         // A server that leaves answers out must not leave tags pending for ever.
@@ -448,37 +483,6 @@ impl<'a> Subscriber<'a> {
             if deadband.is_none() {
                 self.grants.filter(tag, FilterPlace::Nowhere);
             }
-        }
-    }
-
-    fn report_refused_filters(&self, items: &[Item]) {
-        let with = |place| items.iter().filter(move |item| item.filter.place == place);
-        let here = with(FilterPlace::Here).count();
-        if here > 0 {
-            info!(tags = here, "the server refuses the filter of these tags; it is applied here");
-        }
-        let without_time: Vec<_> = with(FilterPlace::NoTimestamps).collect();
-        if let Some(first) = without_time.first() {
-            let example = &self.tags[first.tag.index()];
-            warn!(
-                tags = without_time.len(),
-                example = %example.name,
-                line = example.line,
-                "the server refuses the trigger `status_value_timestamp` of these tags, so a timestamp that changes alone does not come; `mode: poll` sees it"
-            );
-        }
-    }
-
-    fn report_no_numbers(&self, tags: &[TagId]) {
-        let news: Vec<_> = tags.iter().filter(|tag| self.grants.is_first_told(**tag)).collect();
-        if let Some(first) = news.first() {
-            let example = &self.tags[first.index()];
-            warn!(
-                tags = news.len(),
-                example = %example.name,
-                line = example.line,
-                "a deadband is for numbers, and the values of these tags are none, so every change is sent; `deadband: none` says that this is meant"
-            );
         }
     }
 }

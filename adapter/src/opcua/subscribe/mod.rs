@@ -1,10 +1,12 @@
 //! Subscriptions, their MonitoredItems, and the messages that they publish.
 
 pub(in crate::opcua) mod filter;
+pub(in crate::opcua) mod filter_report;
 pub(in crate::opcua) mod item;
 pub(in crate::opcua) mod items;
 pub(in crate::opcua) mod percent;
 pub(in crate::opcua) mod plan;
+pub(in crate::opcua) mod probe;
 pub(in crate::opcua) mod publish;
 pub(in crate::opcua) mod publish_requests;
 pub(in crate::opcua) mod refresher;

@@ -23,7 +23,19 @@ impl Refusals {
 
     /// The state of a tag that cannot be had for a reason in words.
     pub(in crate::opcua) fn state(&mut self, tag: &Tag, why: &str) -> TagState {
-        let reason = reason(tag, why);
+        self.say(tag, reason(tag, why))
+    }
+
+    /// The state of a tag that was had, and of whose node the server says in the place of a value that it has gone.
+    pub(in crate::opcua) fn loss(&mut self, tag: &Tag, symbol: &str) -> TagState {
+        let Tag { node, line, .. } = tag;
+        let reason = format!(
+            "{symbol}: {node} (line {line} of the mapping); the server has it no more, or no more for this user; its values go on when it is back"
+        );
+        self.say(tag, reason)
+    }
+
+    fn say(&mut self, tag: &Tag, reason: String) -> TagState {
         if self.logged < MAX_LOGGED {
             self.logged += 1;
             warn!(tag = %tag.name, line = tag.line, "{reason}");
@@ -60,6 +72,14 @@ fn reason(tag: &Tag, why: &str) -> String {
 mod tests {
     use super::*;
     use crate::opcua::test_support::tag;
+
+    #[test]
+    fn a_node_that_has_gone_is_no_mistake_of_the_mapping() {
+        let TagState::Failed { reason } = Refusals::silent().loss(&tag("t", 3, "x"), "BadNodeIdUnknown") else {
+            panic!("no state")
+        };
+        assert!(reason.contains("BadNodeIdUnknown") && !reason.contains("correct"), "{reason}");
+    }
 
     #[test]
     fn a_refused_tag_is_explained_with_node_and_line() {

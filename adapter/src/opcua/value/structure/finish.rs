@@ -102,12 +102,9 @@ impl Finisher<'_> {
                     return Err(Box::new((update, Wire::Plain(value), question)));
                 }
                 None => {}
-                Some(names) if names.is_empty() => {
-                    // Nobody expects names of a Boolean.
-                    if value.data_type() != Some(DataType::Boolean) {
-                        reports.push(Report::NoNames);
-                    }
-                }
+                // Nobody expects names of a Boolean.
+                Some(names) if names.is_empty() && value.data_type() == Some(DataType::Boolean) => {}
+                Some(names) if names.is_empty() => reports.push(Report::NoNames),
                 Some(names) => {
                     if self.may_doubt_names && !has_name(&value, names) {
                         let question = Question::Again(Box::new(Question::Names(update.tag)));
