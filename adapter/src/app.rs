@@ -22,7 +22,7 @@ use crate::{
     pipeline::{
         ingress::{self, ingress},
         northbound::{NorthboundParts, NorthboundTask},
-        southbound::{AlarmLevels, MAX_WAITING_COMMANDS, SouthboundParts, SouthboundTask},
+        southbound::{AlarmLevels, MAX_WAITING_COMMANDS, SouthboundParts, SouthboundTask, WRITES_IN_FLIGHT},
     },
     spool::{LeftBehind, Spool, SpoolDisks, SpoolTask, left_behind},
     stage::{ModelStage, Versions},
@@ -126,11 +126,13 @@ impl App {
 
         let (commands_tx, commands_rx) = mpsc::channel(MAX_WAITING_COMMANDS);
         let outboxes = spools.clone();
+        let writes_in_flight = config.opcua.limits.writes_in_flight;
         let southbound = SouthboundTask::new(SouthboundParts {
             mappings: config.southbound_mappings.clone(),
             own_topics: config.own_topics(),
             tag_names: config.tags.iter().map(|tag| tag.name.clone()).collect(),
             plc,
+            writes_in_flight: writes_in_flight.map_or(WRITES_IN_FLIGHT, |writes| writes as usize),
             commands_rx,
             alarm_levels,
             outbox: move |broker: BrokerId, message| {

@@ -237,6 +237,8 @@ pub struct SouthboundMapping {
     pub range: Range,
     /// How old a command may be; `None` for any age.
     pub max_age: Option<Duration>,
+    /// How long a command may wait for its turn while there is an OPC UA session.
+    pub max_wait: Duration,
     /// Whether commands with the retain bit are taken.
     pub accepts_retained: bool,
     /// The line of the mapping file on which it stands, from 1.

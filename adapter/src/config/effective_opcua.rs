@@ -22,6 +22,8 @@ pub struct OpcUaConfig {
     pub work_dir: PathBuf,
     /// The URI of this application for a new certificate; that of the certificate counts once there is one.
     pub application_uri: Option<String>,
+    /// The URI that a server's certificate must carry where only an authority vouches for it.
+    pub application_uri_of_server: Option<String>,
     /// Who we are to the server.
     pub auth: OpcUaAuth,
     /// Timeouts and retries.
@@ -58,6 +60,8 @@ pub struct OpcUaLimits {
     pub monitored_items_per_call: Option<u32>,
     /// Items in one Subscription, at least 1.
     pub monitored_items_per_subscription: Option<u32>,
+    /// Commands that may be under way to the server at once, at least 1.
+    pub writes_in_flight: Option<u32>,
 }
 
 /// Who we are to the OPC UA server.
@@ -203,6 +207,7 @@ impl OpcUaConfig {
             pki_dir: PathBuf::from("pki"),
             work_dir: PathBuf::from("pki/session"),
             application_uri: None,
+            application_uri_of_server: None,
             auth: OpcUaAuth::Anonymous,
             connection: ConnectionOptions::default(),
             profile: None,

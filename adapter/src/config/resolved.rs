@@ -85,6 +85,7 @@ fn opcua(opcua: &OpcUaConfig) -> Value {
         ("security", Some(json!({ "policy": policy, "message_security_mode": mode }))),
         ("pki_dir", Some(path(&opcua.pki_dir))),
         ("application_uri", opcua.application_uri.as_deref().map(text)),
+        ("application_uri_of_server", opcua.application_uri_of_server.as_deref().map(text)),
         ("auth", auth),
         (
             "connection_options",
@@ -118,6 +119,7 @@ fn limits(limits: &OpcUaLimits) -> Option<Value> {
         ("nodes_per_read", limits.nodes_per_read),
         ("monitored_items_per_call", limits.monitored_items_per_call),
         ("monitored_items_per_subscription", limits.monitored_items_per_subscription),
+        ("writes_in_flight", limits.writes_in_flight),
     ];
     let section = object(given.map(|(name, limit)| (name, limit.map(|limit| json!(limit)))));
     given.iter().any(|(_, limit)| limit.is_some()).then_some(section)
@@ -232,6 +234,7 @@ fn southbound(mapping: &SouthboundMapping, config: &Config) -> Value {
         ("value", mapping.value.as_ref().map(|value| text(&value.to_string()))),
         ("range", Some(range)),
         ("max_age", mapping.max_age.map(time)),
+        ("max_wait", Some(time(mapping.max_wait))),
         ("accept_retained", Some(json!(mapping.accepts_retained))),
     ])
 }

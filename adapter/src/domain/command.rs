@@ -1,5 +1,7 @@
 //! A command from MQTT to the PLC, and the one verdict it gets.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::{BrokerId, StatusCode, Timestamp};
@@ -23,8 +25,8 @@ pub struct Command {
     pub correlation_data: Option<Bytes>,
     /// MQTT 5 message expiry as the broker passed it on, in seconds: what is left of the message's life.
     pub message_expiry_seconds: Option<u32>,
-    /// When it arrived here.
-    pub received_at: Timestamp,
+    /// When it arrived here, on a clock that nobody sets.
+    pub received_at: Instant,
 }
 
 /// How a command ended.
@@ -75,6 +77,8 @@ pub enum RejectReason {
     TooOld,
     /// `max_age` is set and the command says nothing about its age.
     AgeUnknown,
+    /// It has waited for longer than the mapping's `max_wait`.
+    Expired,
     /// The broker may have sent it before, and it has no id to tell.
     PossibleDuplicate,
     /// More commands wait than the adapter takes.
@@ -97,6 +101,7 @@ impl RejectReason {
             Self::NotConnected => "not_connected",
             Self::TooOld => "too_old",
             Self::AgeUnknown => "age_unknown",
+            Self::Expired => "expired",
             Self::PossibleDuplicate => "possible_duplicate",
             Self::Overloaded => "overloaded",
             Self::ShuttingDown => "shutting_down",

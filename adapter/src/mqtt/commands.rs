@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::client::Incoming;
-use crate::domain::{BrokerId, Command, RejectReason, Timestamp};
+use crate::domain::{BrokerId, Command, RejectReason};
 
 /// Where commands go: into a bounded queue, or straight to a refusal when the queue is full.
 ///
@@ -46,8 +46,8 @@ impl fmt::Debug for CommandIntake {
     }
 }
 
-/// A message that has come from this broker is a command.
-pub(super) fn command(message: Incoming, broker: BrokerId, received_at: Timestamp) -> Command {
+/// A message that has just come from this broker is a command.
+pub(super) fn command(message: Incoming, broker: BrokerId) -> Command {
     Command {
         broker,
         topic: message.topic,
@@ -57,7 +57,7 @@ pub(super) fn command(message: Incoming, broker: BrokerId, received_at: Timestam
         response_topic: message.response_topic,
         correlation_data: message.correlation_data,
         message_expiry_seconds: message.expiry_seconds,
-        received_at,
+        received_at: Instant::now().into_std(),
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
             correlation_data: None,
             expiry_seconds: None,
         };
-        command(message, BrokerId(0), Timestamp::from_unix_millis(5))
+        command(message, BrokerId(0))
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     suspect::Death,
     trouble::{Address, Moment, Trouble, explain},
 };
-use crate::{domain::Timestamp, spool::Spool, supervisor::Connection};
+use crate::{spool::Spool, supervisor::Connection};
 
 /// How often the session looks around.
 const TICK: Duration = Duration::from_millis(250);
@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
             // The PUBACK is on its way already. When a journal of commands comes, it has to be written before the
             // PUBACK: with rumqttc's `manual_acks`.
             Event::Publish(message) => {
-                self.parts.commands.offer(command(message, self.parts.id, Timestamp::now()), self.is_intake_open);
+                self.parts.commands.offer(command(message, self.parts.id), self.is_intake_open);
             }
             Event::Connected(_) | Event::Other => {}
         }

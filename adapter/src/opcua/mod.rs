@@ -10,7 +10,6 @@ mod connect;
 mod intake;
 mod lifecycle;
 pub mod pki;
-pub mod plc;
 mod poll;
 mod problem;
 mod refusal;
@@ -24,9 +23,9 @@ mod tools;
 mod value;
 mod write;
 
+pub use crate::pipeline::southbound::plc::{self, Plc, PlcError};
 pub use intake::grants::{FilterPlace, TagGrant, TagGrants};
 pub use lifecycle::link::OpcUaLink;
-pub use plc::{Plc, PlcError};
 pub use session::namespaces::{NamespaceMemory, NamespaceMemoryError};
 pub use status::status_symbol;
 pub use tools::{

@@ -20,7 +20,6 @@ pub(in crate::opcua) enum Step {
     CreateSubscription,
     CreateItems,
     Publish,
-    Republish,
     Poll,
     KeepAlive,
 }
@@ -46,7 +45,6 @@ impl Step {
             Self::CreateSubscription => "CreateSubscription",
             Self::CreateItems => "CreateMonitoredItems",
             Self::Publish => "Publish",
-            Self::Republish => "Republish",
             Self::Poll => "Read of polled tags",
             Self::KeepAlive => "Read of its state",
         }
@@ -162,7 +160,7 @@ impl Problem {
     pub(in crate::opcua) fn is_of_size(&self) -> bool {
         use opcua::types::StatusCode as Code;
         match self {
-            Self::Service { step: Step::Publish | Step::Republish, status } => matches!(
+            Self::Service { step: Step::Publish, status } => matches!(
                 Code::from(status.without_info_bits().0),
                 Code::BadEncodingLimitsExceeded | Code::BadResponseTooLarge | Code::BadTcpMessageTooLarge
             ),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
+use tokio::time::Instant;
 
 use crate::opcua::{
     plc::{Plc, PlcError},
     service_error::ServiceError,
-    session::describe::{self, Wire},
+    session::describe::{self, BytesWire},
     session::live::LiveSession,
     status,
     value::variant,
@@ -59,6 +60,22 @@ impl Plc for PlcHandle {
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
+        self.write_until(None, tag, value).await
+    }
+
+    async fn write_before(&self, deadline: Instant, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
+        self.write_until(Some(deadline), tag, value).await
+    }
+}
+
+impl PlcHandle {
+    /// Looks at the time when all that has to be asked before was asked.
+    async fn write_until(
+        &self,
+        deadline: Option<Instant>,
+        tag: TagId,
+        value: TagValue,
+    ) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
         let node = self.node(&live, tag).await?;
         let wire = live.descriptions.lock().await.get(&tag).and_then(|described| described.wire);
@@ -66,6 +83,9 @@ impl Plc for PlcHandle {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(Code::BadTypeMismatch));
         };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(PlcError::TooLate);
+        }
         let written = write(&live, node, as_it_travels(value, wire)).await;
         if written.as_ref().is_ok_and(|status| is_doubtful(*status)) {
             // Another program in the PLC may have given the node another type.
@@ -76,10 +96,10 @@ impl Plc for PlcHandle {
 }
 
 /// Bytes in the one of their two forms that the server uses for this node, whatever its DataType is.
-pub(in crate::opcua) fn as_it_travels(value: Variant, wire: Option<Wire>) -> Variant {
+pub(in crate::opcua) fn as_it_travels(value: Variant, wire: Option<BytesWire>) -> Variant {
     match (value, wire) {
-        (Variant::ByteString(bytes), Some(Wire::Bytes)) => Variant::from(bytes.value.unwrap_or_default()),
-        (Variant::Array(array), Some(Wire::ByteString)) if array.value_type == VariantScalarTypeId::Byte => {
+        (Variant::ByteString(bytes), Some(BytesWire::Bytes)) => Variant::from(bytes.value.unwrap_or_default()),
+        (Variant::Array(array), Some(BytesWire::ByteString)) if array.value_type == VariantScalarTypeId::Byte => {
             let byte = |value: &Variant| if let Variant::Byte(byte) = value { *byte } else { 0 };
             Variant::ByteString(array.values.iter().map(byte).collect::<Vec<u8>>().into())
         }
@@ -100,7 +120,9 @@ pub(in crate::opcua) async fn write(
     value: Variant,
 ) -> Result<StatusCode, PlcError> {
     match live.services.write(node_id, value).await {
-        Ok(status) | Err(ServiceError::Refused(status)) => Ok(status::from_library(status)),
+        Ok(status) | Err(ServiceError::Refused(status) | ServiceError::NotSent(status)) => {
+            Ok(status::from_library(status))
+        }
         Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })
@@ -116,11 +138,11 @@ mod tests {
     #[test]
     fn bytes_are_written_as_the_server_sends_them() {
         let (text, list) = (|| Variant::ByteString(vec![1, 2, 255].into()), || Variant::from(vec![1_u8, 2, 255]));
-        assert_eq!(as_it_travels(text(), Some(Wire::Bytes)), list());
-        assert_eq!(as_it_travels(list(), Some(Wire::ByteString)), text());
-        assert_eq!(as_it_travels(list(), Some(Wire::Bytes)), list());
+        assert_eq!(as_it_travels(text(), Some(BytesWire::Bytes)), list());
+        assert_eq!(as_it_travels(list(), Some(BytesWire::ByteString)), text());
+        assert_eq!(as_it_travels(list(), Some(BytesWire::Bytes)), list());
         assert_eq!(as_it_travels(list(), None), list());
-        assert_eq!(as_it_travels(Variant::Int32(1), Some(Wire::ByteString)), Variant::Int32(1));
+        assert_eq!(as_it_travels(Variant::Int32(1), Some(BytesWire::ByteString)), Variant::Int32(1));
     }
 
     #[test]

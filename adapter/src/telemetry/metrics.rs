@@ -39,6 +39,7 @@ pub struct Metrics {
     pub mqtt_inflight: IntGaugeVec,
     pub mqtt_ack_seconds: HistogramVec,
     pub commands: IntCounterVec,
+    pub commands_waiting: IntGauge,
     pub write_seconds: Histogram,
     pub delay_seconds: Histogram,
     pub clock_skew_seconds: Gauge,
@@ -184,6 +185,7 @@ impl Metrics {
             mqtt_inflight: new.whole_gauges("mqtt_inflight", "Messages sent and not yet acknowledged.", &["broker"]),
             mqtt_ack_seconds: new.histograms("mqtt_ack_seconds", "Time from PUBLISH to PUBACK.", &["broker"], &SECONDS),
             commands: new.counters("commands_total", "Commands by outcome.", &["result"]),
+            commands_waiting: new.whole_gauge("commands_waiting", "Commands that wait for the turn of their tag."),
             write_seconds: new.histogram("write_seconds", "Time of an OPC UA Write, request to answer.", &SECONDS),
             delay_seconds: new.histogram("delay_seconds", "Time from a value's timestamp to its PUBACK.", &SECONDS),
             clock_skew_seconds: new.gauge(

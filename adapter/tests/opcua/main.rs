@@ -1,6 +1,7 @@
 //! The OPC UA link against the simulated PLC: over TCP, with restarts, holes and refusals.
 #![cfg(feature = "demo")]
 
+mod authorities;
 mod commands;
 mod filters;
 mod polling;

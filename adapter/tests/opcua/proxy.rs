@@ -49,6 +49,10 @@ enum Way {
     South(Arc<Rules>),
 }
 
+async fn wait_for(switch: &mut watch::Receiver<bool>, wanted: bool) -> bool {
+    switch.wait_for(|state| *state == wanted).await.is_ok()
+}
+
 impl Proxy {
     pub(crate) async fn start(target: SocketAddr) -> Self {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -62,9 +66,9 @@ impl Proxy {
             loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
-                    _ = gone.wait_for(|is_gone| *is_gone) => {
+                    true = wait_for(&mut gone, true) => {
                         drop(listener);
-                        gone.wait_for(|is_gone| !*is_gone).await.expect("the proxy lives");
+                        wait_for(&mut gone, false).await;
                         listener = TcpListener::bind(address).await.expect("the port of before");
                         continue;
                     }

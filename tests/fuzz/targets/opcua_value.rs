@@ -1,4 +1,4 @@
-//! Values: no Variant that the library takes makes the conversion panic, and each becomes JSON that can be parsed.
+//! Values: no Variant makes the decoder panic, and each becomes JSON that can be parsed.
 
 #![no_main]
 

@@ -15,6 +15,7 @@ const OPCUA_KEYS: &[Key] = &[
         .required("say how the connection is secured: `security: { policy: basic256sha256 }`, or without encryption `security: { policy: none }`"),
     key("pki_dir", TEXT, "The directory of certificates: own, private, trusted, issuers, rejected; default: pki beside this file."),
     key("application_uri", TEXT, "The URI of this application; default: that of its certificate, else urn:<host name>:tagwise:<adapter id>."),
+    key("application_uri_of_server", TEXT, "The application URI that the server's certificate must carry where only an authority vouches for it; default: the one remembered, or the host of uri."),
     key("auth", Shape::Section(&AUTH), "Who we are to the server; anonymous when absent."),
     key("subscription", Shape::Section(&SUBSCRIPTION), "How the server samples and sends."),
     key("connection_options", Shape::Section(&CONNECTION_OPTIONS), "Timeouts and retries."),
@@ -35,6 +36,11 @@ const LIMIT_KEYS: &[Key] = &[
     key("nodes_per_read", LIMIT, "Nodes in one Read."),
     key("monitored_items_per_call", LIMIT, "Items in one CreateMonitoredItems."),
     key("monitored_items_per_subscription", LIMIT, "Items in one Subscription."),
+    key(
+        "writes_in_flight",
+        Shape::Integer { min: 1, max: 1000 },
+        "Commands under way at once, each to a tag of its own; alarm bits have as many places of their own. 8 when absent.",
+    ),
 ];
 
 static SECURITY: Section = Section { groups: &[SECURITY_KEYS] };

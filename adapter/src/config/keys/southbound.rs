@@ -1,6 +1,6 @@
 //! The entries of `southbound_mappings:`
 
-use super::table::{DAY, Key, Section, Shape, TEXT, TOPIC, key, milliseconds, planned};
+use super::table::{DAY, HOUR, Key, Section, Shape, TEXT, TOPIC, key, milliseconds, planned};
 
 pub(super) static SOUTHBOUND: Section = Section { groups: &[SOUTHBOUND_KEYS] };
 
@@ -24,6 +24,12 @@ const SOUTHBOUND_KEYS: &[Key] = &[
         milliseconds(1, 365 * DAY),
         "How old a command may be; one that does not tell its age is then rejected. Any when absent.",
     ),
+    key(
+        "max_wait",
+        milliseconds(1, HOUR),
+        "How long a command may wait for its turn while there is an OPC UA session; then it is rejected as expired.",
+    )
+    .default("10s"),
     key("accept_retained", Shape::Boolean, "Whether commands with the retain bit are taken.").default("false"),
     planned("read_back", "map the tag northbound to see what was written"),
 ];

@@ -27,6 +27,8 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
         None => context.directory.join("pki"),
     };
     let application_uri = section.text("application_uri").map(|text| security::application_uri(text, context));
+    let application_uri_of_server =
+        section.text("application_uri_of_server").map(|text| security::application_uri_of_server(text, context));
     let connection = connection(&section, context);
     Some(OpcUaConfig {
         uri: uri?,
@@ -35,6 +37,7 @@ pub(super) fn opcua(root: &View<'_>, state_dir: Option<&Path>, context: &mut Con
         work_dir: state_dir.map_or_else(|| pki_dir.join("session"), |state| state.join("opcua")),
         pki_dir,
         application_uri,
+        application_uri_of_server,
         auth: auth?,
         connection: connection?,
         profile: profile(&section),
@@ -61,6 +64,7 @@ fn limits(section: &View<'_>) -> OpcUaLimits {
         nodes_per_read: limits.integer("nodes_per_read"),
         monitored_items_per_call: limits.integer("monitored_items_per_call"),
         monitored_items_per_subscription: limits.integer("monitored_items_per_subscription"),
+        writes_in_flight: limits.integer("writes_in_flight"),
     }
 }
 

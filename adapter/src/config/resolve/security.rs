@@ -108,3 +108,14 @@ pub(super) fn application_uri(text: Text<'_>, context: &mut Context<'_>) -> Stri
     }
     uri.to_owned()
 }
+
+/// `opcua.application_uri_of_server:`, as others have chosen it: not all are URIs.
+pub(super) fn application_uri_of_server(text: Text<'_>, context: &mut Context<'_>) -> String {
+    let uri = text.value;
+    if uri.is_empty() || uri.len() > 255 || uri.chars().any(char::is_control) {
+        let reason = "it must have 1 to 255 bytes and no control characters";
+        let help = "write it as the server's certificate has it, which `tagwise certs list` shows, or leave it out";
+        context.reject(text, "application URI", reason, help);
+    }
+    uri.to_owned()
+}

@@ -63,6 +63,7 @@ fn read_one<'a>(
         value,
         range,
         max_age: view.entry("max_age").and_then(|_| view.duration("max_age")),
+        max_wait: view.duration("max_wait")?,
         accepts_retained: view.boolean("accept_retained"),
         line: span.line,
     };

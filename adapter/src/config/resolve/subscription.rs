@@ -105,7 +105,7 @@ fn check_deadband(layer: &View<'_>, context: &mut Context<'_>) {
         }
         (None, None) if section.is_misspelt("absolute") || section.is_misspelt("percent") => {}
         (None, None) => {
-            context.report.error(entry.key_span, "a deadband is `absolute`, in `percent` or `none`").help(HELP)
+            context.report.error(entry.key_span, "a deadband is `absolute`, in `percent` or `none`").help(HELP);
         }
         (Some(only), None) | (None, Some(only)) => {
             if section.number(&only.key) == Some(0.0) {

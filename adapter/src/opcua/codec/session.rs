@@ -26,8 +26,6 @@ pub(in crate::opcua) struct CreatedSession {
     /// As it came: a chain, or with bytes behind it.
     pub(in crate::opcua) server_certificate: Vec<u8>,
     pub(in crate::opcua) server_signature: SignatureData,
-    /// In bytes; 0 is no limit.
-    pub(in crate::opcua) max_request_message_size: u32,
 }
 
 pub(in crate::opcua) fn endpoints(reader: &mut Reader<'_>) -> Result<Vec<EndpointDescription>, Malformed> {
@@ -59,7 +57,8 @@ pub(in crate::opcua) fn created_session(reader: &mut Reader<'_>) -> Result<Creat
         reader.byte_string().map(drop)
     })?;
     let server_signature = signature(reader)?;
-    let max_request_message_size = reader.u32()?;
+    // MaxRequestMessageSize: the hello has settled what a message may have.
+    reader.u32()?;
     Ok(CreatedSession {
         session_id,
         authentication_token,
@@ -67,7 +66,6 @@ pub(in crate::opcua) fn created_session(reader: &mut Reader<'_>) -> Result<Creat
         server_nonce,
         server_certificate,
         server_signature,
-        max_request_message_size,
     })
 }
 

@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 use opcua::{
     crypto::SecurityPolicy,
     types::{
-        ByteString, DateTime, MessageSecurityMode, ObjectId, OpenSecureChannelRequest, RequestHeader,
-        SecurityTokenRequestType, StatusCode,
+        DateTime, MessageSecurityMode, ObjectId, OpenSecureChannelRequest, RequestHeader, SecurityTokenRequestType,
+        StatusCode,
     },
 };
 use tokio::{
@@ -234,7 +234,8 @@ impl ChannelTask {
         let Some(nonce) = self.nonce.take() else {
             return Err(Problem::lost("the server opened a secure channel that nobody asked for"));
         };
-        let (channel_id, chunk) = security::open_open(self.security.as_ref(), &frame.bytes).map_err(insecure)?;
+        let (channel_id, chunk) =
+            security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
         self.follow(chunk.sequence_number)?;
         let unreadable = |error: ServiceError| Problem::service(Step::OpenSecureChannel, &error, Duration::ZERO);
         let message = Message::new(&chunk.body).map_err(|error| unreadable(error.into()))?;
@@ -265,15 +266,18 @@ impl ChannelTask {
             self.put(*b"CLO", request_id, &bytes).ok();
             return;
         };
-        match self.put(*b"MSG", request_id, &bytes) {
-            Err(error) => drop(answer.send(Err(error))),
-            Ok(()) => {
-                if self.pending.len() >= MAX_PENDING {
-                    self.pending.retain(|_, pending| !pending.answer.is_closed());
-                }
-                self.pending.insert(request_id, Pending { answer, chunks: Vec::new(), size: 0 });
-            }
+        // Whoever has given up waiting has said so: a write that is late is not to be executed.
+        if answer.is_closed() {
+            return;
         }
+        if let Err(error) = self.put(*b"MSG", request_id, &bytes) {
+            answer.send(Err(error)).ok();
+            return;
+        }
+        if self.pending.len() >= MAX_PENDING {
+            self.pending.retain(|_, pending| !pending.answer.is_closed());
+        }
+        self.pending.insert(request_id, Pending { answer, chunks: Vec::new(), size: 0 });
     }
 
     /// Puts a message into the chunks that the server takes.
@@ -311,8 +315,8 @@ impl ChannelTask {
         };
         match frame.kind() {
             b"MSG" => {
-                let opened =
-                    security::open(self.security.as_ref(), &self.keys, self.channel_id, &frame.bytes).map_err(insecure);
+                let opened = security::open(self.security.as_ref(), &self.keys, self.channel_id, &frame.bytes)
+                    .map_err(|error| insecure(&error));
                 let chunk = opened?;
                 self.follow(chunk.sequence_number)?;
                 self.collect(frame.chunk(), chunk);
@@ -376,6 +380,6 @@ impl ChannelTask {
     }
 }
 
-fn insecure(error: Insecure) -> Problem {
+fn insecure(error: &Insecure) -> Problem {
     Problem::lost(&error.to_string())
 }

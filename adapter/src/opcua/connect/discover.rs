@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opcua::types::{EndpointDescription, GetEndpointsRequest, NodeId, ObjectId, StatusCode};
+use opcua::types::{EndpointDescription, GetEndpointsRequest, NodeId, ObjectId};
 
 use super::{channel::Channel, dial};
 use crate::opcua::{
@@ -73,9 +73,10 @@ async fn ask(url: &str, limit: Duration) -> Result<Vec<EndpointDescription>, Pro
     Ok(endpoints)
 }
 
-/// Whether a StatusCode says that the address has no such endpoint.
 #[cfg(test)]
 mod tests {
+    use opcua::types::StatusCode;
+
     use super::*;
 
     #[test]

@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    fn frame(kind: &[u8; 4], size: u32, body: &[u8]) -> BytesMut {
+    fn frame(kind: [u8; 4], size: u32, body: &[u8]) -> BytesMut {
         let mut bytes = BytesMut::from(&kind[..]);
         bytes.put_u32_le(size);
         bytes.put_slice(body);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn frames_come_out_whole_whatever_the_pieces() {
-        let whole = frame(b"MSGF", 11, b"abc");
+        let whole = frame(*b"MSGF", 11, b"abc");
         let mut buffer = BytesMut::new();
         for byte in whole.iter().take(10) {
             buffer.put_u8(*byte);
@@ -182,12 +182,12 @@ mod tests {
     #[test]
     fn a_size_that_was_not_agreed_ends_the_stream_and_costs_no_memory() {
         for size in [0, 7, 65_536, i32::MAX as u32, u32::MAX] {
-            let mut buffer = frame(b"MSGF", size, b"");
+            let mut buffer = frame(*b"MSGF", size, b"");
             assert!(FrameDecoder.decode(&mut buffer).is_err(), "{size}");
             assert!(buffer.capacity() < 1_000_000);
         }
         for kind in [b"GETF", b"MSGX", b"HTTP"] {
-            assert!(FrameDecoder.decode(&mut frame(kind, 20, b"")).is_err());
+            assert!(FrameDecoder.decode(&mut frame(*kind, 20, b"")).is_err());
         }
     }
 

@@ -1,6 +1,9 @@
 //! The certificates of a secure connection: ours is there, and the server's is trusted, before it is set up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use opcua::types::EndpointDescription;
 use tokio::task;
@@ -12,6 +15,7 @@ use crate::opcua::{
     pki::expiry::{ExpiryWatch, Whose},
     pki::{
         self, Certificate, OwnCertificate, PkiError, Store, chain,
+        remembered::RememberedServer,
         trust::{self, Distrust, Question},
     },
     problem::Problem,
@@ -25,8 +29,10 @@ use crate::{
 /// changes counts without a restart.
 pub(in crate::opcua) struct Certificates {
     store: Store,
+    work_dir: PathBuf,
     uri: String,
     application_uri: Option<String>,
+    application_uri_of_server: Option<String>,
     adapter_id: String,
     watch: Option<Arc<ExpiryWatch>>,
     said: Mutex<Said>,
@@ -43,8 +49,10 @@ impl Certificates {
     pub(in crate::opcua) fn new(config: &OpcUaConfig, adapter_id: &str) -> Self {
         Self {
             store: Store::new(&config.pki_dir),
+            work_dir: config.work_dir.clone(),
             uri: config.uri.clone(),
             application_uri: config.application_uri.clone(),
+            application_uri_of_server: config.application_uri_of_server.clone(),
             adapter_id: adapter_id.to_owned(),
             watch: None,
             said: Mutex::default(),
@@ -106,19 +114,24 @@ impl Certificates {
         endpoint.server_certificate = server.der().into();
         let store = self.store.clone();
         let application_uri = endpoint.server.application_uri.as_ref().to_owned();
-        let host = dial::host_and_port(&self.uri).map(|(host, _)| host).unwrap_or_default();
+        let configured_uri = self.application_uri_of_server.clone();
+        let (host, port) = dial::host_and_port(&self.uri).unwrap_or_default();
+        let known = RememberedServer::new(&self.work_dir, &host, port);
         let certificate = server.clone();
         let judgement = in_background(move || {
+            let remembered_uri = known.application_uri()?;
             let question = Question {
                 certificate: &certificate,
                 issuers: &issuers,
                 application_uri: &application_uri,
+                configured_uri: configured_uri.as_deref(),
+                remembered_uri: remembered_uri.as_deref(),
                 host: &host,
                 key_bits: endpoint::key_bits(security.policy),
                 now: now(),
             };
             match trust::judge(&question, &store.trusted()?, store.directory()) {
-                Ok(oddities) => Ok(Ok(oddities)),
+                Ok(trust) => Ok(Ok(known.keep(trust))),
                 Err(distrust) => Ok(Err(keep(&store, &certificate, distrust))),
             }
         })
@@ -148,10 +161,8 @@ impl Certificates {
 
 /// Puts what can be trusted where the command that trusts it looks for it.
 fn keep(store: &Store, certificate: &Certificate, distrust: Distrust) -> Problem {
-    let can_be_trusted =
-        matches!(distrust, Distrust::Unknown { .. } | Distrust::Replaced { .. } | Distrust::WrongApplication { .. });
     match store.add_rejected(certificate) {
-        Err(error) if can_be_trusted => {
+        Err(error) if distrust.can_be_trusted() => {
             Problem::Pki { reason: format!("{distrust}; but first: the certificate could not be kept: {error}") }
         }
         _ => Problem::Distrust(distrust),

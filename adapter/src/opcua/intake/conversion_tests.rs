@@ -145,3 +145,23 @@ async fn a_time_outside_the_calendar_spoils_no_look_at_the_clocks() {
     let batch = receiver.receive().await.unwrap();
     assert_eq!((batch[0].source_timestamp, batch[1].source_timestamp.is_some()), (None, true));
 }
+
+#[tokio::test]
+async fn a_node_that_goes_is_said_once_and_what_comes_after_it_is_initial() {
+    let (intake, mut receiver, metrics) = intake(2, 20);
+    let gone = || DataValue { status: Some(Code::BadNodeIdUnknown), ..DataValue::null() };
+    let state = |label: &str| metrics.tags.with_label_values(&[label]).get();
+    intake.take_refusal(TagId(1), StatusCode(Code::BadNodeIdUnknown.bits()));
+    intake.take(vec![notification([(1, value(1.0)), (1, gone()), (1, gone())])]);
+    intake.take_refusal(TagId(0), StatusCode(Code::BadNodeIdUnknown.bits()));
+    assert_eq!(intake.lost_nodes().take_news().len(), 1, "its item is wanted anew, and that of tag 1 was never there");
+    intake.take(vec![notification([(1, value(2.0)), (1, value(3.0))])]);
+    assert_eq!(state("active"), 1);
+    let mut found = Vec::new();
+    drop(intake);
+    while let Some(batch) = receiver.receive().await {
+        found.extend(batch.into_iter().map(|update| (update.tag.0, update.value.as_number(), update.flags.is_initial)));
+    }
+    let expected = [(0, Some(1.0), true), (0, None, false), (0, Some(2.0), true), (0, Some(3.0), false)];
+    assert_eq!(found, expected);
+}

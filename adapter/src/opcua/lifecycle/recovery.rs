@@ -159,7 +159,7 @@ mod tests {
             check(&problem, Remedy::WaitForPerson, Remedy::WaitForPerson);
         }
         // A right that a service of ours lacks is no wrong password.
-        let republish = service(Step::Republish, Code::BadUserAccessDenied);
+        let republish = service(Step::Publish, Code::BadUserAccessDenied);
         check(&republish, Remedy::NewSession, Remedy::NewSession);
     }
 }

@@ -1,32 +1,36 @@
 //! One certificate, with what people and checks want to know of it.
 
-use std::{
-    fmt,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rsa::{RsaPublicKey, traits::PublicKeyParts};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use x509_cert::{
-    der::{Decode, referenced::OwnedToRef},
-    ext::pkix::{BasicConstraints, SubjectAltName, name::GeneralName},
+
+use super::{
+    der::{Elements, SEQUENCE},
+    fields::Fields,
+    names,
 };
 
 /// The largest certificate that is looked at, in bytes.
 pub(super) const MAX_BYTES: usize = 32 * 1024;
-/// Names of a certificate that are looked at.
-const MAX_NAMES: usize = 100;
 /// Characters of a name that are shown.
 const MAX_SHOWN: usize = 200;
 
+/// What a server's certificate must be for, in ASN.1: `serverAuth` of RFC 5280.
+const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+
 /// One certificate. What it says of itself is anybody's word; texts of it are made harmless for a terminal and a log.
+///
+/// It is kept and hashed as it came, since PLCs encode otherwise than we would.
 #[derive(Clone)]
 pub struct Certificate {
     der: Vec<u8>,
-    parsed: Box<x509_cert::Certificate>,
+    signed: Signed,
     key: RsaPublicKey,
+    purposes: Option<Vec<String>>,
     /// SHA-1 of the whole, in lower-case hexadecimal: what PLC tools call the thumbprint.
     pub thumbprint: String,
     /// SHA-256 of the whole, in lower-case hexadecimal.
@@ -45,38 +49,58 @@ pub struct Certificate {
     pub is_authority: bool,
 }
 
+/// What is needed to tell who has signed it, and whom it may sign.
+#[derive(Clone)]
+pub(super) struct Signed {
+    /// What is signed, as it came.
+    pub(super) content: Vec<u8>,
+    /// The identifier of the signature's algorithm.
+    pub(super) algorithm: String,
+    pub(super) signature: Vec<u8>,
+    /// The names of both, as they came.
+    pub(super) issuer: Vec<u8>,
+    pub(super) subject: Vec<u8>,
+    /// Authorities that may stand below it.
+    pub(super) path_length: Option<usize>,
+}
+
 impl Certificate {
-    /// Reads the DER form.
+    /// Reads the DER form, also where it is not quite DER. What stands behind the certificate is not part of it.
     ///
     /// # Errors
     /// What is wrong with it, in a few words.
-    pub fn from_der(der: &[u8]) -> Result<Self, String> {
+    pub fn from_der(bytes: &[u8]) -> Result<Self, String> {
+        let whole = Elements::new(bytes).required(SEQUENCE, "it")?;
+        let der = whole.whole;
         if der.len() > MAX_BYTES {
             return Err(format!("it has {} bytes, more than {MAX_BYTES}", der.len()));
         }
-        let parsed = x509_cert::Certificate::from_der(der).map_err(|error| error.to_string())?;
-        let tbs = &parsed.tbs_certificate;
-        let key = RsaPublicKey::try_from(tbs.subject_public_key_info.owned_to_ref())
-            .map_err(|_| "its key is no RSA key of up to 4096 bits".to_owned())?;
-        let names = tbs.get::<SubjectAltName>().ok().flatten().map(|(_, names)| names.0).unwrap_or_default();
-        let names = names.get(..MAX_NAMES).unwrap_or(&names);
-        let constraints = tbs.get::<BasicConstraints>().ok().flatten();
+        let fields = Fields::read(whole)?;
+        let extensions = fields.extensions;
         Ok(Self {
             thumbprint: hexadecimal(&Sha1::digest(der)),
             sha256: hexadecimal(&Sha256::digest(der)),
-            subject: harmless(&tbs.subject.to_string()),
-            uris: names.iter().filter_map(uri).collect(),
-            hosts: names.iter().filter_map(host).collect(),
-            not_before: seconds(tbs.validity.not_before),
-            not_after: seconds(tbs.validity.not_after),
-            is_authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
+            subject: names::subject(fields.subject),
+            uris: extensions.names.uris,
+            hosts: extensions.names.hosts,
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+            is_authority: extensions.is_authority && extensions.may_sign,
             der: der.to_vec(),
-            key,
-            parsed: Box::new(parsed),
+            signed: Signed {
+                content: fields.content.to_vec(),
+                algorithm: fields.algorithm,
+                signature: fields.signature.to_vec(),
+                issuer: fields.issuer.to_vec(),
+                subject: fields.subject.content.to_vec(),
+                path_length: extensions.path_length,
+            },
+            key: fields.key,
+            purposes: extensions.purposes,
         })
     }
 
-    /// The DER form.
+    /// The DER form as it came, of this certificate alone.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -92,12 +116,39 @@ impl Certificate {
     }
 
     /// Its public key.
-    pub(super) fn key(&self) -> &RsaPublicKey {
+    pub fn public_key(&self) -> &RsaPublicKey {
         &self.key
     }
 
-    pub(super) fn parsed(&self) -> &x509_cert::Certificate {
-        &self.parsed
+    /// Whether it says that it is for a server; `anyExtendedKeyUsage` does not say that.
+    pub fn is_for_servers(&self) -> bool {
+        self.purposes.iter().flatten().any(|purpose| purpose == SERVER_AUTH)
+    }
+
+    /// Whether it says what it is for, and a server is not among it.
+    pub(super) fn is_for_others(&self) -> bool {
+        self.purposes.is_some() && !self.is_for_servers()
+    }
+
+    /// What it says it is for, in words.
+    pub(super) fn purposes(&self) -> String {
+        match self.purposes.as_deref() {
+            None => "no extended key usage".to_owned(),
+            Some([]) => "an empty extended key usage".to_owned(),
+            Some(purposes) => {
+                let word = |purpose: &String| match purpose.as_str() {
+                    SERVER_AUTH => "serverAuth".to_owned(),
+                    CLIENT_AUTH => "clientAuth".to_owned(),
+                    other => harmless(other),
+                };
+                let words: Vec<String> = purposes.iter().take(10).map(word).collect();
+                format!("the extended key usage {}", words.join(", "))
+            }
+        }
+    }
+
+    pub(super) fn signed(&self) -> &Signed {
+        &self.signed
     }
 
     /// Whether both are the same, byte for byte.
@@ -118,34 +169,12 @@ pub fn show_time(seconds: i64) -> String {
         .map_or_else(|| format!("second {seconds}"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-fn seconds(time: x509_cert::time::Time) -> i64 {
-    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
-}
-
-fn uri(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::UniformResourceIdentifier(uri) => Some(harmless(uri.as_str())),
-        _ => None,
-    }
-}
-
-fn host(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(host) => Some(harmless(host.as_str())),
-        GeneralName::IpAddress(address) => match *address.as_bytes() {
-            [a, b, c, d] => Some(Ipv4Addr::new(a, b, c, d).to_string()),
-            ref bytes => <[u8; 16]>::try_from(bytes).ok().map(|bytes| Ipv6Addr::from(bytes).to_string()),
-        },
-        _ => None,
-    }
-}
-
 /// Neither control characters nor an endless line.
 pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(MAX_SHOWN).collect()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
@@ -154,36 +183,5 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::opcua::pki::test_support::{Names, certificate};
-
-    #[test]
-    fn names_are_found_in_any_order() {
-        let names = Names { uri: "urn:plc:a", hosts: &["plc.local", "10.0.0.7", "::1"], is_uri_last: true };
-        let certificate = certificate(&names).certificate;
-        assert_eq!(certificate.application_uri(), Some("urn:plc:a"));
-        assert_eq!(certificate.hosts, ["plc.local", "10.0.0.7", "::1"]);
-        assert_eq!((certificate.thumbprint.len(), certificate.sha256.len()), (40, 64));
-        assert_eq!(certificate.key_bits(), 2048);
-        assert!(!certificate.is_authority);
-    }
-
-    #[test]
-    fn what_is_no_certificate_says_so() {
-        assert!(Certificate::from_der(b"").is_err());
-        assert!(Certificate::from_der(b"\x30\x03\x02\x01\x01").is_err());
-        assert!(Certificate::from_der(&vec![0x30; MAX_BYTES + 1]).unwrap_err().contains("bytes"));
-        let whole = certificate(&Names::default()).certificate;
-        for length in (0..whole.der().len()).step_by(7) {
-            assert!(Certificate::from_der(&whole.der()[..length]).is_err(), "{length}");
-        }
-    }
-
-    #[test]
-    fn texts_of_strangers_are_made_harmless() {
-        assert_eq!(harmless("CN=a\u{1b}[2J\nb"), "CN=a\u{fffd}[2J\u{fffd}b");
-        assert_eq!(harmless(&"x".repeat(1_000)).len(), MAX_SHOWN);
-        assert_eq!(show_time(0), "1970-01-01T00:00:00Z");
-    }
-}
+#[path = "certificate_tests.rs"]
+mod tests;

@@ -5,60 +5,56 @@ use rsa::{
     signature::Verifier,
 };
 use sha2::{Sha256, Sha384, Sha512};
-use x509_cert::{
-    der::{Encode, asn1::ObjectIdentifier},
-    ext::pkix::{KeyUsage, KeyUsages},
-};
 
-use super::certificate::{Certificate, MAX_BYTES};
+use super::{
+    certificate::{Certificate, Signed},
+    der::Elements,
+};
 
 /// Certificates that may stand one after another in one message.
 const MAX_LENGTH: usize = 8;
 
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
-const SHA512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
+const SHA384_WITH_RSA: &str = "1.2.840.113549.1.1.12";
+const SHA512_WITH_RSA: &str = "1.2.840.113549.1.1.13";
 
 /// Whether `issuer` is an authority that has signed `certificate`. Signatures with SHA-1 prove nothing any more and do
-/// not count, nor do other algorithms than RSA with SHA-2.
+/// not count, nor do other algorithms than RSA with SHA-2. What is signed are the bytes that came.
 pub(super) fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    let (signed, authority) = (certificate.parsed(), issuer.parsed());
-    let may_sign = match authority.tbs_certificate.get::<KeyUsage>() {
-        Ok(Some((_, KeyUsage(usage)))) => usage.contains(KeyUsages::KeyCertSign),
-        Ok(None) => true,
-        Err(_) => false,
-    };
-    if !issuer.is_authority || !may_sign || signed.tbs_certificate.issuer != authority.tbs_certificate.subject {
+    let Signed { content, algorithm, signature, issuer: name, .. } = certificate.signed();
+    if !issuer.is_authority || *name != issuer.signed().subject {
         return false;
     }
-    let (Ok(content), Some(signature)) = (signed.tbs_certificate.to_der(), signed.signature.as_bytes()) else {
-        return false;
-    };
-    let Ok(signature) = Signature::try_from(signature) else { return false };
-    let key = issuer.key().clone();
-    match signed.signature_algorithm.oid {
-        SHA256_WITH_RSA => VerifyingKey::<Sha256>::new(key).verify(&content, &signature).is_ok(),
-        SHA384_WITH_RSA => VerifyingKey::<Sha384>::new(key).verify(&content, &signature).is_ok(),
-        SHA512_WITH_RSA => VerifyingKey::<Sha512>::new(key).verify(&content, &signature).is_ok(),
+    let Ok(signature) = Signature::try_from(signature.as_slice()) else { return false };
+    let key = issuer.public_key().clone();
+    match algorithm.as_str() {
+        SHA256_WITH_RSA => VerifyingKey::<Sha256>::new(key).verify(content, &signature).is_ok(),
+        SHA384_WITH_RSA => VerifyingKey::<Sha384>::new(key).verify(content, &signature).is_ok(),
+        SHA512_WITH_RSA => VerifyingKey::<Sha512>::new(key).verify(content, &signature).is_ok(),
         _ => false,
     }
 }
 
-/// The way from a certificate to one that is trusted, by authorities that are known or were sent along. All of them
-/// have to be valid at `now`. `None` where no way leads to a trusted one.
+/// The way from a server's certificate to one that is trusted, by authorities that are known or were sent along. All of
+/// them have to be valid at `now`, may have no more authorities below them than they say, and must not be for something
+/// else than servers. `None` where no way leads to a trusted one.
 pub(super) fn find<'a>(
     leaf: &'a Certificate,
     known: &[&'a Certificate],
     trusted: &'a [Certificate],
     now: i64,
 ) -> Option<&'a Certificate> {
-    let is_valid = |one: &Certificate| one.not_before <= now && now <= one.not_after;
     let mut current = leaf;
-    for _ in 0..MAX_LENGTH {
-        if let Some(anchor) = trusted.iter().find(|one| is_valid(one) && is_signed_by(current, one)) {
+    for below in 0..MAX_LENGTH {
+        let may_vouch = |one: &Certificate| {
+            let is_valid = one.not_before <= now && now <= one.not_after;
+            is_valid && one.signed().path_length.is_none_or(|most| below <= most) && is_signed_by(current, one)
+        };
+        if let Some(anchor) = trusted.iter().find(|one| may_vouch(one)) {
             return Some(anchor);
         }
-        current = known.iter().find(|one| !one.is_same(current) && is_valid(one) && is_signed_by(current, one))?;
+        let is_next = |one: &&&Certificate| !one.is_same(current) && !one.is_for_others() && may_vouch(one);
+        current = known.iter().find(is_next)?;
     }
     None
 }
@@ -68,37 +64,25 @@ pub(super) fn find<'a>(
 /// # Errors
 /// What is wrong with the first; what follows it is only help, and left out when it is not understood.
 pub fn split(bytes: &[u8]) -> Result<(Certificate, Vec<Certificate>), String> {
-    let (first, mut rest) = split_first(bytes).ok_or("it is cut off or no DER")?;
-    let leaf = Certificate::from_der(first)?;
+    let mut elements = Elements::new(bytes);
+    let first = elements.next().ok_or("it is cut off or no DER")?;
+    let leaf = Certificate::from_der(first.whole)?;
     let mut issuers = Vec::new();
     while issuers.len() < MAX_LENGTH
-        && let Some((next, following)) = split_first(rest)
+        && let Some(next) = elements.next()
     {
-        issuers.extend(Certificate::from_der(next));
-        rest = following;
+        issuers.extend(Certificate::from_der(next.whole));
     }
     Ok((leaf, issuers))
-}
-
-/// The first DER sequence of many.
-fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[tag, length], rest) = bytes.split_first_chunk::<2>()?;
-    let count = usize::from(length & 0x7F);
-    let size = match length {
-        0x80.. if count > 3 => return None,
-        0x80.. => 2 + count + rest.get(..count)?.iter().fold(0, |size, byte| size * 256 + usize::from(*byte)),
-        _ => 2 + count,
-    };
-    (tag == 0x30 && size <= MAX_BYTES).then_some(())?;
-    bytes.split_at_checked(size)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rcgen::BasicConstraints;
 
     use super::*;
-    use crate::opcua::pki::test_support::{Names, authority, certificate, signed_by};
+    use crate::opcua::pki::test_support::{Names, Purpose, authority, authority_with, certificate, signed_by};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -124,6 +108,22 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_goes_no_further_than_it_may() {
+        let root = authority("root", None);
+        let of = |length, purpose| {
+            let between = authority_with("between", Some("root"), BasicConstraints::Constrained(length), purpose);
+            let leaf = signed_by(&Names::default(), &between).certificate;
+            find(&leaf, &[&between.certificate], std::slice::from_ref(&root.certificate), NOW).is_some()
+        };
+        assert!(of(0, Purpose::Unsaid) && of(0, Purpose::Server));
+        assert!(!of(0, Purpose::Client), "it is for clients");
+        let narrow = authority_with("root", None, BasicConstraints::Constrained(0), Purpose::Unsaid);
+        let between = authority("between", Some("root"));
+        let leaf = signed_by(&Names::default(), &between).certificate;
+        assert!(find(&leaf, &[&between.certificate], &[narrow.certificate], NOW).is_none(), "no authority below it");
+    }
+
+    #[test]
     fn a_message_with_several_certificates_is_taken_apart() {
         let root = authority("root", None).certificate;
         let leaf = certificate(&Names::default()).certificate;
@@ -132,6 +132,8 @@ mod tests {
         assert!(first.is_same(&leaf) && issuers.len() == 1 && issuers[0].is_same(&root));
         let (first, issuers) = split(&both[..both.len() - 1]).unwrap();
         assert!(first.is_same(&leaf) && issuers.is_empty());
+        let (first, issuers) = split(&[leaf.der(), b"\0\0\0"].concat()).unwrap();
+        assert!(first.is_same(&leaf) && issuers.is_empty(), "bytes behind it");
         assert!(split(&both[..10]).is_err() && split(b"").is_err());
     }
 

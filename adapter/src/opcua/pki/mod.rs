@@ -6,14 +6,19 @@
 
 pub mod certificate;
 pub mod chain;
+mod der;
 mod error;
 pub(in crate::opcua) mod expiry;
+mod fields;
 mod files;
 mod issue;
 pub mod keys;
-pub(super) mod library;
+mod names;
 pub mod own;
+pub mod remembered;
 pub mod store;
+#[cfg(test)]
+mod test_der;
 #[cfg(test)]
 pub(super) mod test_support;
 pub mod trust;

@@ -81,7 +81,7 @@ impl OwnCertificate {
                 }
             };
             let public_key = key.to_public_key();
-            if let Some(entry) = listing.entries.iter().find(|entry| *entry.certificate.key() == public_key) {
+            if let Some(entry) = listing.entries.iter().find(|entry| *entry.certificate.public_key() == public_key) {
                 let (certificate, path) = (entry.certificate.clone(), entry.path.clone());
                 return Ok(Some(Self { certificate, path, key_path, key }));
             }
@@ -97,7 +97,7 @@ impl OwnCertificate {
         let first = files::read_certificates(certificate)?.swap_remove(0);
         let (path, key_path) = (certificate.to_owned(), key.to_owned());
         let key = files::read_key(key)?;
-        if *first.key() != key.to_public_key() {
+        if *first.public_key() != key.to_public_key() {
             return Err(PkiError::NoPair { certificate: path, key: key_path });
         }
         Ok(Self { certificate: first, path, key_path, key })

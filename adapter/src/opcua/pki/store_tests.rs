@@ -1,7 +1,10 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::opcua::pki::test_support::{Names, certificate, pem};
+use crate::opcua::pki::{
+    test_der::{Oddity, odd},
+    test_support::{Names, authority, certificate, key, pem, pem_of, signed_by},
+};
 
 fn store() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -101,4 +104,31 @@ fn what_is_no_certificate_is_listed_and_trusts_nobody() {
     assert!(listing.entries.is_empty());
     assert_eq!(listing.unreadable.len(), 1);
     assert!(store.trusted().unwrap().certificates.is_empty());
+}
+
+#[test]
+fn the_file_of_a_plc_is_trusted_as_it_came_and_what_stands_behind_it_is_not() {
+    let root = authority("root", None).certificate;
+    let leaf = signed_by(&Names::default(), &authority("root", None)).certificate;
+    let odd = Certificate::from_der(&odd(leaf.der(), Oddity::Defaults, key("root"))).unwrap();
+    let chain = [odd.der(), root.der()].concat();
+    let trailing = [odd.der(), b"\0\0\0"].concat();
+    for (name, content) in [
+        ("chain.der", chain.clone()),
+        ("trailing.der", trailing.clone()),
+        ("chain.pem", pem_of(&chain).into_bytes()),
+        ("trailing.pem", pem_of(&trailing).into_bytes()),
+    ] {
+        let (store, folder) = store();
+        let path = folder.path().join(name);
+        fs::write(&path, &content).unwrap();
+        assert!(store.trust(path.to_str().unwrap()).unwrap().is_same(&odd), "{name}");
+        let written = store.folder(Folder::Trusted).join(format!("{}.der", odd.thumbprint));
+        assert_eq!(fs::read(&written).unwrap(), odd.der(), "{name}");
+        assert!(store.reject(&odd.sha256).unwrap().is_same(&odd), "{name}");
+        // By hand into the folder: trusting a server does not trust its authority.
+        fs::write(store.folder(Folder::Trusted).join(name), &content).unwrap();
+        let trusted = store.trusted().unwrap().certificates;
+        assert!(trusted.len() == 1 && trusted[0].is_same(&odd), "{name}: {trusted:?}");
+    }
 }

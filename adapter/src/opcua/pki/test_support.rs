@@ -8,16 +8,16 @@ use std::{
     },
 };
 
+use super::{Certificate, issue};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 use rsa::{
     RsaPrivateKey,
     pkcs8::{EncodePrivateKey, LineEnding},
 };
-use x509_cert::der::EncodePem;
-
-use super::{Certificate, issue};
 
 /// Names of a certificate.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +26,33 @@ pub(crate) struct Names {
     pub(crate) hosts: &'static [&'static str],
     /// As node-opcua writes it.
     pub(crate) is_uri_last: bool,
+    pub(crate) purpose: Purpose,
+}
+
+/// The extended key usage of a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    Server,
+    Client,
+    Any,
+    /// It has none.
+    Unsaid,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Self { uri: "urn:plc", hosts: &["plc"], is_uri_last: false }
+        Self { uri: "urn:plc", hosts: &["plc"], is_uri_last: false, purpose: Purpose::Server }
+    }
+}
+
+impl Purpose {
+    fn usages(self) -> Vec<ExtendedKeyUsagePurpose> {
+        match self {
+            Self::Server => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+            Self::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Self::Any => vec![ExtendedKeyUsagePurpose::Any],
+            Self::Unsaid => Vec::new(),
+        }
     }
 }
 
@@ -84,6 +106,7 @@ fn leaf(names: &Names) -> CertificateParams {
     params.subject_alt_names.extend(hosts);
     let place = if names.is_uri_last { params.subject_alt_names.len() } else { 0 };
     params.subject_alt_names.insert(place, uri);
+    params.extended_key_usages = names.purpose.usages();
     params
 }
 
@@ -99,9 +122,15 @@ pub(crate) fn signed_by(names: &Names, issuer: &Pair) -> Pair {
 
 /// An authority, signed by the authority of another name or by itself.
 pub(crate) fn authority(name: &str, issuer: Option<&str>) -> Pair {
+    authority_with(name, issuer, BasicConstraints::Unconstrained, Purpose::Unsaid)
+}
+
+/// An authority with bounds of its own.
+pub(crate) fn authority_with(name: &str, issuer: Option<&str>, bounds: BasicConstraints, purpose: Purpose) -> Pair {
     let mut params = params(name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.is_ca = IsCa::Ca(bounds);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.extended_key_usages = purpose.usages();
     match issuer {
         None => pair(params, key(name), None),
         // Its key is its own; "root" signed by "other key" is an impostor of the name.
@@ -111,5 +140,12 @@ pub(crate) fn authority(name: &str, issuer: Option<&str>) -> Pair {
 
 /// The PEM form.
 pub(crate) fn pem(certificate: &Certificate) -> String {
-    certificate.parsed().to_pem(LineEnding::LF).unwrap()
+    pem_of(certificate.der())
+}
+
+/// The PEM form of any bytes.
+pub(crate) fn pem_of(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{
-    certificate::{Certificate, show_time},
+    certificate::{Certificate, harmless, show_time},
     chain,
+    names::has_host,
     store::Trusted,
 };
 
@@ -17,14 +18,27 @@ pub struct Question<'a> {
     pub certificate: &'a Certificate,
     /// What it sent along to prove it.
     pub issuers: &'a [Certificate],
-    /// The application URI of its endpoint description.
+    /// The application URI of its endpoint description: the server's own word.
     pub application_uri: &'a str,
+    /// `opcua.application_uri_of_server`.
+    pub configured_uri: Option<&'a str>,
+    /// The application URI that is known from before, see [`Trust::remember`].
+    pub remembered_uri: Option<&'a str>,
     /// The host that the mapping names.
     pub host: &'a str,
     /// Lengths of keys, in bits, that the security policy allows: least and most.
     pub key_bits: (usize, usize),
     /// The present, in seconds since 1970.
     pub now: i64,
+}
+
+/// A server's certificate is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// What is odd about it, in sentences.
+    pub oddities: Vec<String>,
+    /// The application URI that is to be remembered of the server at this address.
+    pub remember: Option<String>,
 }
 
 /// Why a server's certificate is not taken, with the way out.
@@ -108,16 +122,89 @@ pub enum Distrust {
         /// The command that trusts it.
         command: String,
     },
+    /// An authority vouches for it, but not as a server's.
+    #[error(
+        "the server's certificate {thumbprint} carries {found}, and one that only an authority vouches for must carry serverAuth, since the authority signs for others than servers, too; have it issued anew with serverAuth, or trust this very certificate: {command}"
+    )]
+    NoServer {
+        /// SHA-1.
+        thumbprint: String,
+        /// What it says it is for.
+        found: String,
+        /// The command that trusts it.
+        command: String,
+    },
+    /// An authority vouches for it, but for another application than the mapping names.
+    #[error(
+        "the server's certificate {thumbprint} is for the application {found:?}, and `opcua.application_uri_of_server` is {expected:?}; if this is the right server, correct that key, or trust this very certificate: {command}"
+    )]
+    OtherApplication {
+        /// SHA-1.
+        thumbprint: String,
+        /// In the certificate.
+        found: String,
+        /// In the mapping.
+        expected: String,
+        /// The command that trusts it.
+        command: String,
+    },
+    /// An authority vouches for it, but nothing says that it is this server's.
+    #[error(
+        "the server's certificate {thumbprint} is for the application {found:?} on {hosts}, and `opcua.uri` names {host}, where {known}: it may be that of another machine that the authority has signed; if this is the right server, set `opcua.application_uri_of_server: {found:?}`, or trust this very certificate: {command}"
+    )]
+    OtherServer {
+        /// SHA-1.
+        thumbprint: String,
+        /// The application of the certificate.
+        found: String,
+        /// The hosts of the certificate.
+        hosts: String,
+        /// The host that the mapping names.
+        host: String,
+        /// What is known of the server there.
+        known: String,
+        /// The command that trusts it.
+        command: String,
+    },
 }
 
-/// Decides about a server's certificate. What is odd about one that is trusted comes back as sentences.
+impl Distrust {
+    /// Whether trusting this very certificate helps.
+    pub const fn can_be_trusted(&self) -> bool {
+        match self {
+            Self::Unknown { .. }
+            | Self::Replaced { .. }
+            | Self::WrongApplication { .. }
+            | Self::NoServer { .. }
+            | Self::OtherApplication { .. }
+            | Self::OtherServer { .. } => true,
+            Self::Expired { .. } | Self::NotYetValid { .. } | Self::KeyLength { .. } => false,
+        }
+    }
+}
+
+/// Decides about a server's certificate.
 ///
-/// The name of the host is never a reason to refuse, since behind NAT none fits. The application URI is one only where
-/// an authority vouches: whoever has trusted this very certificate has said more than the URI can.
+/// Whoever has trusted this very certificate has said enough. An authority signs certificates of many applications, some
+/// of them clients on other machines, and what the server says of itself in its endpoint description is anybody's word;
+/// so one that only an authority vouches for must be a server's, and this server's.
+///
+/// | # | trusted by | what it carries | verdict |
+/// |---|---|---|---|
+/// | 1 | nobody | | refused: unknown, or another than before |
+/// | 2 | anybody | expired, not valid yet, or a key that the policy forbids | refused |
+/// | 3 | itself | whatever it is | taken; another application or host is odd |
+/// | 4 | an authority | no serverAuth | refused |
+/// | 5 | an authority | not the application that the server says it is | refused |
+/// | 6 | an authority | the application of `opcua.application_uri_of_server` | taken; another host is odd |
+/// | 7 | an authority | another than that | refused, even if it has the host |
+/// | 8 | an authority, without that key | the host of `opcua.uri` | taken, its application remembered; another than before is odd |
+/// | 9 | an authority, without that key | another host, the remembered application | taken; the host is odd |
+/// | 10 | an authority, without that key | neither | refused |
 ///
 /// # Errors
 /// Why it is not taken.
-pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Result<Vec<String>, Distrust> {
+pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Result<Trust, Distrust> {
     let Question { certificate, now, .. } = *question;
     let thumbprint = certificate.thumbprint.clone();
     let is_pinned = trusted.certificates.iter().any(|one| one.is_same(certificate));
@@ -139,23 +226,82 @@ pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Resu
     if bits < least || bits > most {
         return Err(Distrust::KeyLength { thumbprint, bits, least, most });
     }
+    if is_pinned { Ok(pinned(question)) } else { vouched_for(question, trust_command(&thumbprint, pki_dir)) }
+}
+
+/// Row 3: what a person has trusted as it is.
+fn pinned(question: &Question<'_>) -> Trust {
     let mut oddities = Vec::new();
-    if !certificate.uris.iter().any(|uri| uri == question.application_uri) {
-        let expected = super::certificate::harmless(question.application_uri);
-        let found = certificate.application_uri().unwrap_or("without a URI").to_owned();
-        if !is_pinned {
-            let command = trust_command(&certificate.thumbprint, pki_dir);
-            return Err(Distrust::WrongApplication { thumbprint, found, expected, command });
-        }
+    let says = harmless(question.application_uri);
+    let found = question.certificate.application_uri().unwrap_or("without a URI");
+    if !has_uri(question, question.application_uri) {
+        oddities
+            .push(format!("the server's certificate is for the application {found}, and the server says it is {says}"));
+    }
+    if let Some(expected) = question.configured_uri.filter(|uri| !has_uri(question, uri)) {
         oddities.push(format!(
-            "the server's certificate is for the application {found}, and the server says it is {expected}"
+            "the server's certificate is for the application {found}, and `opcua.application_uri_of_server` is {expected}"
         ));
     }
-    if !certificate.hosts.iter().any(|host| host.eq_ignore_ascii_case(question.host)) {
-        let hosts = if certificate.hosts.is_empty() { "no host".to_owned() } else { certificate.hosts.join(", ") };
-        oddities.push(format!("the server's certificate names {hosts}, and `opcua.uri` names {}", question.host));
+    oddities.extend(other_host(question));
+    Trust { oddities, remember: None }
+}
+
+/// Rows 4 to 10: what an authority has signed.
+fn vouched_for(question: &Question<'_>, command: String) -> Result<Trust, Distrust> {
+    let Question { certificate, application_uri, .. } = *question;
+    let thumbprint = certificate.thumbprint.clone();
+    if !certificate.is_for_servers() {
+        return Err(Distrust::NoServer { thumbprint, found: certificate.purposes(), command });
     }
-    Ok(oddities)
+    if !has_uri(question, application_uri) {
+        let found = certificate.application_uri().unwrap_or("without a URI").to_owned();
+        let expected = harmless(application_uri);
+        return Err(Distrust::WrongApplication { thumbprint, found, expected, command });
+    }
+    let (found, oddity) = (application_uri.to_owned(), other_host(question));
+    if let Some(expected) = question.configured_uri {
+        return if has_uri(question, expected) {
+            Ok(Trust { oddities: oddity.into_iter().collect(), remember: None })
+        } else {
+            Err(Distrust::OtherApplication { thumbprint, found, expected: expected.to_owned(), command })
+        };
+    }
+    let before = question.remembered_uri.map(harmless);
+    match (oddity, question.remembered_uri) {
+        (None, Some(remembered)) if has_uri(question, remembered) => Ok(Trust::default()),
+        (None, _) => {
+            let changed = before.map(|before| {
+                format!("the server's certificate is for the application {found}, and before it was for {before}")
+            });
+            Ok(Trust { oddities: changed.into_iter().collect(), remember: Some(found) })
+        }
+        (Some(oddity), Some(remembered)) if has_uri(question, remembered) => {
+            Ok(Trust { oddities: vec![oddity], remember: None })
+        }
+        (Some(_), _) => {
+            let known = before.map_or_else(
+                || "no application is known yet".to_owned(),
+                |before| format!("the application {before} is known from before"),
+            );
+            let (hosts, host) = (hosts_of(certificate), question.host.to_owned());
+            Err(Distrust::OtherServer { thumbprint, found, hosts, host, known, command })
+        }
+    }
+}
+
+fn has_uri(question: &Question<'_>, uri: &str) -> bool {
+    question.certificate.uris.iter().any(|one| one == uri)
+}
+
+fn other_host(question: &Question<'_>) -> Option<String> {
+    let Question { certificate, host, .. } = *question;
+    (!has_host(&certificate.hosts, host))
+        .then(|| format!("the server's certificate names {}, and `opcua.uri` names {host}", hosts_of(certificate)))
+}
+
+fn hosts_of(certificate: &Certificate) -> String {
+    if certificate.hosts.is_empty() { "no host".to_owned() } else { certificate.hosts.join(", ") }
 }
 
 fn unknown(certificate: &Certificate, trusted: &Trusted, pki_dir: &Path) -> Distrust {
@@ -181,96 +327,5 @@ fn quoted(path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::opcua::pki::test_support::{Names, Pair, authority, certificate, signed_by};
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn trusted(certificates: &[&Pair]) -> Trusted {
-        Trusted {
-            certificates: certificates.iter().map(|pair| pair.certificate.clone()).collect(),
-            issuers: Vec::new(),
-        }
-    }
-
-    fn question(pair: &Pair) -> Question<'_> {
-        Question {
-            certificate: &pair.certificate,
-            issuers: &[],
-            application_uri: "urn:plc",
-            host: "plc",
-            key_bits: (2048, 4096),
-            now: NOW,
-        }
-    }
-
-    fn ask(question: &Question<'_>, trusted: &Trusted) -> Result<Vec<String>, Distrust> {
-        judge(question, trusted, Path::new("/pki"))
-    }
-
-    #[test]
-    fn the_very_certificate_is_trusted_and_no_other() {
-        let (one, other) = (certificate(&Names::default()), certificate(&Names { uri: "urn:x", ..Names::default() }));
-        assert_eq!(ask(&question(&one), &trusted(&[&other, &one])), Ok(Vec::new()));
-        let distrust = ask(&question(&one), &trusted(&[&other])).unwrap_err();
-        let sentence = distrust.to_string();
-        let command = format!("tagwise certs trust {} --pki-dir /pki", one.certificate.thumbprint);
-        assert!(matches!(distrust, Distrust::Unknown { .. }) && sentence.ends_with(&command), "{sentence}");
-    }
-
-    #[test]
-    fn another_certificate_of_a_trusted_application_is_told_apart() {
-        let (old, new) = (certificate(&Names::default()), certificate(&Names::default()));
-        let distrust = ask(&question(&new), &trusted(&[&old])).unwrap_err();
-        assert!(matches!(&distrust, Distrust::Replaced { before, .. } if *before == old.certificate.thumbprint));
-        assert!(distrust.to_string().contains("another certificate"), "{distrust}");
-    }
-
-    #[test]
-    fn an_authority_vouches_for_the_application_that_it_names() {
-        let root = authority("root", None);
-        let leaf = signed_by(&Names::default(), &root);
-        assert_eq!(ask(&question(&leaf), &trusted(&[&root])), Ok(Vec::new()));
-        let wrong = Question { application_uri: "urn:other", ..question(&leaf) };
-        let distrust = ask(&wrong, &trusted(&[&root])).unwrap_err();
-        assert!(matches!(distrust, Distrust::WrongApplication { .. }), "{distrust}");
-        let oddities = ask(&wrong, &trusted(&[&root, &leaf])).unwrap();
-        assert!(oddities[0].contains("urn:other"), "{oddities:?}");
-        let known = Trusted { certificates: Vec::new(), issuers: vec![root.certificate] };
-        assert!(ask(&question(&leaf), &known).is_err(), "an issuer only helps on the way to a trusted one");
-    }
-
-    #[test]
-    fn times_are_compared_with_this_machines_clock() {
-        let pair = certificate(&Names::default());
-        let at = |now| ask(&Question { now, ..question(&pair) }, &trusted(&[&pair]));
-        let early = at(pair.certificate.not_before - 1).unwrap_err();
-        assert!(matches!(early, Distrust::NotYetValid { .. }), "{early}");
-        assert!(early.to_string().contains(&show_time(pair.certificate.not_before - 1)), "{early}");
-        let late = at(pair.certificate.not_after + 1).unwrap_err();
-        assert!(matches!(late, Distrust::Expired { .. }), "{late}");
-        assert!(at(pair.certificate.not_after).is_ok() && at(pair.certificate.not_before).is_ok());
-    }
-
-    #[test]
-    fn a_key_that_the_policy_forbids_is_named() {
-        let pair = certificate(&Names::default());
-        let short = ask(&Question { key_bits: (3072, 4096), ..question(&pair) }, &trusted(&[&pair]));
-        assert!(short.unwrap_err().to_string().contains("2048 bits"));
-    }
-
-    #[test]
-    fn another_host_is_only_odd() {
-        let pair = certificate(&Names { hosts: &["PLC", "10.0.0.7"], is_uri_last: true, ..Names::default() });
-        let at = |host| ask(&Question { host, ..question(&pair) }, &trusted(&[&pair])).unwrap();
-        assert!(at("plc").is_empty() && at("10.0.0.7").is_empty());
-        assert!(at("gateway")[0].contains("gateway"));
-    }
-
-    #[test]
-    fn the_command_survives_a_shell() {
-        assert_eq!(quoted("/etc/tagwise/pki-1"), "/etc/tagwise/pki-1");
-        assert_eq!(quoted("/a b/c'd$(x)"), r"'/a b/c'\''d$(x)'");
-    }
-}
+#[path = "trust_tests.rs"]
+mod tests;

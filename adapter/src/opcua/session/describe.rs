@@ -26,12 +26,12 @@ const ONE_DIMENSION: i32 = 1;
 pub(in crate::opcua) struct Described {
     pub(in crate::opcua) node: NodeDescription,
     /// The type that the value has on the wire now; `None` without a value.
-    pub(in crate::opcua) wire: Option<Wire>,
+    pub(in crate::opcua) wire: Option<BytesWire>,
 }
 
 /// The two ways in which a server may send bytes, whatever the DataType says (Part 6, 5.2.2.16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::opcua) enum Wire {
+pub(in crate::opcua) enum BytesWire {
     ByteString,
     Bytes,
     Other,
@@ -66,8 +66,8 @@ pub(in crate::opcua) async fn describe(live: &LiveSession, node: NodeId) -> Resu
     let wire = value.value.as_ref().map(wire_of);
     let value_rank = match (data_type, wire) {
         // One text, though it travels as an array; and a list, though it travels as one.
-        (Some(DataType::ByteString), Some(Wire::Bytes)) if rank < 1 => SCALAR,
-        (Some(DataType::Byte), Some(Wire::ByteString)) if rank == SCALAR => ONE_DIMENSION,
+        (Some(DataType::ByteString), Some(BytesWire::Bytes)) if rank < 1 => SCALAR,
+        (Some(DataType::Byte), Some(BytesWire::ByteString)) if rank == SCALAR => ONE_DIMENSION,
         _ => rank,
     };
     Ok(Described { node: NodeDescription { data_type, value_rank, is_writable }, wire })
@@ -140,11 +140,11 @@ pub(in crate::opcua) fn type_of(value: &Variant) -> Option<DataType> {
     }
 }
 
-fn wire_of(value: &Variant) -> Wire {
+fn wire_of(value: &Variant) -> BytesWire {
     match value {
-        Variant::ByteString(_) => Wire::ByteString,
-        Variant::Array(_) if type_of(value) == Some(DataType::Byte) => Wire::Bytes,
-        _ => Wire::Other,
+        Variant::ByteString(_) => BytesWire::ByteString,
+        Variant::Array(_) if type_of(value) == Some(DataType::Byte) => BytesWire::Bytes,
+        _ => BytesWire::Other,
     }
 }
 
@@ -200,8 +200,8 @@ mod tests {
 
     #[test]
     fn bytes_travel_in_two_ways() {
-        assert_eq!(wire_of(&Variant::from(vec![1_u8])), Wire::Bytes);
-        assert_eq!(wire_of(&Variant::ByteString(vec![1_u8].into())), Wire::ByteString);
-        assert_eq!(wire_of(&Variant::Byte(1)), Wire::Other);
+        assert_eq!(wire_of(&Variant::from(vec![1_u8])), BytesWire::Bytes);
+        assert_eq!(wire_of(&Variant::ByteString(vec![1_u8].into())), BytesWire::ByteString);
+        assert_eq!(wire_of(&Variant::Byte(1)), BytesWire::Other);
     }
 }

@@ -27,7 +27,7 @@ const NONCE: usize = 32;
 pub(in crate::opcua) enum Identity {
     Anonymous,
     UserName { name: String, password: SecretString },
-    Certificate { certificate: Vec<u8>, key: PrivateKey },
+    Certificate { certificate: Vec<u8>, key: Box<PrivateKey> },
 }
 
 /// What a session is made with, decided before anything is sent.

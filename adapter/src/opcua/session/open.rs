@@ -100,7 +100,10 @@ fn identity(auth: &OpcUaAuth) -> Result<Identity, Problem> {
         }
         OpcUaAuth::X509 { certificate, private_key } => {
             let user = OwnCertificate::load_files(certificate, private_key)?;
-            Identity::Certificate { certificate: user.certificate.der().to_vec(), key: keys::private_key(&user)? }
+            Identity::Certificate {
+                certificate: user.certificate.der().to_vec(),
+                key: Box::new(keys::private_key(&user)?),
+            }
         }
     })
 }

@@ -5,7 +5,9 @@ use opcua::types::{
 };
 
 use crate::domain::DataType;
-use crate::opcua::{service_error::ServiceError, session::live::LiveSession, value::variant};
+use crate::opcua::{
+    service_error::ServiceError, session::live::LiveSession, value::supertypes::supertype_of, value::variant,
+};
 
 /// A DataType hierarchy deeper than this is taken for a loop.
 const MAX_DEPTH: usize = 16;
@@ -72,7 +74,7 @@ pub(in crate::opcua) async fn trace(live: &LiveSession, data_type: NodeId) -> Re
         if met.len() == MAX_DEPTH {
             break BuiltIn::Unknown;
         }
-        let parent = supertype(live, current.clone()).await?;
+        let parent = supertype(live, current.clone()).await?.or_else(|| supertype_of(&current));
         met.push(current);
         match parent {
             Some(parent) => current = parent,

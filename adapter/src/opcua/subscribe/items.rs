@@ -81,7 +81,7 @@ impl<'a> Subscriber<'a> {
         room: &'a mut Room,
         request_timeout: Duration,
     ) -> Self {
-        let Shared { tags, table, grants, intake, .. } = shared;
+        let Shared { tags, table, grants, intake } = shared;
         Self {
             live,
             tags,

@@ -137,7 +137,7 @@ impl Publisher<'_> {
                 return false;
             }
         };
-        if results.len() == self.watched.len() && results.iter().all(|result| result.is_good()) {
+        if results.len() == self.watched.len() && results.iter().all(StatusCode::is_good) {
             return true;
         }
         let with_results = self.watched.keys().copied().zip(&results);

@@ -101,11 +101,6 @@ impl Subscriptions {
         self.lock().clone()
     }
 
-    /// Whether there is none.
-    pub(in crate::opcua) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
     /// The one at a position.
     pub(in crate::opcua) fn at(&self, position: usize) -> Option<Subscription> {
         self.lock().get(position).copied()

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use opcua::types::{
     AttributeId, BrowseDescription, BrowseDirection, BrowseResult, ByteString, NodeClass, NodeClassMask, NodeId,
-    ObjectId, ReferenceDescription, ReferenceTypeId, StatusCode, Variant,
+    ObjectId, QualifiedName, ReferenceDescription, ReferenceTypeId, StatusCode, Variant,
 };
 
 use crate::domain::{NodeAddress, NodeLocator};
@@ -23,6 +23,8 @@ const REFERENCES_PER_NODE: u32 = 1_000;
 /// Answers in a row that promise more and bring nothing, after which a server is taken at its word no longer.
 const MAX_EMPTY_ANSWERS: usize = 10;
 const ALL_RESULTS: u32 = 0x3F;
+/// Properties of OPC UA's own that any Object may have (Part 3, 5.5.1, and Part 5).
+const ABOUT_NODES: [&str; 4] = ["NodeVersion", "Icon", "NamingRule", "ViewVersion"];
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -46,7 +48,8 @@ pub struct BrowsedNode {
     pub address: NodeAddress,
     /// Its NodeClass.
     pub class: Class,
-    /// Whether it is a property of the node above, such as EURange.
+    /// Whether it only describes the node above, such as EURange. A property of an Object, such as the state of a lamp,
+    /// is a value of the machine.
     pub is_property: bool,
     /// Whether it was left closed: what is below the Server object is about the server and not about a machine.
     pub is_closed: bool,
@@ -223,7 +226,8 @@ impl Explorer {
         let namespaces = self.live.namespaces.load();
         for reference in references {
             let Some(class) = Class::of(reference.node_class) else { continue };
-            let is_property = reference.reference_type_id == ReferenceTypeId::HasProperty;
+            let is_property = reference.reference_type_id == ReferenceTypeId::HasProperty
+                && describes(walk.tree.nodes[parent].class, &reference.browse_name);
             let Some(id) = namespaces.local(&reference.node_id) else { continue };
             // A node that hangs in the tree twice, or that is its own ancestor, is shown where it was met first.
             if !walk.visited.insert(id.clone()) {
@@ -252,6 +256,11 @@ impl Explorer {
     }
 }
 
+/// Whether a property only says something about its node.
+fn describes(above: Class, name: &QualifiedName) -> bool {
+    above != Class::Object || name.namespace_index == 0 && ABOUT_NODES.contains(&name.name.as_ref())
+}
+
 /// A tree that grows.
 struct Walk {
     tree: Tree,
@@ -271,5 +280,20 @@ impl Class {
             NodeClass::View => Self::View,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_of_an_object_is_a_value_and_one_of_a_variable_describes_it() {
+        let name = |namespace: u16, name: &str| QualifiedName::new(namespace, name);
+        assert!(!describes(Class::Object, &name(2, "SignalOn")));
+        assert!(!describes(Class::Object, &name(0, "Manufacturer")));
+        assert!(!describes(Class::Object, &name(2, "NodeVersion")));
+        assert!(describes(Class::Object, &name(0, "NodeVersion")));
+        assert!(describes(Class::Variable, &name(0, "EURange")) && describes(Class::Variable, &name(2, "Limit")));
     }
 }

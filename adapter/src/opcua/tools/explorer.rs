@@ -13,7 +13,6 @@ use crate::opcua::{
     session::live::LiveSession,
     session::namespaces::NamespaceMemory,
     session::open::{OpenSession, SessionFactory},
-    session::services::Services,
     status,
     value::variant,
     write,

@@ -10,6 +10,8 @@ pub(in crate::opcua) enum BytesForm {
     Text,
     /// An array of numbers: the DataType is Byte.
     Numbers,
+    /// The DataType is another one, or unknown: the value tells.
+    AsSent,
 }
 
 impl BytesForm {

@@ -9,6 +9,7 @@ pub(in crate::opcua) mod raw;
 pub(in crate::opcua) mod reader;
 pub(in crate::opcua) mod skip;
 pub(in crate::opcua) mod structure;
+pub(in crate::opcua) mod supertypes;
 #[cfg(test)]
 mod test_support;
 pub(in crate::opcua) mod time;

@@ -1,10 +1,7 @@
 //! A NotificationMessage from its bytes (Part 4, 7.26): item by item, so that one that is malformed costs no other.
 
 use bytes::Bytes;
-use opcua::types::{
-    DataChangeNotification, ExtensionObject, Identifier, MonitoredItemNotification, NodeId, ObjectId,
-    StatusChangeNotification,
-};
+use opcua::types::{Identifier, NodeId, ObjectId};
 
 use crate::domain::{StatusCode, Timestamp};
 use crate::opcua::value::{
@@ -88,20 +85,6 @@ fn note(parts: &mut Vec<Part>, malformed: Malformed) {
 }
 
 impl Part {
-    /// What the library has decoded.
-    pub(in crate::opcua) fn of_library(object: ExtensionObject) -> Self {
-        if let Some(change) = object.inner_as::<StatusChangeNotification>() {
-            return Self::StatusChange(StatusCode(change.status.bits()));
-        }
-        let Some(data) = object.into_inner_as::<DataChangeNotification>() else { return Self::Other };
-        let items = data.monitored_items.unwrap_or_default();
-        let item = |item: MonitoredItemNotification| Item {
-            client_handle: item.client_handle,
-            value: RawValue::of_library(&item.value),
-        };
-        Self::DataChange { items: items.into_iter().map(item).collect(), unreadable: None }
-    }
-
     /// The `ExtensionObject` that comes next. An error says that nobody knows what stands behind it.
     fn read(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, (Option<Self>, Malformed)> {
         let (kind, end) = begin(reader).map_err(|malformed| (None, malformed))?;

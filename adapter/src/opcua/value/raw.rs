@@ -2,7 +2,7 @@
 //! read. What is wrong with one costs no other.
 
 use bytes::Bytes;
-use opcua::types::{BinaryEncodable, ContextOwned, DataValue, StatusCode as Code};
+use opcua::types::StatusCode as Code;
 
 use crate::domain::{StatusCode, TagValue, Timestamp};
 use crate::opcua::value::{
@@ -89,12 +89,6 @@ impl RawValue {
             server_timestamp: None,
             is_lossy: false,
         }
-    }
-
-    /// By way of its bytes, for what the library has decoded.
-    pub(in crate::opcua) fn of_library(value: &DataValue) -> Self {
-        let body = Bytes::from(value.encode_to_vec(&ContextOwned::default().context()));
-        Self::read(&mut Reader::new(&body), &body).unwrap_or_else(Self::unreadable)
     }
 }
 

@@ -1,5 +1,18 @@
 //! Bytes of values, well formed and malformed, for the tests of this folder.
 
+use bytes::Bytes;
+use opcua::types::{BinaryEncodable, ContextOwned, DataValue};
+
+use crate::opcua::value::{raw::RawValue, reader::Reader};
+
+impl RawValue {
+    /// A DataValue as it is when the library has encoded it.
+    pub(in crate::opcua) fn of_library(value: &DataValue) -> Self {
+        let body = Bytes::from(value.encode_to_vec(&ContextOwned::default().context()));
+        Self::read(&mut Reader::new(&body), &body).unwrap_or_else(Self::unreadable)
+    }
+}
+
 /// A String, or anything else with a length in front.
 pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
     [&i32::try_from(bytes.len()).unwrap().to_le_bytes(), bytes].concat()

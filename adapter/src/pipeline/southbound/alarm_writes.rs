@@ -3,7 +3,7 @@
 //! An alarm bit is a level, not a command: what counts is that the PLC has the latest one in the end. So, unlike a
 //! command, it is tried again until it is written: each second while there is no session, after growing pauses when
 //! the server refuses it. Trying again after a write without an answer is safe too, as writing the same level twice is
-//! writing it once. A level that changes meanwhile replaces the one that waits.
+//! writing it once. A level that changes meanwhile replaces the one that waits, and follows the one that is under way.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,9 +49,9 @@ impl AlarmWrites {
         }
     }
 
-    /// When the next bit is due; `None` when all are written.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.queue.first().map(|(due, _)| *due)
+    /// When the next bit of a tag to which nothing is under way is due.
+    pub(super) fn next_due(&self, is_free: impl Fn(TagId) -> bool) -> Option<Instant> {
+        self.queue.iter().find(|(_, tag)| is_free(*tag)).map(|(due, _)| *due)
     }
 
     /// How many bits wait.
@@ -59,16 +59,21 @@ impl AlarmWrites {
         self.queue.len()
     }
 
-    /// The bit that is due now and its level; `conclude` says what became of it.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<(TagId, bool)> {
-        let (_, tag) = self.queue.first().filter(|(due, _)| *due <= now).copied()?;
-        self.queue.pop_first();
+    /// The bit that is due now, of a tag to which nothing is under way, and its level; `conclude` says what became of it.
+    pub(super) fn take_due(&mut self, now: Instant, is_free: impl Fn(TagId) -> bool) -> Option<(TagId, bool)> {
+        let is_due = |(due, tag): &&(Instant, TagId)| *due <= now && is_free(*tag);
+        let (due, tag) = self.queue.iter().find(is_due).copied()?;
+        self.queue.remove(&(due, tag));
         self.bits.get(&tag).map(|bit| (tag, bit.level))
     }
 
     /// Notes how a write ended; returns whether it ended otherwise than the attempt before.
     pub(super) fn conclude(&mut self, tag: TagId, answer: &Answer, now: Instant) -> bool {
         let Some(bit) = self.bits.get_mut(&tag) else { return false };
+        if self.queue.iter().any(|(_, waiting)| *waiting == tag) {
+            // A new level, or the old one for a new session, waits already.
+            return true;
+        }
         let is_refused_for = |reason: RejectReason| answer.reason.as_deref() == Some(reason.as_str());
         let is_settled = answer.outcome == Outcome::Succeeded || is_refused_for(RejectReason::Unmapped);
         if !is_settled {
@@ -117,10 +122,10 @@ mod tests {
 
         /// Takes what is due, ends it, and returns level, whether that was news, and the seconds until the next try.
         fn attempt(&mut self, answer: &Answer) -> (bool, bool, Option<u64>) {
-            self.now = self.writes.next_due().unwrap().max(self.now);
-            let (tag, level) = self.writes.take_due(self.now).unwrap();
+            self.now = self.writes.next_due(|_| true).unwrap().max(self.now);
+            let (tag, level) = self.writes.take_due(self.now, |_| true).unwrap();
             let is_news = self.writes.conclude(tag, answer, self.now);
-            (level, is_news, self.writes.next_due().map(|due| (due - self.now).as_secs()))
+            (level, is_news, self.writes.next_due(|_| true).map(|due| (due - self.now).as_secs()))
         }
     }
 
@@ -142,7 +147,7 @@ mod tests {
         scene.set(true);
         assert_eq!(scene.attempt(&good()), (true, true, None));
         scene.set(true);
-        assert_eq!(scene.writes.next_due(), None);
+        assert_eq!(scene.writes.next_due(|_| true), None);
         scene.set(false);
         assert_eq!(scene.attempt(&good()), (false, true, None));
     }
@@ -176,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_changes_while_one_is_under_way_is_written_at_once_and_once() {
+        let mut scene = Scene::new();
+        scene.set(true);
+        assert_eq!(scene.writes.take_due(scene.now, |_| false), None);
+        let (tag, level) = scene.writes.take_due(scene.now, |_| true).unwrap();
+        assert!(level);
+        scene.set(false);
+        assert_eq!(scene.writes.next_due(|_| false), None);
+        assert!(scene.writes.conclude(tag, &refused(), scene.now));
+        assert_eq!((scene.writes.waiting(), scene.writes.next_due(|_| true)), (1, Some(scene.now)));
+        assert_eq!(scene.attempt(&good()), (false, true, None));
+    }
+
+    #[test]
     fn a_new_session_has_all_levels_written_anew() {
         let mut scene = Scene::new();
         scene.set(true);
@@ -184,7 +203,7 @@ mod tests {
         scene.update();
         assert_eq!(scene.attempt(&good()), (true, true, None));
         scene.update();
-        assert_eq!(scene.writes.next_due(), None);
+        assert_eq!(scene.writes.next_due(|_| true), None);
     }
 
     #[test]

@@ -2,6 +2,14 @@
 //!
 //! Nothing is forgotten early: when the memory is full, commands with a new id are refused until there is room. That
 //! takes more than 300 commands a second with an id, for minutes.
+//!
+//! | a command is | and then | it is |
+//! |---|---|---|
+//! | unknown | `begin`: it waits for its turn | pending |
+//! | unknown or pending | `remember` | known for `LIFETIME`, with its verdict |
+//! | known | its time is over | unknown |
+//!
+//! One that comes again while the first is pending is not handled either: it waits for that verdict.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -60,17 +68,32 @@ impl CommandKey {
 /// Bounded in time, number and bytes.
 #[derive(Debug, Default)]
 pub(super) struct VerdictMemory {
-    verdicts: HashMap<Arc<CommandKey>, Bytes>,
+    /// `None` while a command is pending.
+    verdicts: HashMap<Arc<CommandKey>, Option<Bytes>>,
     /// In the order in which they expire.
     order: VecDeque<(Instant, Arc<CommandKey>)>,
     weight: usize,
 }
 
+/// What is known of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Recalled {
+    Unknown,
+    /// The first of this key has no verdict yet.
+    Pending,
+    /// The encoded first verdict.
+    Known(Bytes),
+}
+
 impl VerdictMemory {
-    /// The encoded first verdict on this command.
-    pub(super) fn recall(&mut self, key: &CommandKey, now: Instant) -> Option<&Bytes> {
+    /// What is known of this command.
+    pub(super) fn recall(&mut self, key: &CommandKey, now: Instant) -> Recalled {
         self.forget(now);
-        self.verdicts.get(key)
+        match self.verdicts.get(key) {
+            None => Recalled::Unknown,
+            Some(None) => Recalled::Pending,
+            Some(Some(verdict)) => Recalled::Known(verdict.clone()),
+        }
     }
 
     /// Whether one more can be remembered.
@@ -78,21 +101,28 @@ impl VerdictMemory {
         self.verdicts.len() < MAX_VERDICTS && self.weight < MAX_WEIGHT
     }
 
-    /// Remembers the first verdict on a command, if there is room.
-    pub(super) fn remember(&mut self, key: CommandKey, verdict: Bytes, now: Instant) {
-        if !self.has_room() || self.verdicts.contains_key(&key) {
-            return;
+    /// Keeps a place for the verdict on a command that is unknown, if there is room.
+    pub(super) fn begin(&mut self, key: &CommandKey) {
+        if self.has_room() && !self.verdicts.contains_key(key) {
+            self.weight += key.weight();
+            self.verdicts.insert(Arc::new(key.clone()), None);
         }
-        let key = Arc::new(key);
-        self.weight += key.weight() + verdict.len();
+    }
+
+    /// Remembers the first verdict on a command, if there is a place for it.
+    pub(super) fn remember(&mut self, key: &CommandKey, verdict: Bytes, now: Instant) {
+        self.begin(key);
+        let Some((key, None)) = self.verdicts.get_key_value(key) else { return };
+        let key = Arc::clone(key);
+        self.weight += verdict.len();
         self.order.push_back((now + LIFETIME, Arc::clone(&key)));
-        self.verdicts.insert(key, verdict);
+        self.verdicts.insert(key, Some(verdict));
     }
 
     fn forget(&mut self, now: Instant) {
         while self.order.front().is_some_and(|(expires, _)| *expires <= now) {
             let Some((_, key)) = self.order.pop_front() else { return };
-            let verdict = self.verdicts.remove(&key).unwrap_or_default();
+            let verdict = self.verdicts.remove(&key).flatten().unwrap_or_default();
             self.weight -= key.weight() + verdict.len();
         }
     }
@@ -110,12 +140,24 @@ mod tests {
     fn a_verdict_is_remembered_for_five_minutes() {
         let mut memory = VerdictMemory::default();
         let start = Instant::now();
-        memory.remember(key(1), Bytes::from_static(b"first"), start);
-        memory.remember(key(1), Bytes::from_static(b"second"), start);
-        assert_eq!(memory.recall(&key(1), start + Duration::from_millis(299_999)).unwrap(), "first");
-        assert_eq!(memory.recall(&key(2), start), None);
-        assert_eq!(memory.recall(&key(1), start + LIFETIME), None);
+        memory.remember(&key(1), Bytes::from_static(b"first"), start);
+        memory.remember(&key(1), Bytes::from_static(b"second"), start);
+        assert_eq!(memory.recall(&key(1), start + Duration::from_millis(299_999)), Recalled::Known("first".into()));
+        assert_eq!(memory.recall(&key(2), start), Recalled::Unknown);
+        assert_eq!(memory.recall(&key(1), start + LIFETIME), Recalled::Unknown);
         assert_eq!((memory.weight, memory.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_command_is_pending_until_its_verdict_however_long_that_takes() {
+        let mut memory = VerdictMemory::default();
+        let start = Instant::now();
+        memory.begin(&key(1));
+        assert_eq!(memory.recall(&key(1), start + 2 * LIFETIME), Recalled::Pending);
+        memory.remember(&key(1), Bytes::from_static(b"first"), start + 2 * LIFETIME);
+        assert_eq!(memory.recall(&key(1), start + 2 * LIFETIME), Recalled::Known("first".into()));
+        assert_eq!(memory.recall(&key(1), start + 3 * LIFETIME), Recalled::Unknown);
+        assert_eq!((memory.weight, memory.order.len(), memory.verdicts.len()), (0, 0, 0));
     }
 
     #[test]
@@ -124,19 +166,19 @@ mod tests {
         let start = Instant::now();
         for id in 0..MAX_VERDICTS {
             assert!(memory.has_room());
-            memory.remember(key(id), Bytes::new(), start);
+            memory.remember(&key(id), Bytes::new(), start);
         }
         assert!(!memory.has_room());
-        memory.remember(key(MAX_VERDICTS), Bytes::new(), start);
-        assert_eq!(memory.recall(&key(MAX_VERDICTS), start), None);
-        assert_eq!(memory.recall(&key(0), start + LIFETIME), None);
+        memory.remember(&key(MAX_VERDICTS), Bytes::new(), start);
+        assert_eq!(memory.recall(&key(MAX_VERDICTS), start), Recalled::Unknown);
+        assert_eq!(memory.recall(&key(0), start + LIFETIME), Recalled::Unknown);
         assert!(memory.has_room());
     }
 
     #[test]
     fn long_verdicts_fill_it_too() {
         let mut memory = VerdictMemory::default();
-        memory.remember(key(1), Bytes::from(vec![0; MAX_WEIGHT]), Instant::now());
+        memory.remember(&key(1), Bytes::from(vec![0; MAX_WEIGHT]), Instant::now());
         assert!(!memory.has_room());
     }
 
@@ -151,7 +193,7 @@ mod tests {
             response_topic: None,
             correlation_data: correlation.map(Bytes::from_static),
             message_expiry_seconds: None,
-            received_at: crate::domain::Timestamp::from_unix_millis(0),
+            received_at: Instant::now().into_std(),
         };
         let of = |topic, correlation, id: Option<Value>| CommandKey::of(&command(topic, correlation), id.as_ref());
         let keys = [

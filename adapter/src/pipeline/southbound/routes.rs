@@ -9,7 +9,10 @@
 //! Nor must a verdict be taken for a value, an alarm or a status: whoever may only send commands could otherwise have us
 //! put a number of their choice on the topic of a measurement. A response topic that is one of our own is not used.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     config::effective::SouthboundMapping,
@@ -22,7 +25,7 @@ const VERDICT_LEVEL: &str = "/result";
 #[derive(Debug)]
 pub(super) enum Destination<'routes> {
     /// A command for this mapping's tag.
-    Command(&'routes SouthboundMapping),
+    Command(&'routes Arc<SouthboundMapping>),
     /// The verdict on a command.
     Verdict,
     /// Nothing that a mapping names.
@@ -32,7 +35,7 @@ pub(super) enum Destination<'routes> {
 /// The southbound mappings, by topic and by tag.
 #[derive(Debug)]
 pub(super) struct CommandRoutes {
-    mappings: Vec<SouthboundMapping>,
+    mappings: Vec<Arc<SouthboundMapping>>,
     by_broker: HashMap<BrokerId, Filters>,
     /// Where values, alarms and status messages go.
     own: HashSet<TopicName>,
@@ -57,7 +60,7 @@ impl CommandRoutes {
                 filters.exact.insert(filter.as_str().to_owned(), position);
             }
         }
-        Self { mappings, by_broker, own }
+        Self { mappings: mappings.into_iter().map(Arc::new).collect(), by_broker, own }
     }
 
     /// What a message of this broker on `topic` is.
@@ -71,7 +74,7 @@ impl CommandRoutes {
 
     /// The mapping by which an alarm may write `tag`: the one without a topic where there is one, else the first.
     pub(super) fn for_alarm(&self, tag: TagId) -> Option<&SouthboundMapping> {
-        let of_tag = || self.mappings.iter().filter(|mapping| mapping.tag == tag);
+        let of_tag = || self.mappings.iter().map(|mapping| &**mapping).filter(|mapping| mapping.tag == tag);
         of_tag().find(|mapping| mapping.topic_filter.is_none()).or_else(|| of_tag().next())
     }
 
@@ -89,7 +92,7 @@ impl CommandRoutes {
         is_free.then_some(name)
     }
 
-    fn mapping(&self, broker: BrokerId, topic: &str) -> Option<&SouthboundMapping> {
+    fn mapping(&self, broker: BrokerId, topic: &str) -> Option<&Arc<SouthboundMapping>> {
         let filters = self.by_broker.get(&broker)?;
         let matches = |position: &&usize| {
             self.mappings[**position].topic_filter.as_ref().is_some_and(|filter| filter.matches(topic))
@@ -101,13 +104,12 @@ impl CommandRoutes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use bytes::Bytes;
 
     use super::*;
-    use crate::{
-        config::effective::Range,
-        domain::{Timestamp, TopicFilter},
-    };
+    use crate::{config::effective::Range, domain::TopicFilter};
 
     fn routes(filters: &[Option<&str>]) -> CommandRoutes {
         let mapping = |(tag, filter): (u32, Option<&str>)| SouthboundMapping {
@@ -117,6 +119,7 @@ mod tests {
             value: None,
             range: Range::default(),
             max_age: None,
+            max_wait: Duration::from_secs(10),
             accepts_retained: false,
             line: 1,
         };
@@ -178,7 +181,7 @@ mod tests {
             response_topic: response_topic.map(str::to_owned),
             correlation_data: None,
             message_expiry_seconds: None,
-            received_at: Timestamp::from_unix_millis(0),
+            received_at: Instant::now(),
         };
         let found = routes(filters).verdict_topic(&command);
         assert_eq!(found.as_ref().map(TopicName::as_str), expected, "{topic}, {response_topic:?}");
@@ -215,7 +218,7 @@ mod tests {
         assert!(routes.for_alarm(TagId(2)).is_some_and(|mapping| mapping.topic_filter.is_none()));
         assert!(routes.for_alarm(TagId(1)).is_some_and(|mapping| mapping.topic_filter.is_some()));
         assert!(routes.for_alarm(TagId(9)).is_none());
-        routes.mappings[2].tag = TagId(0);
+        Arc::make_mut(&mut routes.mappings[2]).tag = TagId(0);
         assert!(routes.for_alarm(TagId(0)).is_some_and(|mapping| mapping.topic_filter.is_none()));
     }
 }

@@ -69,7 +69,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Verdicts<O> {
     pub(super) fn refuse(&self, command: &Command, rejection: Rejection) {
         let mapping = match self.routes.find(command.broker, &command.topic) {
             Destination::Verdict => return self.ignore(command),
-            Destination::Command(mapping) => Some(mapping),
+            Destination::Command(mapping) => Some(&**mapping),
             Destination::Unmapped => None,
         };
         let payload = CommandPayload::read(&command.payload, mapping.and_then(|mapping| mapping.value.as_deref()));

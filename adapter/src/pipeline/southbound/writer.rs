@@ -1,4 +1,5 @@
-//! The way of a value to a node: describe, check, coerce, write. Commands and alarms take the same one.
+//! The way of a value to a node: describe, check, coerce, look at the time once more, write. Commands and alarms take the
+//! same one.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,14 +8,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    age::Limit,
     answer::{Answer, Rejection},
     coerce::coerce,
+    plc::{Plc, PlcError},
     range,
 };
 use crate::{
     config::effective::Range,
     domain::{NodeDescription, RejectReason, StatusCode, TagId, TagValue},
-    opcua::{Plc, PlcError},
     telemetry::Metrics,
 };
 
@@ -29,23 +31,28 @@ pub(super) struct TagWriter<P> {
 }
 
 impl<P: Plc> TagWriter<P> {
-    /// Writes `json` to the tag's node once, unless a check refuses it.
-    pub(super) async fn write(&self, tag: TagId, json: &Value, range: Range) -> Answer {
+    /// Writes `json` to the tag's node once, unless a check refuses it or `limit` is over before the write is sent.
+    pub(super) async fn write(&self, tag: TagId, json: &Value, range: Range, limit: Option<&Limit>) -> Answer {
         let value = match self.prepare(tag, json, range).await {
             Ok(value) => value,
             Err(rejection) => return rejection.into(),
         };
         let started = Instant::now();
-        let written = self.hurry.run_until_cancelled(self.plc.write(tag, value)).await.unwrap_or_else(|| {
+        let write = async {
+            match limit {
+                Some(limit) => self.plc.write_before(limit.from, tag, value).await,
+                None => self.plc.write(tag, value).await,
+            }
+        };
+        let written = self.hurry.run_until_cancelled(write).await.unwrap_or_else(|| {
             Err(PlcError::NoAnswer { reason: "the adapter has shut down before the answer".to_owned() })
         });
-        if !matches!(written, Err(PlcError::NotConnected)) {
+        if !matches!(written, Err(PlcError::NotConnected | PlcError::TooLate)) {
             self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
         }
-        match written {
-            Ok(status) => Answer::from_status(status, &(self.symbol)(status)),
-            Err(error @ PlcError::NoAnswer { .. }) => Answer::no_answer(error.to_string()),
-            Err(error) => rejection(&error).into(),
+        match (written, limit) {
+            (Err(PlcError::TooLate), Some(limit)) => limit.rejection.clone().into(),
+            (written, _) => answer(written, self.symbol),
         }
     }
 
@@ -71,6 +78,14 @@ impl<P: Plc> TagWriter<P> {
     }
 }
 
+fn answer(written: Result<StatusCode, PlcError>, symbol: fn(StatusCode) -> Cow<'static, str>) -> Answer {
+    match written {
+        Ok(status) => Answer::from_status(status, &symbol(status)),
+        Err(error @ PlcError::NoAnswer { .. }) => Answer::no_answer(error.to_string()),
+        Err(error) => rejection(&error).into(),
+    }
+}
+
 /// An error after which the PLC surely has nothing: one of describing the node, or one before a Write was sent.
 fn rejection(error: &PlcError) -> Rejection {
     match error {
@@ -80,6 +95,7 @@ fn rejection(error: &PlcError) -> Rejection {
         ),
         PlcError::NoVariable { .. } => Rejection::new(RejectReason::NotWritable, error.to_string()),
         PlcError::NoForm { .. } => Rejection::new(RejectReason::WrongType, error.to_string()),
+        PlcError::TooLate => Rejection::new(RejectReason::Expired, error.to_string()),
         PlcError::UnknownNode { .. } => Rejection::new(RejectReason::UnknownNode, error.to_string()),
         PlcError::NoAnswer { reason } => {
             let message =

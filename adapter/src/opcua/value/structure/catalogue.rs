@@ -110,6 +110,7 @@ impl Catalogue {
         for (data_type, definition) in &definitions {
             let kind = match &definition.kind {
                 DefinitionKind::Structure(_) => continue,
+                DefinitionKind::Unknown => continue,
                 DefinitionKind::AnyStructure => Kind::BuiltIn(EXTENSION_OBJECT),
                 DefinitionKind::Enumeration(names) => Kind::Enumeration(Arc::clone(names)),
                 DefinitionKind::Simple(number) => simple(*number),

@@ -39,6 +39,8 @@ pub(super) struct Decoder<'a> {
     is_forced: bool,
     /// What was left undecoded, and why: the first of them.
     pub(super) problem: Option<Undecoded>,
+    /// The encoding id of the first body that is not what the server says of its type.
+    pub(super) contradicted: Option<NodeId>,
 }
 
 /// A structure that stays as it is.
@@ -53,7 +55,7 @@ pub(super) struct Undecoded {
 impl<'a> Decoder<'a> {
     /// With the types that are known.
     pub(super) fn new(types: &'a Types, with_names: bool) -> Self {
-        Self { types, with_names, is_forced: false, problem: None }
+        Self { types, with_names, is_forced: false, problem: None, contradicted: None }
     }
 
     /// Leaves undecoded what would need a type that the server was not yet asked for.
@@ -95,6 +97,7 @@ impl<'a> Decoder<'a> {
         match outer.within(body, |reader| self.structure(reader, index)) {
             Err(Stop::Malformed(malformed)) => {
                 let name = self.types.structure(index).map_or_else(String::new, |found| found.shape.name.to_string());
+                self.contradicted.get_or_insert_with(|| encoding.clone());
                 let reason = format!("its body is not what its definition says: {malformed}");
                 Ok(self.opaque(encoding, body, name, reason))
             }

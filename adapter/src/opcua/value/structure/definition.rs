@@ -3,22 +3,30 @@
 use std::{collections::HashMap, sync::Arc};
 
 use opcua::types::{
-    AttributeId, BrowseDirection, DataValue, EnumDefinition, EnumValueType, Identifier, LocalizedText, NodeId,
-    ReferenceTypeId, StructureDefinition, UAString, Variant,
+    AttributeId, BinaryDecodable, BrowseDirection, ContextOwned, DataValue, EnumDefinition, EnumValueType,
+    ExtensionObject, Identifier, LocalizedText, NodeId, ObjectId, ReferenceTypeId, StructureDefinition, UAString,
+    Variant, type_loader::ByteStringBody,
 };
 
 use super::{base_types, server::TypeServer, types::Names};
-use crate::opcua::service_error::ServiceError as Error;
+use crate::opcua::{
+    service_error::ServiceError as Error,
+    value::{bytes_form::BytesForm, supertypes::supertype_of},
+};
 
 /// Numbers of one enumeration that get a name.
 const MAX_NAMES: usize = 5_000;
 /// Bytes of one name.
 const MAX_NAME_LENGTH: usize = 256;
+/// Properties that give names: the first two to a Boolean.
+const WITH_NAMES: [&str; 4] = ["FalseState", "TrueState", "EnumStrings", "EnumValues"];
 /// A hierarchy of types deeper than this is taken for a loop.
 const MAX_SUPERTYPES: usize = 16;
 
 /// Numbers of OPC UA's own types, from which all others come.
 pub(super) mod base {
+    pub(in super::super) const BYTE: u32 = 3;
+    pub(in super::super) const BYTE_STRING: u32 = 15;
     pub(in super::super) const INT32: u32 = 6;
     pub(in super::super) const STRUCTURE: u32 = 22;
     pub(in super::super) const BASE_DATA_TYPE: u32 = 24;
@@ -39,7 +47,7 @@ impl Definition {
         match &self.kind {
             DefinitionKind::Structure(structure) => structure.fields.as_ref().map_or(0, Vec::len),
             DefinitionKind::Enumeration(names) => names.len(),
-            DefinitionKind::AnyStructure | DefinitionKind::Simple(_) => 0,
+            DefinitionKind::AnyStructure | DefinitionKind::Simple(_) | DefinitionKind::Unknown => 0,
         }
     }
 }
@@ -55,6 +63,8 @@ pub(super) enum DefinitionKind {
     Enumeration(Arc<Names>),
     /// One that travels as OPC UA's own DataType of this number.
     Simple(u32),
+    /// One that the server does not know, or whose supertypes it does not.
+    Unknown,
 }
 
 /// The number of one of OPC UA's own types that says itself how it travels.
@@ -90,7 +100,7 @@ async fn kind<S: TypeServer>(
 ) -> Result<DefinitionKind, Error> {
     let definition = match definition.value {
         Some(Variant::ExtensionObject(object)) => object,
-        _ => opcua::types::ExtensionObject::null(),
+        _ => ExtensionObject::null(),
     };
     if definition.inner_is::<StructureDefinition>() {
         return Ok(match definition.into_inner_as::<StructureDefinition>() {
@@ -109,7 +119,9 @@ async fn kind<S: TypeServer>(
             };
             DefinitionKind::Enumeration(Arc::new(names))
         }
-        Some(base::STRUCTURE) | None => DefinitionKind::AnyStructure,
+        Some(base::STRUCTURE) => DefinitionKind::AnyStructure,
+        // Nothing is guessed: a wrong guess would shift every member behind it.
+        None => DefinitionKind::Unknown,
         Some(number) => DefinitionKind::Simple(number),
     })
 }
@@ -129,8 +141,9 @@ async fn base_of<S: TypeServer>(server: &S, data_type: &NodeId) -> Result<Option
             return Ok(Some(number));
         }
         let supertypes = server.references(&current, ReferenceTypeId::HasSubtype, BrowseDirection::Inverse).await?;
-        match supertypes.into_iter().next() {
-            Some(supertype) => current = supertype.node_id.node_id,
+        let supertype = supertypes.into_iter().next().map(|supertype| supertype.node_id.node_id);
+        match supertype.or_else(|| supertype_of(&current)) {
+            Some(supertype) => current = supertype,
             None => return Ok(None),
         }
     }
@@ -145,30 +158,66 @@ fn names_of_definition(definition: EnumDefinition) -> Names {
     }))
 }
 
-/// The names that the properties `EnumStrings` or `EnumValues` of a DataType or a variable give.
+/// The form in which bytes of a node go out.
+pub(super) async fn bytes_form<S: TypeServer>(server: &S, node: &NodeId) -> Result<BytesForm, Error> {
+    let answer = server.read(&[(node.clone(), AttributeId::DataType)]).await?.into_iter().next();
+    let Some(Variant::NodeId(data_type)) = answer.and_then(|answer| answer.value) else {
+        return Ok(BytesForm::AsSent);
+    };
+    Ok(match base_of(server, &data_type).await? {
+        Some(base::BYTE) => BytesForm::Numbers,
+        Some(base::BYTE_STRING) => BytesForm::Text,
+        _ => BytesForm::AsSent,
+    })
+}
+
+/// The names that the properties `EnumStrings`, `EnumValues`, or `FalseState` and `TrueState` of a DataType or a variable
+/// give.
 pub(super) async fn names_of_properties<S: TypeServer>(server: &S, node: &NodeId) -> Result<Names, Error> {
     let properties = server.references(node, ReferenceTypeId::HasProperty, BrowseDirection::Forward).await?;
-    let is_wanted = |name: &UAString| matches!(name.as_ref(), "EnumStrings" | "EnumValues");
-    let wanted = properties.into_iter().filter(|property| is_wanted(&property.browse_name.name));
-    let questions: Vec<_> = wanted.map(|property| (property.node_id.node_id, AttributeId::Value)).collect();
-    if questions.is_empty() {
+    let position = |name: &UAString| WITH_NAMES.iter().position(|wanted| *wanted == name.as_ref());
+    let wanted = properties
+        .into_iter()
+        .filter_map(|property| Some((property.node_id.node_id, position(&property.browse_name.name)?)));
+    let (nodes, positions): (Vec<NodeId>, Vec<usize>) = wanted.unzip();
+    if nodes.is_empty() {
         return Ok(Names::default());
     }
+    let questions: Vec<_> = nodes.into_iter().map(|node| (node, AttributeId::Value)).collect();
     let mut names = HashMap::new();
-    for answer in server.read(&questions).await? {
-        let Some(Variant::Array(array)) = answer.value else { continue };
+    for (answer, position) in server.read(&questions).await?.into_iter().zip(positions) {
+        let array = match answer.value {
+            // `FalseState` and `TrueState` stand where their numbers are.
+            Some(Variant::LocalizedText(text)) if position < 2 => {
+                names.extend(name(i64::from(position == 1), &text));
+                continue;
+            }
+            Some(Variant::Array(array)) if position >= 2 => array,
+            _ => continue,
+        };
         for (position, value) in (0_i32..).zip(array.values).take(MAX_NAMES) {
             match value {
                 Variant::LocalizedText(text) => names.extend(name(position.into(), &text)),
                 Variant::ExtensionObject(object) => {
-                    let value = object.inner_as::<EnumValueType>();
-                    names.extend(value.and_then(|value| name(value.value, &value.display_name)));
+                    names.extend(enum_value(&object).and_then(|value| name(value.value, &value.display_name)));
                 }
                 _ => {}
             }
         }
     }
     Ok(Names::new(names))
+}
+
+/// One that the library has decoded, or whose body it has cut out.
+fn enum_value(object: &ExtensionObject) -> Option<EnumValueType> {
+    if let Some(value) = object.inner_as::<EnumValueType>() {
+        return Some(value.clone());
+    }
+    let raw = object.inner_as::<ByteStringBody>()?;
+    let is_meant = *raw.encoding_id() == ObjectId::EnumValueType_Encoding_DefaultBinary;
+    let context = ContextOwned::default();
+    let value = EnumValueType::decode(&mut raw.raw_body().as_ref(), &context.context());
+    value.ok().filter(|_| is_meant)
 }
 
 fn name(number: i64, name: &LocalizedText) -> Option<(i32, Arc<str>)> {

@@ -14,7 +14,10 @@ use std::{
 };
 
 use opcua::types::NodeId;
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::Notify,
+    time::{self, Instant},
+};
 use tracing::debug;
 
 use super::{
@@ -27,7 +30,9 @@ use super::{
 use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{TagId, TagUpdate},
+    opcua::service_error::ServiceError,
     opcua::value::{
+        bytes_form::{BytesForm, has_two_forms},
         raw::{RawValue, Wire},
         reader::{Bodies, Malformed, Reader},
     },
@@ -37,6 +42,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Questions of one session. A server that invents an encoding id for each value gets no further.
 const MAX_QUESTIONS: usize = 10_000;
+/// How often at most types and names are read anew because a value contradicts them.
+const DOUBT: Duration = Duration::from_mins(1);
 /// After how long a server that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -56,11 +63,33 @@ struct State {
     types: Types,
     /// Names of the nodes' own enumerations, without any for a node that is none.
     names: HashMap<TagId, Arc<Names>>,
+    /// In which form bytes of the tags' nodes go out.
+    forms: HashMap<TagId, BytesForm>,
+    doubts: Doubts,
+    /// The types that were read are to be read anew.
+    is_outdated: bool,
     held: Held,
     questions: VecDeque<Question>,
     /// Questions that were put in this session.
     put: HashSet<Question>,
     reports: Reports,
+}
+
+/// When a value last contradicted what the server had said, so that it is not asked for each value.
+#[derive(Default)]
+struct Doubts {
+    types: Option<Instant>,
+    names: HashMap<TagId, Instant>,
+}
+
+impl Doubts {
+    fn may_doubt_types(&self) -> bool {
+        self.types.is_none_or(|last| last.elapsed() >= DOUBT)
+    }
+
+    fn may_doubt_names(&self, tag: TagId) -> bool {
+        self.names.get(&tag).is_none_or(|last| last.elapsed() >= DOUBT)
+    }
 }
 
 /// Tags about which each thing was said once.
@@ -74,6 +103,10 @@ pub(super) enum Question {
     Encoding(NodeId, TagId),
     /// Which names do the numbers of the tag's node have?
     Names(TagId),
+    /// Which form do the bytes of the tag's node have?
+    Form(TagId),
+    /// The same as before, since a value contradicts the answer.
+    Again(Box<Self>),
 }
 
 impl Question {
@@ -81,7 +114,31 @@ impl Question {
     fn key(&self) -> Self {
         match self {
             Self::Encoding(encoding, _) => Self::Encoding(encoding.clone(), TagId(0)),
-            names @ Self::Names(_) => names.clone(),
+            Self::Again(question) => question.key(),
+            of_node @ (Self::Names(_) | Self::Form(_)) => of_node.clone(),
+        }
+    }
+}
+
+impl State {
+    /// Everything that the server has said is to be asked again when it is needed.
+    fn forget(&mut self) {
+        self.types = Types::default();
+        self.names.clear();
+        self.forms.clear();
+        self.put.clear();
+        self.is_outdated = true;
+    }
+
+    /// A value contradicts the answer to this question.
+    fn doubt(&mut self, question: &Question) {
+        if let Question::Names(tag) = question {
+            self.doubts.names.insert(*tag, Instant::now());
+            self.names.remove(tag);
+            self.put.remove(question);
+        } else {
+            self.doubts.types = Some(Instant::now());
+            self.forget();
         }
     }
 }
@@ -101,7 +158,7 @@ impl Structures {
 
     /// Whether a value may pass by: the case of nearly all values, and so without a lock.
     pub(in crate::opcua) fn may_pass(&self, tag: TagId, raw: &RawValue) -> bool {
-        let is_plain = matches!(raw.value, Wire::Plain(_)) && !raw.is_lossy;
+        let is_plain = matches!(&raw.value, Wire::Plain(value) if !has_two_forms(value)) && !raw.is_lossy;
         is_plain && !self.is_special[tag.index()] && self.waiting_tags.load(Ordering::Relaxed) == 0
     }
 
@@ -131,9 +188,8 @@ impl Structures {
     pub(in crate::opcua) fn begin_session(&self) -> Vec<TagUpdate> {
         let left = self.end_session();
         let mut state = self.lock();
-        state.types = Types::default();
-        state.names.clear();
-        state.put.clear();
+        state.forget();
+        state.doubts = Doubts::default();
         left
     }
 
@@ -168,6 +224,9 @@ impl Structures {
                 }
                 continue;
             };
+            if std::mem::take(&mut self.lock().is_outdated) {
+                catalogue = Catalogue::default();
+            }
             let answered = self.answer(&question, &mut catalogue, server).await;
             // Only now, so that no question is lost with a run that is given up in the middle of it.
             self.lock().questions.pop_front();
@@ -193,6 +252,10 @@ impl Structures {
                 };
                 let load = time::timeout(PATIENCE, load).await;
                 let mut state = self.lock();
+                if state.is_outdated {
+                    // What was loaded belongs to types that are gone; whoever waits asks again.
+                    return Ok(());
+                }
                 let loaded = match load {
                     Ok(Ok(loaded)) => catalogue.add(loaded, &mut state.types),
                     Ok(Err(error)) => Err(error),
@@ -210,6 +273,13 @@ impl Structures {
                 state.types.note(encoding.clone(), known);
                 if is_final { Ok(()) } else { Err(()) }
             }
+            Question::Again(question) => Box::pin(self.answer(question, catalogue, server)).await,
+            Question::Form(tag) => {
+                let form = time::timeout(PATIENCE, self.form_of(server, *tag)).await;
+                let is_final = matches!(form, Ok(Ok(_)));
+                self.lock().forms.insert(*tag, form.ok().and_then(Result::ok).unwrap_or(BytesForm::AsSent));
+                if is_final { Ok(()) } else { Err(()) }
+            }
             Question::Names(tag) => {
                 let ask = async {
                     match self.node_of(server, *tag).await {
@@ -223,6 +293,13 @@ impl Structures {
                 self.lock().names.insert(*tag, Arc::new(names));
                 if is_final { Ok(()) } else { Err(()) }
             }
+        }
+    }
+
+    async fn form_of<S: TypeServer>(&self, server: &S, tag: TagId) -> Result<BytesForm, ServiceError> {
+        match self.node_of(server, tag).await {
+            Some(node) => super::definition::bytes_form(server, &node).await,
+            None => Ok(BytesForm::AsSent),
         }
     }
 
@@ -277,11 +354,25 @@ impl Structures {
         is_forced: bool,
     ) -> Result<TagUpdate, Box<Unfinished>> {
         let tag = &self.tags[update.tag.index()];
-        let names = state.names.get(&update.tag).map(|names| &**names);
         let id = update.tag;
         let is_forced = is_forced || state.put.len() >= MAX_QUESTIONS;
-        let finisher = Finisher { tag, types: &state.types, names, is_forced };
-        let (update, reports) = finisher.finish(update, wire)?;
+        let finisher = Finisher {
+            tag,
+            types: &state.types,
+            names: state.names.get(&id).map(|names| &**names),
+            form: state.forms.get(&id).copied(),
+            may_doubt_types: !is_forced && state.doubts.may_doubt_types(),
+            may_doubt_names: !is_forced && state.doubts.may_doubt_names(id),
+            is_forced,
+        };
+        let finished = finisher.finish(update, wire).map_err(|mut unfinished| {
+            if let Question::Again(question) = unfinished.2 {
+                state.doubt(&question);
+                unfinished.2 = *question;
+            }
+            unfinished
+        });
+        let (update, reports) = finished?;
         for report in reports {
             if state.reports.0.insert((id, std::mem::discriminant(&report))) {
                 report.warn(tag);

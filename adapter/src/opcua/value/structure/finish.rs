@@ -12,7 +12,10 @@ use super::{
 use crate::{
     config::effective::{EnumerationForm, Tag},
     domain::{DataType, TagUpdate, TagValue},
-    opcua::value::raw::Wire,
+    opcua::value::{
+        bytes_form::{BytesForm, has_two_forms},
+        raw::Wire,
+    },
 };
 
 /// What it takes to finish a value of one tag.
@@ -21,6 +24,11 @@ pub(super) struct Finisher<'a> {
     pub(super) types: &'a Types,
     /// Names of the node's own enumeration; `None` where the server was not yet asked.
     pub(super) names: Option<&'a Names>,
+    /// In which form bytes of the node go out; `None` where the server was not yet asked.
+    pub(super) form: Option<BytesForm>,
+    /// Whether the server is to be asked again where a body contradicts its type, and a number its names.
+    pub(super) may_doubt_types: bool,
+    pub(super) may_doubt_names: bool,
     /// Whether to go on without what is not known yet.
     pub(super) is_forced: bool,
 }
@@ -68,10 +76,25 @@ impl Finisher<'_> {
                     }
                     Err(Stop::Malformed(malformed)) => unreadable(&mut update, &mut reports, malformed.to_string()),
                 };
+                if let Some(encoding) = decoder.contradicted.filter(|_| self.may_doubt_types) {
+                    // The PLC's program may have changed, and the type with it.
+                    let question = Question::Again(Box::new(Question::Encoding(encoding, update.tag)));
+                    return Err(Box::new((update, Wire::Encoded(encoded), question)));
+                }
                 reports.extend(decoder.problem.map(Report::Undecoded));
                 value
             }
         };
+        if has_two_forms(&value) {
+            match self.form {
+                None if !self.is_forced => {
+                    let question = Question::Form(update.tag);
+                    return Err(Box::new((update, Wire::Plain(value), question)));
+                }
+                Some(form) => value = form.shape(value),
+                None => {}
+            }
+        }
         if with_names && is_integer(&value) {
             match self.names {
                 None if !self.is_forced => {
@@ -79,8 +102,19 @@ impl Finisher<'_> {
                     return Err(Box::new((update, Wire::Plain(value), question)));
                 }
                 None => {}
-                Some(names) if names.is_empty() => reports.push(Report::NoNames),
-                Some(names) => name(&mut value, names),
+                Some(names) if names.is_empty() => {
+                    // Nobody expects names of a Boolean.
+                    if value.data_type() != Some(DataType::Boolean) {
+                        reports.push(Report::NoNames);
+                    }
+                }
+                Some(names) => {
+                    if self.may_doubt_names && !has_name(&value, names) {
+                        let question = Question::Again(Box::new(Question::Names(update.tag)));
+                        return Err(Box::new((update, Wire::Plain(value), question)));
+                    }
+                    name(&mut value, names);
+                }
             }
         }
         if update.flags.is_lossy_text {
@@ -118,34 +152,50 @@ fn is_integer(value: &TagValue) -> bool {
         && matches!(
             value.data_type(),
             Some(
-                DataType::SByte
+                DataType::Boolean
+                    | DataType::SByte
                     | DataType::Byte
                     | DataType::Int16
                     | DataType::UInt16
                     | DataType::Int32
                     | DataType::UInt32
+                    | DataType::Int64
+                    | DataType::UInt64
             )
         )
 }
 
+/// The number that may stand for a name; `None` for one that no enumeration has.
+fn number(value: &TagValue) -> Option<i32> {
+    match *value {
+        // Of a TwoStateDiscreteType (Part 8, 5.3.3.2).
+        TagValue::Boolean(value) => Some(value.into()),
+        TagValue::SByte(number) => Some(number.into()),
+        TagValue::Byte(number) => Some(number.into()),
+        TagValue::Int16(number) => Some(number.into()),
+        TagValue::UInt16(number) => Some(number.into()),
+        TagValue::Int32(number) => Some(number),
+        TagValue::UInt32(number) => number.try_into().ok(),
+        TagValue::Int64(number) => number.try_into().ok(),
+        TagValue::UInt64(number) => number.try_into().ok(),
+        _ => None,
+    }
+}
+
+/// Whether the value, and each element of it, has a name.
+fn has_name(value: &TagValue, names: &Names) -> bool {
+    match value {
+        TagValue::Array(array) => array.values.iter().all(|value| has_name(value, names)),
+        value => number(value).is_some_and(|number| names.get(number).is_some()),
+    }
+}
+
 fn name(value: &mut TagValue, names: &Names) {
-    let number = match *value {
-        TagValue::SByte(number) => i32::from(number),
-        TagValue::Byte(number) => i32::from(number),
-        TagValue::Int16(number) => i32::from(number),
-        TagValue::UInt16(number) => i32::from(number),
-        TagValue::Int32(number) => number,
-        TagValue::UInt32(number) => match i32::try_from(number) {
-            Ok(number) => number,
-            Err(_) => return,
-        },
-        TagValue::Array(ref mut array) => {
-            array.values.iter_mut().for_each(|value| name(value, names));
-            return;
-        }
-        _ => return,
-    };
-    if let Some(name) = names.get(number) {
+    if let TagValue::Array(array) = value {
+        array.values.iter_mut().for_each(|value| name(value, names));
+    } else if let Some(number) = number(value)
+        && let Some(name) = names.get(number)
+    {
         *value = TagValue::Enumeration { number, name: Arc::clone(name) };
     }
 }

@@ -59,11 +59,11 @@ fn value_of(raw: RawValue, types: &Types) -> TagValue {
     }
 }
 
-/// The value of a Variant in OPC UA Binary, decoded without any types; `None` for bytes that are none.
+/// The value of the Variant that these bytes begin with, decoded without any types; `None` for bytes that are none.
 pub fn value_of_variant(bytes: &[u8]) -> Option<TagValue> {
     let types = Types::default();
     let mut decoder = Decoder::new(&types, true).forced(true);
-    decoder.whole(bytes).ok().map(|(value, _)| value)
+    decoder.variant(&mut Reader::of_value(bytes)).ok()
 }
 
 /// The value of a structure's body under a definition that is made of bytes, too: any members, nested in any way.

@@ -15,9 +15,7 @@ mod finish;
 mod hold;
 pub mod hostile;
 mod names;
-mod raw_bodies;
 mod server;
 mod types;
 
 pub(in crate::opcua) use desk::Structures;
-pub(in crate::opcua) use raw_bodies::type_loaders;

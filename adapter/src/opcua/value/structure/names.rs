@@ -19,7 +19,10 @@ pub(super) async fn of_node<S: TypeServer>(server: &S, node: &NodeId) -> Result<
     {
         for (_, definition) in definition::read(server, &[*data_type]).await? {
             if let DefinitionKind::Enumeration(names) = definition.kind {
-                return Ok(Arc::try_unwrap(names).unwrap_or_default());
+                // One that lists none may have them on the variable.
+                if let Some(names) = Arc::into_inner(names).filter(|names| !names.is_empty()) {
+                    return Ok(names);
+                }
             }
         }
     }

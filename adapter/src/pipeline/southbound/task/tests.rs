@@ -1,7 +1,7 @@
 //! The whole way of a command and of an alarm bit, against a PLC that follows a script.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
 };
 
@@ -16,12 +16,14 @@ use super::*;
 use crate::{
     config::effective::Range,
     domain::{DataType, NodeDescription, Qos, TagValue, TopicFilter},
-    opcua::PlcError,
-    pipeline::southbound::AlarmWrite,
+    pipeline::southbound::{AlarmWrite, PlcError},
+    supervisor::Connection,
 };
 
 mod alarm_bits;
 mod commands;
+mod lanes;
+mod property;
 mod refusals;
 
 /// What the clock of all tests shows.
@@ -30,6 +32,8 @@ const NOW: i64 = 1_767_225_600_000;
 const PERMITS: usize = 1000;
 /// Where all commands come from, and not the first one.
 const BROKER: BrokerId = BrokerId(1);
+/// How long a command may wait.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 const SPEED: TagId = TagId(0);
 const ALARM: TagId = TagId(1);
 
@@ -41,6 +45,10 @@ struct ScriptedPlc {
     written: Mutex<Vec<(TagId, TagValue)>>,
     /// A write takes one permit.
     gate: Semaphore,
+    /// How long a tag's node takes to answer.
+    late: Mutex<HashMap<TagId, Duration>>,
+    /// When each write was sent.
+    sent_at: Mutex<Vec<(TagId, Instant)>>,
 }
 
 impl ScriptedPlc {
@@ -64,6 +72,11 @@ impl Plc for Arc<ScriptedPlc> {
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
+        self.sent_at.lock().unwrap().push((tag, Instant::now()));
+        let late = self.late.lock().unwrap().get(&tag).copied();
+        if let Some(late) = late {
+            sleep(late).await;
+        }
         self.gate.acquire().await.unwrap().forget();
         self.written.lock().unwrap().push((tag, value));
         self.answers.lock().unwrap().pop_front().unwrap_or(Ok(StatusCode::GOOD))
@@ -90,12 +103,19 @@ impl Scene {
     }
 
     fn with_mappings(mappings: Vec<SouthboundMapping>) -> Self {
+        Self::with_plc(mappings, |plc| plc)
+    }
+
+    /// What is written goes to what `around` puts around the scripted PLC.
+    fn with_plc<P: Plc>(mappings: Vec<SouthboundMapping>, around: impl FnOnce(Arc<ScriptedPlc>) -> P) -> Self {
         let node = NodeDescription { data_type: Some(DataType::Int16), value_rank: -1, is_writable: true };
         let plc = Arc::new(ScriptedPlc {
             node: Mutex::new(Ok(node)),
             answers: Mutex::default(),
             written: Mutex::default(),
             gate: Semaphore::new(PERMITS),
+            late: Mutex::default(),
+            sent_at: Mutex::default(),
         });
         let (commands_tx, commands_rx) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (sent_tx, sent_rx) = mpsc::channel(1000);
@@ -105,8 +125,9 @@ impl Scene {
         let task = SouthboundTask::new(SouthboundParts {
             mappings,
             own_topics: HashSet::new(),
-            tag_names: vec![TagName::new("line1/speed"), TagName::new("line1/alarm")],
-            plc: Arc::clone(&plc),
+            tag_names: ["line1/speed", "line1/alarm"].into_iter().map(TagName::new).collect(),
+            writes_in_flight: WRITES_IN_FLIGHT,
+            plc: around(Arc::clone(&plc)),
             commands_rx,
             alarm_levels: levels.clone(),
             outbox: move |broker, message| {
@@ -165,7 +186,7 @@ impl Scene {
     async fn until(&self, condition: impl Fn(&Self) -> bool) {
         let poll = async {
             while !condition(self) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         };
         timeout(Duration::from_secs(1000), poll).await.expect("the condition in time");
@@ -180,6 +201,7 @@ fn mapping(filter: Option<&str>, tag: TagId) -> SouthboundMapping {
         value: None,
         range: if tag == SPEED { Range { min: Some(0.0), max: Some(3000.0) } } else { Range::default() },
         max_age: None,
+        max_wait: MAX_WAIT,
         accepts_retained: false,
         line: 1,
     }
@@ -195,7 +217,7 @@ fn command(payload: &str) -> Command {
         response_topic: None,
         correlation_data: None,
         message_expiry_seconds: None,
-        received_at: Timestamp::from_unix_millis(NOW),
+        received_at: Instant::now().into_std(),
     }
 }
 

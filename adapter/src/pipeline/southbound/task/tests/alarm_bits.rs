@@ -1,7 +1,5 @@
 //! Alarm bits: levels that reach the PLC in the end.
 
-use tokio::time::sleep;
-
 use super::*;
 
 const WRITE: AlarmWrite = AlarmWrite { tag: ALARM, mapping: 0, is_active: true };

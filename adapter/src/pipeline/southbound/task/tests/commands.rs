@@ -105,7 +105,7 @@ async fn at_the_end_the_command_in_hand_is_finished_and_the_rest_turned_away() {
     for value in 1..4 {
         scene.send(command(&format!(r#"{{"value":{value},"id":{value}}}"#)));
     }
-    scene.until(|scene| scene.commands_tx.capacity() == MAX_WAITING_COMMANDS - 2).await;
+    scene.until(|scene| scene.metrics.commands_waiting.get() == 2).await;
     scene.cancel.cancel();
     scene.plc.gate.add_permits(PERMITS);
     let mut verdicts = Vec::new();

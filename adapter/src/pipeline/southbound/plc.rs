@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::domain::{NodeDescription, StatusCode, TagId, TagValue};
 
@@ -30,6 +31,9 @@ pub enum PlcError {
         /// What they are.
         reason: String,
     },
+    /// The write could not be sent before its time was over; nothing was sent.
+    #[error("the time for the write was over before it could be sent")]
+    TooLate,
     /// The request was sent and no answer came: the PLC may have the value.
     #[error("the write was sent and no answer came: {reason}")]
     NoAnswer {
@@ -38,11 +42,27 @@ pub enum PlcError {
     },
 }
 
-/// What a command needs of a PLC.
+/// What a command needs of a PLC. Several tags may be written at once, one tag never twice at once.
 pub trait Plc: Send + Sync + 'static {
     /// DataType, ValueRank and AccessLevel of the tag's node; read once per session.
     fn describe(&self, tag: TagId) -> impl Future<Output = Result<NodeDescription, PlcError>> + Send;
 
     /// Writes the value, without timestamps, and returns what the server answered. Never tried twice.
     fn write(&self, tag: TagId, value: TagValue) -> impl Future<Output = Result<StatusCode, PlcError>> + Send;
+
+    /// Like `write`, but sends nothing from `deadline` on. A PLC that has to ask something before it can write looks at the
+    /// time again after that.
+    fn write_before(
+        &self,
+        deadline: Instant,
+        tag: TagId,
+        value: TagValue,
+    ) -> impl Future<Output = Result<StatusCode, PlcError>> + Send {
+        async move {
+            if Instant::now() >= deadline {
+                return Err(PlcError::TooLate);
+            }
+            self.write(tag, value).await
+        }
+    }
 }
