@@ -19,6 +19,7 @@ from asyncua.crypto import security_policies, uacrypto
 from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import uatcp_to_binary
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -124,7 +125,7 @@ def show(plain, shown):
     def verify_either(self, data, signature):
         try:
             verify(self, data, signature)
-        except uacrypto.InvalidSignature:
+        except InvalidSignature:
             if not data.startswith(shown):
                 raise
             verify(self, first + data[len(shown) :], signature)
