@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, ensure};
 use clap::Args;
 use tagwise::{
-    config::effective::{OpcUaConfig, Tag},
+    config::effective::{OpcUaConfig, QueueSize, Tag},
     domain::{NodeAddress, TagId, TagValue},
     opcua::OpcUaLink,
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
@@ -79,6 +79,6 @@ fn tag(number: usize, load: &Load) -> Result<Tag> {
     let mut tag = Tag::new(&name, Simulator::node("Load", &name).parse::<NodeAddress>()?);
     tag.subscription.publishing_interval = load.publishing_interval();
     tag.subscription.sampling_interval = Duration::from_millis(load.sampling);
-    tag.subscription.queue_size = load.queue_size();
+    tag.subscription.queue_size = QueueSize::Values(load.queue_size());
     Ok(tag)
 }

@@ -51,7 +51,7 @@ impl TagLine {
             name: tag.name.to_string(),
             line: tag.line,
             node: tag.node.to_string(),
-            asked: (tag.subscription.sampling_interval.as_secs_f64() * 1000.0, tag.subscription.queue_size),
+            asked: (tag.subscription.sampling_interval.as_secs_f64() * 1000.0, tag.subscription.asked_queue_size()),
             deadband: tag.subscription.deadband,
             report,
             problems: Vec::new(),
@@ -270,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::effective::ProtocolVersion,
+        config::effective::{ProtocolVersion, QueueSize},
         domain::{DataType, NodeAddress, StatusCode},
         opcua::GrantedItem,
     };
@@ -295,7 +295,7 @@ mod tests {
         let node: NodeAddress = "nsu=urn:plc;s=x".parse().unwrap();
         let mut tag = Tag::new("line1/x", node);
         tag.subscription.sampling_interval = Duration::from_millis(250);
-        tag.subscription.queue_size = 4;
+        tag.subscription.queue_size = QueueSize::Values(4);
         TagLine::judge(&tag, report, is_north, is_south)
     }
 

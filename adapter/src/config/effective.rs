@@ -15,7 +15,7 @@ pub use super::effective_opcua::{
     ConnectionOptions, EnumerationForm, MessageSecurityMode, OpcUaAuth, OpcUaConfig, OpcUaLimits, Security,
     SecurityPolicy, ServerProfile, Tag,
 };
-pub use super::effective_subscription::{Deadband, Discard, Mode, TagSubscription, Trigger};
+pub use super::effective_subscription::{Deadband, Discard, Mode, QueueSize, TagSubscription, Trigger};
 
 /// A whole mapping file.
 #[derive(Debug)]

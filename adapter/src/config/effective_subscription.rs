@@ -12,7 +12,7 @@ pub struct TagSubscription {
     /// How often the server looks at the node, zero asking for the fastest it has; how often it is read when polled.
     pub sampling_interval: Duration,
     /// How many values the server queues between two publishes.
-    pub queue_size: u32,
+    pub queue_size: QueueSize,
     /// Which value a full queue loses.
     pub discard: Discard,
     /// Which change counts.
@@ -23,6 +23,15 @@ pub struct TagSubscription {
     pub heartbeat: Option<Duration>,
     /// After how long without a value the tag is stale.
     pub stale_after: Option<Duration>,
+}
+
+/// `server_queue_size:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueSize {
+    /// Twice the values that are sampled between two publishes.
+    Auto,
+    /// So many values.
+    Values(u32),
 }
 
 /// `mode:`
@@ -70,7 +79,7 @@ impl Default for TagSubscription {
             mode: Mode::Subscribe,
             publishing_interval: Duration::from_millis(500),
             sampling_interval: Duration::from_millis(250),
-            queue_size: 4,
+            queue_size: QueueSize::Auto,
             discard: Discard::Oldest,
             trigger: Trigger::StatusValue,
             deadband: None,
@@ -80,7 +89,27 @@ impl Default for TagSubscription {
     }
 }
 
+/// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
+const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
+/// The longest queue that `auto` asks for.
+const MAX_AUTO_QUEUE: u128 = 10_000;
+
 impl TagSubscription {
+    /// How many values the server has to queue where it publishes this often.
+    pub fn queue_size_at(&self, publishing_interval: Duration) -> u32 {
+        if let QueueSize::Values(size) = self.queue_size {
+            return size;
+        }
+        let sampling = if self.sampling_interval.is_zero() { FASTEST_SAMPLING } else { self.sampling_interval };
+        let ratio = publishing_interval.as_micros().div_ceil(sampling.as_micros().max(1));
+        u32::try_from((2 * ratio).clamp(2, MAX_AUTO_QUEUE)).unwrap_or(2)
+    }
+
+    /// How many values are asked to be queued, if the server publishes as often as asked.
+    pub fn asked_queue_size(&self) -> u32 {
+        self.queue_size_at(self.publishing_interval)
+    }
+
     /// Whether the tag is read instead of subscribed.
     pub fn is_polled(&self) -> bool {
         self.mode == Mode::Poll

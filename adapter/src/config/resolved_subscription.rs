@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    effective::{Deadband, TagSubscription},
+    effective::{Deadband, QueueSize, TagSubscription},
     resolved::{object, time},
 };
 
@@ -14,7 +14,13 @@ pub(super) fn subscription(subscription: &TagSubscription) -> Value {
         ("mode", Some(json!(subscription.mode.as_str()))),
         ("publishing_interval", Some(time(subscription.publishing_interval))),
         ("sampling_interval", Some(time(subscription.sampling_interval))),
-        ("server_queue_size", Some(json!(subscription.queue_size))),
+        (
+            "server_queue_size",
+            Some(match subscription.queue_size {
+                QueueSize::Auto => json!("auto"),
+                QueueSize::Values(size) => json!(size),
+            }),
+        ),
         ("discard", Some(json!(subscription.discard.as_str()))),
         ("trigger", Some(json!(subscription.trigger.as_str()))),
         (

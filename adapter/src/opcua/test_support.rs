@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::effective::{ConnectionOptions, OpcUaConfig, Tag},
+    config::effective::{ConnectionOptions, OpcUaConfig, QueueSize, Tag},
     domain::{Identifier, Namespace, NodeAddress},
 };
 
@@ -14,7 +14,7 @@ pub(in crate::opcua) fn tag(name: &str, namespace: u16, identifier: &str) -> Tag
     let mut tag = Tag::new(name, node);
     tag.subscription.sampling_interval = Duration::ZERO;
     tag.subscription.publishing_interval = Duration::from_millis(50);
-    tag.subscription.queue_size = 100;
+    tag.subscription.queue_size = QueueSize::Values(100);
     tag
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tagwise::{
-    config::effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, Tag},
+    config::effective::{ConnectionOptions, OpcUaAuth, OpcUaConfig, QueueSize, Tag},
     domain::{Identifier, Namespace, NodeAddress, TagId, TagUpdate, TagValue},
     opcua::{OpcUaLink, PlcHandle, TagGrants},
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
@@ -113,7 +113,7 @@ pub(crate) fn tag(identifier: &str, line: usize) -> Tag {
     let mut tag = Tag { line, ..Tag::new(identifier, node) };
     tag.subscription.sampling_interval = Duration::ZERO;
     tag.subscription.publishing_interval = Duration::from_millis(50);
-    tag.subscription.queue_size = 1_000;
+    tag.subscription.queue_size = QueueSize::Values(1_000);
     tag
 }
 

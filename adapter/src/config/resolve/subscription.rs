@@ -4,15 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::context::Context;
 use crate::config::{
-    effective::{Deadband, Discard, Mode, TagSubscription, Trigger},
+    effective::{Deadband, Discard, Mode, QueueSize, TagSubscription, Trigger},
     span::Span,
     view::View,
 };
 
-/// Stands for a sampling interval of 0, "as fast as the server can", when a queue is sized.
-const FASTEST_SAMPLING: Duration = Duration::from_millis(10);
-/// The longest queue that `auto` asks for.
-const MAX_AUTO_QUEUE: u128 = 10_000;
 /// A node is not read more often than this.
 const FASTEST_POLL: Duration = Duration::from_millis(10);
 
@@ -46,7 +42,7 @@ impl<'a> SubscriptionLayers<'a> {
             mode: if section.choice("mode")? == "poll" { Mode::Poll } else { Mode::Subscribe },
             publishing_interval,
             sampling_interval,
-            queue_size: queue_size.unwrap_or_else(|| auto_queue(publishing_interval, sampling_interval)),
+            queue_size: queue_size.map_or(QueueSize::Auto, QueueSize::Values),
             discard: if section.choice("discard")? == "newest" { Discard::Newest } else { Discard::Oldest },
             trigger: match section.choice("trigger")? {
                 "status" => Trigger::Status,
@@ -121,11 +117,4 @@ fn check_deadband(layer: &View<'_>, context: &mut Context<'_>) {
 fn deadband(section: &View<'_>) -> Option<Deadband> {
     let absolute = section.number("absolute").map(Deadband::Absolute);
     absolute.or_else(|| section.number("percent").map(Deadband::Percent))
-}
-
-/// Enough for twice the values that are sampled between two publishes.
-fn auto_queue(publishing: Duration, sampling: Duration) -> u32 {
-    let sampling = if sampling.is_zero() { FASTEST_SAMPLING } else { sampling };
-    let ratio = publishing.as_micros().div_ceil(sampling.as_micros().max(1));
-    u32::try_from((2 * ratio).clamp(2, MAX_AUTO_QUEUE)).unwrap_or(2)
 }

@@ -83,7 +83,7 @@ fn the_smallest_mapping_has_every_default() {
     );
     assert!(config.brokers[0].tls.is_none() && config.brokers[0].auth.is_none() && config.http.is_none());
     let subscription = &config.tags[0].subscription;
-    assert_eq!((subscription.sampling_interval, subscription.queue_size), (Duration::from_millis(250), 4));
+    assert_eq!((subscription.sampling_interval, subscription.asked_queue_size()), (Duration::from_millis(250), 4));
     // Debug prints every field, so that none is forgotten here.
     let opcua = &config.opcua;
     assert!(opcua.pki_dir.ends_with("pki") && opcua.work_dir.ends_with("state/line1/opcua"), "{opcua:?}");
@@ -130,7 +130,7 @@ fn a_queue_is_sized_by_the_ratio_of_the_intervals() {
         let subscription = format!("{{ publishing_interval: {publishing}, sampling_interval: {sampling} }}");
         let opcua =
             format!("opcua: {{ uri: opc.tcp://plc, security: {{ policy: none }}, subscription: {subscription} }}\n");
-        assert_eq!(config(&opcua).tags[0].subscription.queue_size, expected);
+        assert_eq!(config(&opcua).tags[0].subscription.asked_queue_size(), expected);
     }
     check("500ms", "250ms", 4);
     check("500ms", "100ms", 10);

@@ -6,7 +6,7 @@ use super::cases::load;
 use crate::{
     config::{
         Config,
-        effective::{Deadband, Discard, Mode, TagSubscription, Trigger},
+        effective::{Deadband, Discard, Mode, QueueSize, TagSubscription, Trigger},
     },
     spool::{SpoolOptions, SyncPolicy},
 };
@@ -59,8 +59,11 @@ fn sections_are_laid_over_each_other_key_by_key() {
     let config = config();
     let quality = config.northbound_mappings[0].quality;
     assert_eq!(format!("{quality:?}"), "QualityPolicy { bad: Drop, uncertain: Drop }");
-    let sampling: Vec<(Duration, u32)> =
-        config.tags.iter().map(|tag| (tag.subscription.sampling_interval, tag.subscription.queue_size)).collect();
+    let sampling: Vec<(Duration, u32)> = config
+        .tags
+        .iter()
+        .map(|tag| (tag.subscription.sampling_interval, tag.subscription.asked_queue_size()))
+        .collect();
     let ms = Duration::from_millis;
     assert_eq!(sampling, [(ms(100), 10), (ms(100), 10), (ms(100), 7), (ms(0), 100), (ms(100), 10)]);
 }
@@ -117,7 +120,7 @@ tags:
         mode: Mode::Subscribe,
         publishing_interval: Duration::from_secs(1),
         sampling_interval: Duration::from_millis(100),
-        queue_size: 20,
+        queue_size: QueueSize::Auto,
         discard: Discard::Newest,
         trigger: Trigger::StatusValue,
         deadband: Some(Deadband::Absolute(2.0)),
@@ -128,7 +131,6 @@ tags:
     let own = TagSubscription {
         mode: Mode::Poll,
         publishing_interval: Duration::from_millis(50),
-        queue_size: 2,
         trigger: Trigger::StatusValueTimestamp,
         deadband: Some(Deadband::Percent(1.0)),
         heartbeat: None,

@@ -155,7 +155,7 @@ fn what_an_expression_yields_is_text_and_never_yaml() {
 fn an_expression_may_stand_where_a_number_is_due() {
     let config = load("tags: [ { name: a, node: i=1, topic: a, subscription: { sampling_interval: \"${env:INTERVAL}ms\", server_queue_size: \"${env:INTERVAL}\" } } ]\n").unwrap().config;
     assert_eq!(
-        (config.tags[0].subscription.sampling_interval.as_millis(), config.tags[0].subscription.queue_size),
+        (config.tags[0].subscription.sampling_interval.as_millis(), config.tags[0].subscription.asked_queue_size()),
         (250, 250)
     );
 }

@@ -7,8 +7,17 @@ use crate::opcua::value::reader::{Malformed, Reader};
 
 /// The id, and what was revised; the header is left out.
 pub(in crate::opcua) fn created_subscription(reader: &mut Reader<'_>) -> Result<CreateSubscriptionResponse, Malformed> {
+    let id = reader.u32()?;
+    modified_subscription(id, reader)
+}
+
+/// What was revised of the Subscription with this id.
+pub(in crate::opcua) fn modified_subscription(
+    id: u32,
+    reader: &mut Reader<'_>,
+) -> Result<CreateSubscriptionResponse, Malformed> {
     Ok(CreateSubscriptionResponse {
-        subscription_id: reader.u32()?,
+        subscription_id: id,
         revised_publishing_interval: reader.f64()?,
         revised_lifetime_count: reader.u32()?,
         revised_max_keep_alive_count: reader.u32()?,

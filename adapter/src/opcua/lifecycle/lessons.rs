@@ -43,7 +43,7 @@ pub(super) struct Notifications {
 }
 
 const MOST_NOTIFICATIONS: u32 = 10_000;
-const FEWEST_NOTIFICATIONS: u32 = 10;
+const FEWEST_NOTIFICATIONS: u32 = 1;
 /// After how long larger messages are tried again.
 const RELEARN: Duration = Duration::from_hours(1);
 
@@ -64,7 +64,7 @@ impl Notifications {
     /// A message was larger than one side takes.
     pub(super) fn refused(&mut self, now: Instant) {
         let before = self.learned.map_or(MOST_NOTIFICATIONS, |(learned, _)| learned);
-        self.learned = Some(((before / 4).max(FEWEST_NOTIFICATIONS), now));
+        self.learned = Some(((before / 8).max(FEWEST_NOTIFICATIONS), now));
     }
 }
 
@@ -77,17 +77,17 @@ mod tests {
         let now = Instant::now();
         let mut notifications = Notifications::default();
         assert_eq!(notifications.most(now), 10_000);
-        for expected in [2_500, 625, 156, 39, 10, 10] {
+        for expected in [1_250, 156, 19, 2, 1, 1] {
             notifications.refused(now);
             assert_eq!(notifications.most(now), expected);
         }
         let mut later = now;
         let mut grown = Vec::new();
-        for _ in 0..11 {
+        for _ in 0..14 {
             later += RELEARN;
             grown.push(notifications.most(later));
         }
-        assert_eq!(grown[..2], [20, 40]);
-        assert_eq!(grown[10], 10_000);
+        assert_eq!(grown[..2], [2, 4]);
+        assert_eq!(grown[13], 10_000);
     }
 }

@@ -8,10 +8,11 @@ use opcua::{
     types::{
         AttributeId, BrowseDescription, BrowseNextRequest, BrowsePath, BrowsePathResult, BrowseRequest, BrowseResult,
         ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest, CreateSubscriptionResponse, DataValue,
-        DeleteMonitoredItemsRequest, DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoredItemCreateResult,
-        NodeId, ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest, RequestHeader, ServerState,
-        StatusCode, SubscriptionAcknowledgement, TimestampsToReturn, TransferSubscriptionsRequest,
-        TranslateBrowsePathsToNodeIdsRequest, UaEnum, VariableId, Variant, WriteRequest, WriteValue,
+        DeleteMonitoredItemsRequest, DeleteSubscriptionsRequest, ModifySubscriptionRequest, MonitoredItemCreateRequest,
+        MonitoredItemCreateResult, NodeId, ObjectId, PublishRequest, ReadRequest, ReadValueId, RepublishRequest,
+        RequestHeader, ServerState, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
+        TransferSubscriptionsRequest, TranslateBrowsePathsToNodeIdsRequest, UaEnum, VariableId, Variant, WriteRequest,
+        WriteValue,
     },
 };
 
@@ -107,25 +108,28 @@ impl Services {
         channel.call(request(header), limit).await
     }
 
-    /// Attributes of nodes, exactly one answer each.
+    /// Attributes of nodes, exactly one answer each. One that cannot be read is `BadDecodingError`; where it hides those
+    /// behind it, they are asked for again.
     pub(in crate::opcua) async fn read(&self, attributes: &[(NodeId, AttributeId)]) -> Answer<Vec<DataValue>> {
-        self.read_with(attributes, TimestampsToReturn::Neither).await
-    }
-
-    /// As `read`, with timestamps.
-    pub(in crate::opcua) async fn read_with(
-        &self,
-        attributes: &[(NodeId, AttributeId)],
-        timestamps: TimestampsToReturn,
-    ) -> Answer<Vec<DataValue>> {
+        let without_value = |status| DataValue { status: Some(status), ..DataValue::default() };
         let question = |(node_id, attribute): &(NodeId, AttributeId)| question(node_id.clone(), *attribute);
-        let message = self.ask(attributes.iter().map(question).collect(), timestamps).await?;
-        let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
-        let mut answers = attributes::data_values(&mut reader)?;
-        answers.resize_with(attributes.len(), || DataValue {
-            status: Some(StatusCode::BadUnknownResponse),
-            ..DataValue::default()
-        });
+        let mut answers = Vec::with_capacity(attributes.len());
+        while answers.len() < attributes.len() {
+            let left = attributes[answers.len()..].iter().map(question).collect();
+            let message = self.ask(left, TimestampsToReturn::Neither).await?;
+            let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
+            match attributes::data_values(&mut reader) {
+                Ok(found) => {
+                    answers.extend(found);
+                    answers.resize_with(attributes.len(), || without_value(StatusCode::BadUnknownResponse));
+                }
+                Err((found, _)) => {
+                    answers.extend(found);
+                    answers.push(without_value(StatusCode::BadDecodingError));
+                }
+            }
+            answers.truncate(attributes.len());
+        }
         Ok(answers)
     }
 
@@ -249,6 +253,26 @@ impl Services {
         let message = self.call(self.limit, request).await?;
         let expected = ObjectId::CreateSubscriptionResponse_Encoding_DefaultBinary;
         Ok(subscription::created_subscription(&mut message.answer(expected)?)?)
+    }
+
+    /// The answer is what a Subscription with this id would have been created with.
+    pub(in crate::opcua) async fn modify_subscription(
+        &self,
+        id: u32,
+        asked: SubscriptionRequest,
+    ) -> Answer<CreateSubscriptionResponse> {
+        let request = |request_header| ModifySubscriptionRequest {
+            request_header,
+            subscription_id: id,
+            requested_publishing_interval: asked.publishing_interval.as_secs_f64() * 1_000.0,
+            requested_lifetime_count: asked.lifetime_count,
+            requested_max_keep_alive_count: asked.max_keep_alive_count,
+            max_notifications_per_publish: asked.max_notifications_per_publish,
+            priority: 0,
+        };
+        let message = self.call(self.limit, request).await?;
+        let expected = ObjectId::ModifySubscriptionResponse_Encoding_DefaultBinary;
+        Ok(subscription::modified_subscription(id, &mut message.answer(expected)?)?)
     }
 
     pub(in crate::opcua) async fn delete_subscriptions(&self, ids: Vec<u32>) -> Answer<Vec<StatusCode>> {

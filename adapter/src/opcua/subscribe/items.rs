@@ -367,7 +367,7 @@ impl<'a> Subscriber<'a> {
                 left.push(rest);
             }
             self.under_way = call.len();
-            let called = self.call(subscription.id, call).await;
+            let called = self.call(subscription, call).await;
             self.under_way = 0;
             match called {
                 Ok(results) => {
@@ -406,9 +406,14 @@ impl<'a> Subscriber<'a> {
         Ok(())
     }
 
-    async fn call(&self, subscription: u32, items: &[Item]) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
-        let requests = items.iter().map(|item| request(item, &self.tags[item.tag.index()])).collect();
-        self.live.services.create_monitored_items(subscription, requests).await
+    async fn call(
+        &self,
+        subscription: Subscription,
+        items: &[Item],
+    ) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
+        let interval = subscription.publishing_interval;
+        let requests = items.iter().map(|item| request(item, &self.tags[item.tag.index()], interval)).collect();
+        self.live.services.create_monitored_items(subscription.id, requests).await
     }
 
     fn take_results(
@@ -425,7 +430,9 @@ impl<'a> Subscriber<'a> {
                 states.extend(self.refuse(item, result.status_code, outcome));
                 continue;
             }
-            outcome.revised.look_at(&self.tags[item.tag.index()], result);
+            let tag = &self.tags[item.tag.index()];
+            let asked_queue = tag.subscription.queue_size_at(subscription.publishing_interval);
+            outcome.revised.look_at(tag, asked_queue, result);
             // A server may take an item of a node that it has not; a value tells.
             if !self.lost_nodes.is_lost(item.tag) {
                 states.push((item.tag, TagState::Active));

@@ -273,6 +273,10 @@ impl<'a> Publisher<'a> {
                 | Code::BadSecureChannelClosed
                 | Code::BadServerHalted
                 | Code::BadShutdown
+                // The same message is too large every time.
+                | Code::BadResponseTooLarge
+                | Code::BadEncodingLimitsExceeded
+                | Code::BadTcpMessageTooLarge
         );
         self.failures += 1;
         debug!(%error, failures = self.failures, "Publish failed");

@@ -19,11 +19,11 @@ pub(in crate::opcua) struct Revised {
 
 impl Revised {
     /// Looks at the answer for one tag.
-    pub(in crate::opcua) fn look_at(&mut self, tag: &Tag, result: &MonitoredItemCreateResult) {
-        if result.revised_queue_size < tag.subscription.queue_size {
+    pub(in crate::opcua) fn look_at(&mut self, tag: &Tag, asked_queue: u32, result: &MonitoredItemCreateResult) {
+        if result.revised_queue_size < asked_queue {
             self.queues += 1;
             self.queue_example.get_or_insert_with(|| {
-                format!("{}: {} instead of {} values", tag.name, result.revised_queue_size, tag.subscription.queue_size)
+                format!("{}: {} instead of {} values", tag.name, result.revised_queue_size, asked_queue)
             });
         }
         let asked = tag.subscription.sampling_interval.as_secs_f64() * 1000.0;
@@ -61,14 +61,13 @@ mod tests {
     fn look(asked: (u64, u32), granted: (f64, u32)) -> (usize, usize) {
         let mut tag = tag("t", 3, "x");
         tag.subscription.sampling_interval = Duration::from_millis(asked.0);
-        tag.subscription.queue_size = asked.1;
         let result = MonitoredItemCreateResult {
             revised_sampling_interval: granted.0,
             revised_queue_size: granted.1,
             ..MonitoredItemCreateResult::default()
         };
         let mut revised = Revised::default();
-        revised.look_at(&tag, &result);
+        revised.look_at(&tag, asked.1, &result);
         (revised.queues, revised.samplings)
     }
 

@@ -175,7 +175,7 @@ fn counts(config: &OpcUaConfig, publishing_interval: Duration) -> Counts {
     Counts { keep_alive, lifetime }
 }
 
-/// Asks for a Subscription, and once more where the server publishes so much more slowly than asked that its keep-alives
+/// Creates a Subscription, and has it modified where the server publishes so much more slowly than asked that its keep-alives
 /// would come too rarely to notice silence by.
 async fn create(
     live: &LiveSession,
@@ -183,32 +183,30 @@ async fn create(
     publishing_interval: Duration,
     notifications: u32,
 ) -> Result<Subscription, ServiceError> {
-    let first = granted(&ask(live, config, publishing_interval, notifications).await?, publishing_interval);
+    let request = |publishing_interval| request(config, publishing_interval, notifications);
+    let created = live.services.create_subscription(request(publishing_interval)).await?;
+    let first = granted(&created, publishing_interval);
     let wished = config.connection.keep_alive_interval.max(first.publishing_interval);
     if first.keep_alive_time <= wished.mul_f64(TOLERANCE) {
         return Ok(first);
     }
-    let again = granted(&ask(live, config, first.publishing_interval, notifications).await?, publishing_interval);
-    let (better, other) = if again.keep_alive_time < first.keep_alive_time { (again, first) } else { (first, again) };
-    live.services.delete_subscriptions(vec![other.id]).await?;
-    Ok(better)
+    match live.services.modify_subscription(first.id, request(first.publishing_interval)).await {
+        Ok(modified) => Ok(granted(&modified, first.publishing_interval)),
+        Err(error) if Failure::of(&error).is_final() => Err(error),
+        // As it was granted at first, then.
+        Err(_) => Ok(first),
+    }
 }
 
-async fn ask(
-    live: &LiveSession,
-    config: &OpcUaConfig,
-    publishing_interval: Duration,
-    notifications: u32,
-) -> Result<CreateSubscriptionResponse, ServiceError> {
+fn request(config: &OpcUaConfig, publishing_interval: Duration, notifications: u32) -> SubscriptionRequest {
     let counts = counts(config, publishing_interval);
-    let request = SubscriptionRequest {
+    SubscriptionRequest {
         publishing_interval,
         max_keep_alive_count: counts.keep_alive,
         lifetime_count: counts.lifetime,
         max_notifications_per_publish: notifications,
         is_publishing: true,
-    };
-    live.services.create_subscription(request).await
+    }
 }
 
 /// A server may say anything: what is no time counts as what was asked, and what no plant waits for as the longest.

@@ -3,21 +3,20 @@
 use std::collections::HashMap;
 
 use opcua::types::{
-    AttributeId, DataTypeId, DataValue, DateTime, EUInformation, Identifier, NodeClass, NodeId, StatusCode as Code,
-    TimestampsToReturn, Variant, VariantScalarTypeId,
+    AttributeId, DataTypeId, DataValue, EUInformation, Identifier, NodeClass, NodeId, StatusCode as Code, Variant,
 };
 
 use crate::domain::{DataType, NodeLocator, StatusCode, TagValue, Timestamp};
 use crate::opcua::{
     service_error::ServiceError,
-    session::describe::{self, ANY_RANK},
+    session::describe::ANY_RANK,
     session::local,
     session::types::{self, BuiltIn},
     status,
     tools::browse::BrowsedNode,
     tools::explorer::{Explorer, ExplorerError},
     value::bytes_form::BytesForm,
-    value::variant,
+    value::raw::{RawValue, Wire},
 };
 
 /// Attributes in one call, whatever more the server declares to take: a PLC has other things to do.
@@ -103,7 +102,7 @@ impl Explorer {
             }
             _ => None,
         };
-        Ok(self.attributes(&questions, TimestampsToReturn::Neither).await?.into_iter().map(name).collect())
+        Ok(self.attributes(&questions).await?.into_iter().map(name).collect())
     }
 
     /// The values of nodes with all that belongs to them; in place of it, why a node is not there.
@@ -121,8 +120,10 @@ impl Explorer {
 
     /// As `read`, by node ids.
     pub(in crate::opcua) async fn readings(&self, ids: &[NodeId]) -> Result<Vec<Reading>, ServiceError> {
-        let questions: Vec<_> = ids.iter().map(|id| (id.clone(), AttributeId::Value)).collect();
-        let values = self.attributes(&questions, TimestampsToReturn::Both).await?;
+        let mut values = Vec::with_capacity(ids.len());
+        for call in ids.chunks(self.nodes_in_a_call()) {
+            values.extend(self.live.services.read_values(call).await?);
+        }
         let found = self.found(ids).await?;
         Ok(values.into_iter().zip(found).map(|(value, found)| reading(value, found)).collect())
     }
@@ -136,7 +137,7 @@ impl Explorer {
             AttributeId::UserAccessLevel,
         ];
         let questions: Vec<_> = ids.iter().flat_map(|id| ASKED.map(|attribute| (id.clone(), attribute))).collect();
-        let answers = self.attributes(&questions, TimestampsToReturn::Neither).await?;
+        let answers = self.attributes(&questions).await?;
         let types = answers.chunks(ASKED.len()).filter_map(|of_node| local::data_type_of(&of_node[1]));
         let names = self.names_of(types.collect()).await?;
         let mut all = Vec::with_capacity(ids.len());
@@ -193,7 +194,7 @@ impl Explorer {
             }
             names.insert(id.clone(), own.map_or_else(|| id.to_string(), |own| format!("{own:?}")));
         }
-        let answers = self.attributes(&unknown, TimestampsToReturn::Neither).await?;
+        let answers = self.attributes(&unknown).await?;
         for ((id, _), answer) in unknown.into_iter().zip(answers) {
             if let Some(Variant::QualifiedName(name)) = answer.value {
                 names.insert(id, name.name.as_ref().to_owned());
@@ -202,17 +203,16 @@ impl Explorer {
         Ok(names)
     }
 
-    /// One answer for each question.
-    async fn attributes(
-        &self,
-        questions: &[(NodeId, AttributeId)],
-        timestamps: TimestampsToReturn,
-    ) -> Result<Vec<DataValue>, ServiceError> {
+    fn nodes_in_a_call(&self) -> usize {
         let declared = self.live.limits.nodes_per_read.and_then(|limit| usize::try_from(limit).ok());
-        let most = declared.unwrap_or(MAX_ATTRIBUTES_PER_CALL).clamp(1, MAX_ATTRIBUTES_PER_CALL);
+        declared.unwrap_or(MAX_ATTRIBUTES_PER_CALL).clamp(1, MAX_ATTRIBUTES_PER_CALL)
+    }
+
+    /// One answer for each question.
+    async fn attributes(&self, questions: &[(NodeId, AttributeId)]) -> Result<Vec<DataValue>, ServiceError> {
         let mut answers = Vec::with_capacity(questions.len());
-        for call in questions.chunks(most) {
-            let some = self.live.services.read_with(call, timestamps).await?;
+        for call in questions.chunks(self.nodes_in_a_call()) {
+            let some = self.live.services.read(call).await?;
             let namespaces = self.live.namespaces.load();
             answers.extend(call.iter().zip(some).map(|((_, asked), answer)| namespaces.settled(*asked, answer)));
         }
@@ -227,31 +227,33 @@ fn class_of(answer: &DataValue) -> Option<NodeClass> {
     }
 }
 
-fn reading(data: DataValue, found: Found) -> Reading {
+fn reading(data: RawValue, found: Found) -> Reading {
     let Found { details, other_class } = found;
-    let details = details.map(|details| with_value(details, data.value.as_ref()));
-    let time = |time: Option<DateTime>| time.filter(|time| !time.is_null()).map(variant::from_date_time);
-    let value = data.value.map_or(Some(TagValue::Null), variant::from_variant);
+    let details = details.map(|details| with_value(details, &data.value));
+    let value = match data.value {
+        Wire::Plain(value) => Some(in_one_form(value, details.as_ref())),
+        Wire::Encoded(_) | Wire::Unreadable(_) => None,
+    };
     Reading {
         is_unsupported: value.is_none(),
-        value: value.map_or(TagValue::Null, |value| in_one_form(value, details.as_ref())),
-        status: data.status.map_or(StatusCode::GOOD, status::from_library),
-        source_timestamp: time(data.source_timestamp),
-        server_timestamp: time(data.server_timestamp),
+        value: value.unwrap_or(TagValue::Null),
+        status: data.status,
+        source_timestamp: data.source_timestamp,
+        server_timestamp: data.server_timestamp,
         details,
         other_class,
     }
 }
 
 /// Where the DataType does not tell, the value does.
-fn with_value(mut details: Details, value: Option<&Variant>) -> Details {
-    let type_of_value = value.and_then(describe::type_of);
+fn with_value(mut details: Details, value: &Wire) -> Details {
+    let type_of_value = match value {
+        Wire::Plain(value) => value.data_type(),
+        Wire::Encoded(_) | Wire::Unreadable(_) => None,
+    };
     if details.built_in.is_none() && details.kind == ValueKind::Other {
         details.kind = match value {
-            Some(Variant::ExtensionObject(_)) => ValueKind::Structure,
-            Some(Variant::Array(array)) if array.value_type == VariantScalarTypeId::ExtensionObject => {
-                ValueKind::Structure
-            }
+            Wire::Encoded(_) => ValueKind::Structure,
             _ if type_of_value.is_some_and(types::is_number) => ValueKind::Number,
             _ => ValueKind::Other,
         };
@@ -290,11 +292,11 @@ mod tests {
 
     #[test]
     fn a_type_that_the_server_does_not_tell_is_that_of_the_value() {
-        let told = with_value(details(UNKNOWN_TYPE), Some(&Variant::Double(1.0)));
+        let told = with_value(details(UNKNOWN_TYPE), &Wire::Plain(TagValue::Double(1.0)));
         assert_eq!((told.data_type.as_str(), told.built_in), ("Double", Some(DataType::Double)));
         assert_eq!(told.kind, ValueKind::Number);
-        let told = with_value(details("Motor"), Some(&Variant::from(opcua::types::ExtensionObject::null())));
+        let told = with_value(details("Motor"), &Wire::Encoded(bytes::Bytes::new()));
         assert_eq!((told.kind, told.data_type.as_str()), (ValueKind::Structure, "Motor"));
-        assert_eq!(with_value(details(UNKNOWN_TYPE), None), details(UNKNOWN_TYPE));
+        assert_eq!(with_value(details(UNKNOWN_TYPE), &Wire::Plain(TagValue::Null)), details(UNKNOWN_TYPE));
     }
 }

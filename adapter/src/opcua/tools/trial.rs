@@ -192,7 +192,8 @@ impl Explorer {
     ) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
         let services = &self.live.services;
         let requests = call.iter().map(|item| {
-            let mut request = item::request(item, &tags[item.tag.index()]);
+            let tag = &tags[item.tag.index()];
+            let mut request = item::request(item, tag, tag.subscription.publishing_interval);
             request.monitoring_mode = MonitoringMode::Disabled;
             request
         });

@@ -42,10 +42,22 @@ pub(in crate::opcua) fn raw_values(
     Ok(values)
 }
 
-/// The results of a Read of attributes. One that is malformed has no value and the status `BadDecodingError`; an error
-/// says that nobody knows where one ends.
-pub(in crate::opcua) fn data_values(reader: &mut Reader<'_>) -> Result<Vec<DataValue>, Malformed> {
-    reader.list(data_value)
+/// The results of a Read of attributes. One that is malformed has no value and the status `BadDecodingError`. Where the
+/// end of one cannot be found, those before it come with the error, and the results from it on have to be read anew.
+pub(in crate::opcua) fn data_values(reader: &mut Reader<'_>) -> Result<Vec<DataValue>, (Vec<DataValue>, Malformed)> {
+    let mut values = Vec::new();
+    let count = match reader.length() {
+        Ok(count) => count.unwrap_or(0),
+        Err(malformed) => return Err((values, malformed)),
+    };
+    values.reserve(reader.reserve(count).min(MOST_RESERVED));
+    for _ in 0..count {
+        match data_value(reader) {
+            Ok(value) => values.push(value),
+            Err(malformed) => return Err((values, malformed)),
+        }
+    }
+    Ok(values)
 }
 
 fn data_value(reader: &mut Reader<'_>) -> Result<DataValue, Malformed> {
