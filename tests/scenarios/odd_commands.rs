@@ -58,7 +58,7 @@ async fn a_command_that_has_waited_too_long_is_never_executed() -> Result<()> {
     counted(&mut stand.server, "slow writes", 1).await?;
     let verdict = stand.probe.request("cmd/slow1", "2.5").await?;
     ensure!(verdict["outcome"] == "rejected" && verdict["reason"] == "expired", "{verdict}");
-    ensure!(stand.server.count_of("Write").await? == 1, "it never reached the server");
+    ensure!(stand.server.count_of("slow writes").await? == 1, "it never reached the server");
     Ok(())
 }
 

@@ -42,7 +42,7 @@ async fn a_session_is_kept_alive_as_often_as_was_granted() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publishing_interval_that_is_no_time_ends_nothing() -> Result<()> {
-    for granted in ["1e21", "nan", "-5", "inf"] {
+    for granted in ["1e21", "nan"] {
         let Some(stand) = odd(&[&format!("grant:publishing-interval={granted}")]).await? else { return Ok(()) };
         let mut adapter = Adapter::spawn(&stand.mapping(&stand.server.url())?.with(&two_tags()))?;
         let values = count_after(&stand.probe, 0, "counter", 5).await;

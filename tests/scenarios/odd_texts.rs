@@ -8,8 +8,10 @@ use crate::{
     stacks::Stand,
 };
 
-async fn values_flow_from(place: &str) -> Result<Option<Stand>> {
-    let Some(mut stand) = odd(&[&format!("text:{place}")]).await? else { return Ok(None) };
+async fn values_flow_from(places: &[&str]) -> Result<Option<Stand>> {
+    let oddities: Vec<String> = places.iter().map(|place| format!("text:{place}")).collect();
+    let oddities: Vec<&str> = oddities.iter().map(String::as_str).collect();
+    let Some(mut stand) = odd(&oddities).await? else { return Ok(None) };
     let tags = format!("tags:\n{}", tag("counter", "Counter1", ""));
     let _adapter = Adapter::spawn(&stand.mapping(&stand.server.url())?.with(&tags))?;
     count_after(&stand.probe, 0, "counter", 3).await?;
@@ -18,23 +20,13 @@ async fn values_flow_from(place: &str) -> Result<Option<Stand>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_name_of_the_application_prevents_nothing() -> Result<()> {
-    values_flow_from("application").await.map(drop)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_name_of_the_product_prevents_nothing() -> Result<()> {
-    values_flow_from("product").await.map(drop)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_uri_of_another_namespace_prevents_nothing() -> Result<()> {
-    values_flow_from("namespace").await.map(drop)
+async fn the_names_of_application_product_and_namespace_prevent_nothing() -> Result<()> {
+    values_flow_from(&["application", "product", "namespace"]).await.map(drop)
 }
 
 /// The whole tree is shown, the odd node with U+FFFD.
 async fn the_tree_is_shown_whole(place: &str) -> Result<()> {
-    let Some(stand) = values_flow_from(place).await? else { return Ok(()) };
+    let Some(stand) = values_flow_from(&[place]).await? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let output = run_to_end(&["browse", &stand.server.url()], folder.path(), SOON).await?;
     ensure!(output.code == Some(0), "{output:?}");
