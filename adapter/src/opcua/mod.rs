@@ -1,8 +1,8 @@
 //! Connect, supervise, subscribe, watch, convert, write: the only room that names async-opcua.
 //!
 //! [`OpcUaLink`] is the task, [`PlcHandle`] what commands hold. Folders import only those that stand before them in this
-//! order: `value`, `pki`, `connect`, `session`, `intake`, `subscribe`, `poll`, `lifecycle`; `tools` and `write` stand beside
-//! `lifecycle`. A test holds it.
+//! order: `value`, `pki`, `codec`, `connect`, `session`, `intake`, `subscribe`, `poll`, `lifecycle`, `tools`. A test holds
+//! that none imports one that imports it.
 
 mod backoff;
 mod codec;

@@ -14,4 +14,5 @@ pub(in crate::opcua) mod namespaces;
 pub(in crate::opcua) mod node;
 pub(in crate::opcua) mod open;
 pub(in crate::opcua) mod services;
+mod type_server;
 pub(in crate::opcua) mod types;

@@ -15,7 +15,7 @@ mod finish;
 mod hold;
 pub mod hostile;
 mod names;
-mod server;
+pub(in crate::opcua) mod server;
 mod types;
 
 pub(in crate::opcua) use desk::Structures;

@@ -2,16 +2,9 @@
 
 use std::future::Future;
 
-use opcua::types::{
-    AttributeId, BrowseDescription, BrowseDirection, DataValue, NodeId, ReferenceDescription, ReferenceTypeId,
-};
+use opcua::types::{AttributeId, BrowseDirection, DataValue, NodeId, ReferenceDescription, ReferenceTypeId};
 
-use crate::opcua::service_error::ServiceError as Error;
-use crate::{config::effective::Tag, opcua::session::live::LiveSession};
-
-/// References that a node is believed to have of one kind.
-const MAX_REFERENCES: u32 = 100;
-const ALL_RESULTS: u32 = 0x3F;
+use crate::{config::effective::Tag, opcua::service_error::ServiceError as Error};
 
 /// Answers questions about nodes; a session, or a test.
 pub(in crate::opcua) trait TypeServer: Sync {
@@ -28,33 +21,4 @@ pub(in crate::opcua) trait TypeServer: Sync {
         kind: ReferenceTypeId,
         direction: BrowseDirection,
     ) -> impl Future<Output = Result<Vec<ReferenceDescription>, Error>> + Send;
-}
-
-impl TypeServer for LiveSession {
-    async fn node_of(&self, tag: &Tag) -> Option<NodeId> {
-        self.locate(&[&tag.node]).await.ok()?.pop()?.ok()
-    }
-
-    async fn read(&self, attributes: &[(NodeId, AttributeId)]) -> Result<Vec<DataValue>, Error> {
-        Self::read(self, attributes).await
-    }
-
-    async fn references(
-        &self,
-        node: &NodeId,
-        kind: ReferenceTypeId,
-        direction: BrowseDirection,
-    ) -> Result<Vec<ReferenceDescription>, Error> {
-        let question = BrowseDescription {
-            node_id: node.clone(),
-            browse_direction: direction,
-            reference_type_id: kind.into(),
-            include_subtypes: true,
-            node_class_mask: 0,
-            result_mask: ALL_RESULTS,
-        };
-        let answers = self.services.browse(vec![question], MAX_REFERENCES).await?;
-        let references = answers.into_iter().next().and_then(|answer| answer.references).unwrap_or_default();
-        Ok(self.namespaces.load().locals(references))
-    }
 }
