@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use hdrhistogram::Histogram;
 use opcua::{
     client::{ClientBuilder, DataChangeCallback, IdentityToken, Session},
     types::{
@@ -49,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let before = Usage::of(std::process::id())?;
     pause(Duration::from_secs(arguments.load.seconds)).await;
     let after = Usage::of(std::process::id())?;
-    report(&counters, before, after);
+    report(&counters, before, after, None);
     session.disconnect().await.context("disconnecting")?;
     Ok(())
 }
@@ -107,9 +108,9 @@ fn item(number: usize, load: &Load) -> MonitoredItemCreateRequest {
     }
 }
 
-/// Prints what came and what it cost.
+/// Prints what came, what it cost, and of the link how long it took, in microseconds.
 #[expect(clippy::print_stdout, reason = "the result")]
-pub(crate) fn report(counters: &Shared, before: Usage, after: Usage) {
+pub(crate) fn report(counters: &Shared, before: Usage, after: Usage, delays: Option<&Histogram<u64>>) {
     let counters = counters.lock().unwrap_or_else(PoisonError::into_inner);
     let tally = counters.tally();
     let result = json!({
@@ -118,6 +119,9 @@ pub(crate) fn report(counters: &Shared, before: Usage, after: Usage) {
         "lost": tally.lost,
         "cpu_seconds": after.cpu_seconds - before.cpu_seconds,
         "peak_resident_bytes": after.peak_resident_bytes,
+        "notifications": delays.map(Histogram::len),
+        "delay_p50_us": delays.map(|delays| delays.value_at_quantile(0.5)),
+        "delay_p99_us": delays.map(|delays| delays.value_at_quantile(0.99)),
     });
     println!("{result}");
 }

@@ -2,15 +2,16 @@
 //! checked. Prints one JSON object, as the bare client does.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use hdrhistogram::Histogram;
 use tagwise::{
     config::effective::{OpcUaConfig, QueueSize, Tag},
-    domain::{NodeAddress, TagId, TagValue},
+    domain::{NodeAddress, TagId, TagValue, Timestamp},
     opcua::OpcUaLink,
     pipeline::ingress::{IngressReceiver, MAX_WAITING_VALUES, ingress},
     supervisor::Board,
@@ -43,27 +44,36 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let (board, metrics) = (Arc::new(Board::new(tags.len())), Arc::new(Metrics::new("bench")));
     let config = OpcUaConfig::new(&url);
     let (link, _) = OpcUaLink::new(config, "bench", tags, sender, Arc::clone(&board), metrics);
-    let counters = Shared::default();
+    let (counters, delays) = (Shared::default(), Delays::new(Mutex::new(Histogram::new(3)?)));
     let cancel = CancellationToken::new();
     let link = tokio::spawn(link.run(cancel.clone()));
-    let drain = tokio::spawn(drain(receiver, Arc::clone(&counters)));
+    let drain = tokio::spawn(drain(receiver, Arc::clone(&counters), Arc::clone(&delays)));
     // Time for the first notifications, which carry many values at once.
     pause(Duration::from_secs(5)).await;
     let snapshot = board.snapshot();
     ensure!(snapshot.pending_tags == 0 && snapshot.failed_tags.is_empty(), "not every tag is subscribed: {snapshot:?}");
     *counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
+    delays.lock().unwrap_or_else(PoisonError::into_inner).reset();
     let before = Usage::of(std::process::id())?;
     pause(Duration::from_secs(load.seconds)).await;
     let after = Usage::of(std::process::id())?;
-    bare_opcua::report(&counters, before, after);
+    bare_opcua::report(&counters, before, after, Some(&delays.lock().unwrap_or_else(PoisonError::into_inner)));
     cancel.cancel();
     link.await?;
     drain.await?;
     Ok(())
 }
 
-async fn drain(mut receiver: IngressReceiver, counters: Shared) {
+/// Microseconds from the receipt of a notification until its values are had from the ingress queue.
+type Delays = Arc<Mutex<Histogram<u64>>>;
+
+async fn drain(mut receiver: IngressReceiver, counters: Shared, delays: Delays) {
     while let Some(batch) = receiver.receive().await {
+        if let Some(update) = batch.first() {
+            let ticks = Timestamp::now().opcua_ticks() - update.received_at.opcua_ticks();
+            let micros = u64::try_from(ticks / 10).unwrap_or(0);
+            delays.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
+        }
         let mut counters = counters.lock().unwrap_or_else(PoisonError::into_inner);
         for update in &batch {
             let TagValue::Double(number) = update.value else { continue };

@@ -61,6 +61,15 @@ pub(crate) fn receiving(load: &Load, rounds: &[(Value, Value)]) {
     }
     ratios.sort_by(f64::total_cmp);
     println!("\nlink / bare, median of the rounds = {:.2}", ratios[ratios.len() / 2]);
+    for (round, (_, link)) in rounds.iter().enumerate() {
+        println!(
+            "round {}, from a notification's receipt to the ingress queue's end, µs: p50 {}, p99 {}, of {} notifications",
+            round + 1,
+            text(&link["delay_p50_us"]),
+            text(&link["delay_p99_us"]),
+            text(&link["notifications"])
+        );
+    }
     println!("peak resident memory of the link, MB: {}", rounds.last().map_or_else(dash, |(_, link)| megabytes(link)));
 }
 

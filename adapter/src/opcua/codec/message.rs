@@ -6,6 +6,7 @@ use opcua::{
     types::{BinaryEncodable, ContextOwned, ObjectId, StatusCode, UAString},
 };
 
+use crate::domain::Timestamp;
 use crate::opcua::{
     service_error::ServiceError,
     value::reader::{Malformed, Reader},
@@ -21,10 +22,12 @@ pub(in crate::opcua) struct Message {
     pub(in crate::opcua) type_id: Option<u32>,
     /// What follows the type id.
     pub(in crate::opcua) body: Bytes,
+    /// When its last byte had come.
+    pub(in crate::opcua) received_at: Timestamp,
 }
 
 impl Message {
-    /// Takes the type id off the front.
+    /// Takes the type id off the front of what has just come.
     ///
     /// # Errors
     /// When there is none.
@@ -35,7 +38,7 @@ impl Message {
             opcua::types::Identifier::Numeric(number) if id.namespace == 0 => Some(number),
             _ => None,
         };
-        Ok(Self { type_id, body: bytes.slice(reader.position()..) })
+        Ok(Self { type_id, body: bytes.slice(reader.position()..), received_at: Timestamp::now() })
     }
 
     /// A reader that stands behind the ResponseHeader, where this is the answer that was waited for.

@@ -175,7 +175,7 @@ impl Intake {
     /// Takes what was read anew, unless something newer has come. It repeats the current value.
     pub(in crate::opcua) fn take_refreshed(&self, values: Vec<(TagId, RawValue)>) {
         let mut inner = self.lock();
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(Timestamp::now());
         for (tag, value) in values {
             if inner.under_way.settle(tag) {
                 inner.awaits_initial[tag.index()] = true;
@@ -215,7 +215,7 @@ impl Intake {
         let mut inner = self.lock();
         let has_value = inner.has_value.get(tag.index()).copied().unwrap_or_default();
         if has_value && !inner.lost_nodes.is_lost(tag) {
-            let mut batch = Batch::new();
+            let mut batch = Batch::new(Timestamp::now());
             inner.accept(tag, RawValue::null(status), &mut batch);
             inner.offer(batch);
         }
@@ -252,9 +252,9 @@ impl Intake {
     }
 
     /// Takes what one Publish response carried.
-    pub(in crate::opcua) fn take(&self, parts: Vec<Part>) -> Taken {
+    pub(in crate::opcua) fn take(&self, parts: Vec<Part>, received_at: Timestamp) -> Taken {
         let mut inner = self.lock();
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(received_at);
         let mut taken = Taken::default();
         for part in parts {
             match part {
@@ -276,7 +276,7 @@ impl Intake {
     /// Takes what was read.
     pub(in crate::opcua) fn take_read(&self, values: Vec<(TagId, RawValue)>) {
         let mut inner = self.lock();
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(Timestamp::now());
         batch.updates.reserve_exact(values.len());
         for (tag, value) in values {
             inner.accept(tag, value, &mut batch);
@@ -309,8 +309,8 @@ impl Intake {
 }
 
 impl Batch {
-    fn new() -> Self {
-        let (received_at, now) = (Timestamp::now(), Instant::now());
+    fn new(received_at: Timestamp) -> Self {
+        let now = Instant::now();
         Self { updates: Vec::new(), tally: Tally::default(), revived: Vec::new(), received_at, now }
     }
 }
@@ -374,7 +374,7 @@ impl Inner {
         if updates.is_empty() {
             return;
         }
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(Timestamp::now());
         for update in updates {
             self.admit(update, &mut batch);
         }

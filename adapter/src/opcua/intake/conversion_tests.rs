@@ -18,6 +18,13 @@ fn intake(tag_count: u32, capacity: usize) -> (Intake, IngressReceiver, Arc<Metr
     (Intake::new(sender, tags, Arc::new(table), Arc::new(grants), &metrics), receiver, metrics)
 }
 
+/// What has come long ago.
+const RECEIVED: Timestamp = Timestamp::from_unix_millis(1_700_000_000_000);
+
+fn take(intake: &Intake, parts: Vec<Part>) -> Taken {
+    intake.take(parts, RECEIVED)
+}
+
 fn notification(items: impl IntoIterator<Item = (u32, DataValue)>) -> Part {
     let item = |(client_handle, value)| Item { client_handle, value: RawValue::of_library(&value) };
     Part::DataChange { items: items.into_iter().map(item).collect(), unreadable: None }
@@ -30,19 +37,19 @@ fn value(number: f64) -> DataValue {
 #[tokio::test]
 async fn one_response_is_one_batch_with_one_time_of_receipt() {
     let (intake, mut receiver, _) = intake(2, 10);
-    intake.take(vec![notification([(1, value(1.0)), (2, value(2.0))]), notification([(1, value(3.0))])]);
+    take(&intake, vec![notification([(1, value(1.0)), (2, value(2.0))]), notification([(1, value(3.0))])]);
     let batch = receiver.receive().await.unwrap();
     let values: Vec<_> = batch.iter().map(|update| (update.tag.0, update.value.as_number().unwrap())).collect();
     assert_eq!(values, [(0, 1.0), (1, 2.0), (0, 3.0)]);
-    assert!(batch.iter().all(|update| update.received_at == batch[0].received_at));
+    assert!(batch.iter().all(|update| update.received_at == RECEIVED));
 }
 
 #[tokio::test]
 async fn only_the_first_value_of_a_session_is_initial() {
     let (intake, mut receiver, _) = intake(2, 10);
-    intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (2, value(3.0))])]);
+    take(&intake, vec![notification([(1, value(1.0)), (1, value(2.0)), (2, value(3.0))])]);
     intake.begin_session();
-    intake.take(vec![notification([(1, value(4.0))])]);
+    take(&intake, vec![notification([(1, value(4.0))])]);
     let mut is_initial = Vec::new();
     for _ in 0..2 {
         is_initial.extend(receiver.receive().await.unwrap().iter().map(|update| update.flags.is_initial));
@@ -59,7 +66,7 @@ async fn status_times_and_overflow_come_along() {
     data.server_timestamp = Some(DateTime::null());
     let mut empty = DataValue::null();
     empty.status = Some(Code::UncertainLastUsableValue);
-    intake.take(vec![notification([(1, data), (1, empty)])]);
+    take(&intake, vec![notification([(1, data), (1, empty)])]);
     let batch = receiver.receive().await.unwrap();
     assert_eq!(batch[0].status, StatusCode(0x808C_0480));
     assert!(batch[0].flags.has_overflow);
@@ -76,7 +83,7 @@ async fn what_waits_for_its_type_goes_at_the_end_of_the_session_and_says_that_it
     let (intake, mut receiver, _) = intake(2, 10);
     let body = ByteStringBody::new(ByteString::from(vec![1, 2, 3]), NodeId::new(3, 5001));
     let object = DataValue::value_only(Variant::from(ExtensionObject::new(body)));
-    intake.take(vec![notification([(1, object), (2, value(1.0))])]);
+    take(&intake, vec![notification([(1, object), (2, value(1.0))])]);
     assert_eq!(receiver.receive().await.unwrap()[0].tag, TagId(1), "the other tag does not wait");
     intake.end_session();
     let batch = receiver.receive().await.unwrap();
@@ -86,15 +93,15 @@ async fn what_waits_for_its_type_goes_at_the_end_of_the_session_and_says_that_it
 #[tokio::test]
 async fn foreign_handles_are_left_out() {
     let (intake, mut receiver, _) = intake(1, 10);
-    intake.take(vec![notification([(0, value(1.0)), (2, value(2.0)), (u32::MAX, value(3.0)), (1, value(4.0))])]);
+    take(&intake, vec![notification([(0, value(1.0)), (2, value(2.0)), (u32::MAX, value(3.0)), (1, value(4.0))])]);
     assert_eq!(receiver.receive().await.unwrap().len(), 1);
 }
 
 #[test]
 fn what_does_not_fit_is_counted() {
     let (intake, _receiver, metrics) = intake(1, 2);
-    intake.take(vec![notification([(1, value(0.0))])]);
-    intake.take(vec![notification([(1, value(1.0)), (1, value(2.0)), (1, value(3.0))])]);
+    take(&intake, vec![notification([(1, value(0.0))])]);
+    take(&intake, vec![notification([(1, value(1.0)), (1, value(2.0)), (1, value(3.0))])]);
     assert_eq!(metrics.ingress_dropped.with_label_values(&["ingress_full"]).get(), 3);
 }
 
@@ -102,9 +109,9 @@ fn what_does_not_fit_is_counted() {
 fn the_end_of_a_subscription_is_told() {
     let (intake, _receiver, _) = intake(1, 2);
     let status = StatusCode(Code::BadTimeout.bits());
-    let taken = intake.take(vec![Part::Other, Part::StatusChange(status)]);
+    let taken = take(&intake, vec![Part::Other, Part::StatusChange(status)]);
     assert_eq!(taken, Taken { ended: Some(status), is_incomplete: false });
-    assert_eq!(intake.take(Vec::new()), Taken::default());
+    assert_eq!(take(&intake, Vec::new()), Taken::default());
 }
 
 #[tokio::test]
@@ -121,7 +128,7 @@ async fn one_undecodable_value_stops_no_other_and_keeps_its_status_and_times() {
     };
     let items = [(1, RawValue::of_library(&value(1.0))), (2, odd), (3, RawValue::of_library(&value(3.0)))];
     let items = items.map(|(client_handle, value)| Item { client_handle, value }).to_vec();
-    let taken = intake.take(vec![Part::DataChange { items, unreadable: Some(malformed) }]);
+    let taken = take(&intake, vec![Part::DataChange { items, unreadable: Some(malformed) }]);
     assert!(taken.is_incomplete);
     let batch = receiver.receive().await.unwrap();
     assert_eq!(batch.iter().map(|update| update.value.as_number()).collect::<Vec<_>>(), [Some(1.0), None, Some(3.0)]);
@@ -132,13 +139,13 @@ async fn one_undecodable_value_stops_no_other_and_keeps_its_status_and_times() {
 #[tokio::test]
 async fn a_time_outside_the_calendar_spoils_no_look_at_the_clocks() {
     let (intake, mut receiver, metrics) = intake(2, 100);
-    intake.take(vec![notification([(1, value(0.0)), (2, value(0.0))])]);
+    take(&intake, vec![notification([(1, value(0.0)), (2, value(0.0))])]);
     for number in 0..20 {
         let mut good = value(f64::from(number));
         good.source_timestamp = Some(DateTime::now());
         let mut odd = good.clone();
         odd.source_timestamp = Some(DateTime::from(if number % 2 == 0 { i64::MAX } else { 2_650_467_743_990_000_000 }));
-        intake.take(vec![notification([(1, odd), (2, good)])]);
+        take(&intake, vec![notification([(1, odd), (2, good)])]);
     }
     assert!(metrics.source_skew_seconds.get().abs() < 60.0, "{}", metrics.source_skew_seconds.get());
     receiver.receive().await.unwrap();
@@ -152,10 +159,10 @@ async fn a_node_that_goes_is_said_once_and_what_comes_after_it_is_initial() {
     let gone = || DataValue { status: Some(Code::BadNodeIdUnknown), ..DataValue::null() };
     let state = |label: &str| metrics.tags.with_label_values(&[label]).get();
     intake.take_refusal(TagId(1), StatusCode(Code::BadNodeIdUnknown.bits()));
-    intake.take(vec![notification([(1, value(1.0)), (1, gone()), (1, gone())])]);
+    take(&intake, vec![notification([(1, value(1.0)), (1, gone()), (1, gone())])]);
     intake.take_refusal(TagId(0), StatusCode(Code::BadNodeIdUnknown.bits()));
     assert_eq!(intake.lost_nodes().take_news().len(), 1, "its item is wanted anew, and that of tag 1 was never there");
-    intake.take(vec![notification([(1, value(2.0)), (1, value(3.0))])]);
+    take(&intake, vec![notification([(1, value(2.0)), (1, value(3.0))])]);
     assert_eq!(state("active"), 1);
     let mut found = Vec::new();
     drop(intake);
@@ -169,7 +176,7 @@ async fn a_node_that_goes_is_said_once_and_what_comes_after_it_is_initial() {
 #[test]
 fn tags_of_which_nothing_has_come_are_told_some_at_a_time() {
     let (intake, _receiver, _) = intake(4, 10);
-    intake.take(vec![notification([(2, value(1.0))])]);
+    take(&intake, vec![notification([(2, value(1.0))])]);
     let resting = |most| intake.resting((0..9).map(TagId), most);
     assert_eq!(resting(2), [TagId(0), TagId(2)]);
     assert_eq!(resting(9), [TagId(0), TagId(1), TagId(2), TagId(3)], "it has rested since");

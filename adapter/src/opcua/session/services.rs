@@ -339,7 +339,10 @@ impl Services {
         reader.list(Reader::u32)?;
         // MoreNotifications: what is more comes with the next request, which waits at the server already.
         reader.u8()?;
-        Ok(Published { subscription, notification: Notification::read(&mut reader, &message.body)? })
+        Ok(Published {
+            subscription,
+            notification: Notification::read(&mut reader, &message.body, message.received_at)?,
+        })
     }
 
     /// Asks for a message again that a Subscription has sent.
@@ -356,7 +359,7 @@ impl Services {
         };
         let message = self.call(limit, request).await?;
         let mut reader = self.values_of(&message, ObjectId::RepublishResponse_Encoding_DefaultBinary)?;
-        Ok(Notification::read(&mut reader, &message.body)?)
+        Ok(Notification::read(&mut reader, &message.body, message.received_at)?)
     }
 
     /// Writes a value, without status and timestamps: many servers refuse a write with one (BadWriteNotSupported).

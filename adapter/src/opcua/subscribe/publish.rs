@@ -234,7 +234,7 @@ impl<'a> Publisher<'a> {
         if let Some(since) = self.lost_since.take() {
             self.intake.announce_lost(0, since, published_at);
         }
-        let taken = if step.is_new() { self.intake.take(message.parts) } else { Taken::default() };
+        let taken = if step.is_new() { self.intake.take(message.parts, message.received_at) } else { Taken::default() };
         self.acknowledgements.push(SubscriptionAcknowledgement { subscription_id: id, sequence_number: sequence });
         if taken.is_incomplete || step == Step::Restart {
             self.read_anew(position);

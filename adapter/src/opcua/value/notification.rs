@@ -26,6 +26,8 @@ pub(in crate::opcua) struct Notification {
     pub(in crate::opcua) publish_time: Option<Timestamp>,
     /// What it carries; nothing is a keep-alive.
     pub(in crate::opcua) parts: Vec<Part>,
+    /// When it came.
+    pub(in crate::opcua) received_at: Timestamp,
 }
 
 /// One notification of a message.
@@ -56,7 +58,11 @@ pub(in crate::opcua) struct Item {
 impl Notification {
     /// The NotificationMessage that comes next; `body` is what the reader reads. An error says that not even its number
     /// can be had.
-    pub(in crate::opcua) fn read(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, Malformed> {
+    pub(in crate::opcua) fn read(
+        reader: &mut Reader<'_>,
+        body: &Bytes,
+        received_at: Timestamp,
+    ) -> Result<Self, Malformed> {
         let sequence_number = reader.u32()?;
         let publish_time = reader.time()?;
         let count = reader.length()?.unwrap_or(0);
@@ -71,7 +77,7 @@ impl Notification {
                 }
             }
         }
-        Ok(Self { sequence_number, publish_time, parts })
+        Ok(Self { sequence_number, publish_time, parts, received_at })
     }
 }
 

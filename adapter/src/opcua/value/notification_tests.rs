@@ -12,6 +12,8 @@ use crate::opcua::value::{
     test_support::{counted, endless, good, unreadable, value_only},
 };
 
+/// When all of them came.
+const RECEIVED: Timestamp = Timestamp::from_unix_millis(1_700_000_000_000);
 const DATA_CHANGE: u16 = 811;
 const STATUS_CHANGE: u16 = 820;
 
@@ -51,7 +53,7 @@ fn items(values: &[Vec<u8>]) -> Vec<u8> {
 
 fn read(bytes: Vec<u8>) -> Notification {
     let body = Bytes::from(bytes);
-    Notification::read(&mut Reader::new(&body), &body).unwrap()
+    Notification::read(&mut Reader::new(&body), &body, RECEIVED).unwrap()
 }
 
 /// Handles and numbers; NaN for what is none.
@@ -87,7 +89,7 @@ fn what_the_library_sends_is_read() {
     };
     let body = Bytes::from(message.encode_to_vec(&ContextOwned::default().context()));
     let mut reader = Reader::new(&body);
-    let found = Notification::read(&mut reader, &body).unwrap();
+    let found = Notification::read(&mut reader, &body, RECEIVED).unwrap();
     assert_eq!(reader.end(), Ok(()));
     assert_eq!(found.sequence_number, 4_000_000_000);
     assert_eq!(found.publish_time, Some(Timestamp::from_opcua_ticks(134_398_709_210_823_571)));
@@ -109,7 +111,7 @@ fn a_keep_alive_carries_nothing() {
         assert_eq!(read(bytes).parts, []);
     }
     let cut = Bytes::from(vec![0; 15]);
-    assert!(Notification::read(&mut Reader::new(&cut), &cut).is_err());
+    assert!(Notification::read(&mut Reader::new(&cut), &cut, RECEIVED).is_err());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     decode::Decoder,
     types::{Kind, Known, Layout, Member, Names, Rank, StructureType, Types},
 };
-use crate::domain::{TagValue, value::StructureShape};
+use crate::domain::{TagValue, Timestamp, value::StructureShape};
 use crate::opcua::value::{
     attributes::{data_values, raw_values},
     notification::{Notification, Part},
@@ -27,7 +27,7 @@ const MAX_MEMBERS: usize = 40;
 pub fn values_of_notification(definition: &[u8], bytes: &[u8]) -> Option<Vec<TagValue>> {
     let types = types(definition);
     let body = Bytes::copy_from_slice(bytes);
-    let message = Notification::read(&mut Reader::new(&body).knowing(&types), &body).ok()?;
+    let message = Notification::read(&mut Reader::new(&body).knowing(&types), &body, Timestamp::now()).ok()?;
     let items = message.parts.into_iter().flat_map(|part| match part {
         Part::DataChange { items, .. } => items,
         Part::StatusChange(_) | Part::Other => Vec::new(),
