@@ -2,7 +2,7 @@
 
 use super::{
     subscription::SUBSCRIPTION,
-    table::{HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds},
+    table::{HOUR, Key, SECOND, SECRET, Section, Shape, TEXT, choice, key, milliseconds, planned},
 };
 
 pub(super) static OPCUA: Section = Section { groups: &[OPCUA_KEYS] };
@@ -26,6 +26,11 @@ const OPCUA_KEYS: &[Key] = &[
     )
     .default("auto"),
     key("limits", Shape::Section(&LIMITS), "What the server takes, where it says too much or too little."),
+    planned("redundancy", "give a host name in `uri` that leads to the server that is active; all its addresses are tried"),
+    planned(
+        "type_dictionaries",
+        "types are read from DataTypeDefinition (OPC UA 1.04); structures of older servers are sent undecoded, so map their members as tags",
+    ),
 ];
 
 static LIMITS: Section = Section { groups: &[LIMIT_KEYS] };
@@ -103,7 +108,11 @@ const CONNECTION_KEYS: &[Key] = &[
         "How many proofs may fail before the session is given up.",
     )
     .default("2"),
-    key("retry", Shape::Section(&RETRY), "Pauses between attempts to connect."),
+    key(
+        "retry",
+        Shape::Section(&RETRY),
+        "Pauses between attempts after a connection has opened and then failed; a port that refuses is tried twice a second.",
+    ),
 ];
 
 static RETRY: Section = Section { groups: &[RETRY_KEYS] };

@@ -30,6 +30,14 @@ const TAG_KEYS: &[Key] = &[
     )
     .default("number"),
     planned("topic_filter", "give the tag a `node`"),
+    planned(
+        "events",
+        "alarms and conditions of the server are not read; map the Variables that show their states, such as ActiveState/Id",
+    ),
+    planned(
+        "history",
+        "HistoryRead is not used; what the server queues and the spool keeps is what survives an outage",
+    ),
 ];
 
 pub(super) static DEFAULT_TAG: Section = Section { groups: &[SUBSCRIPTION_KEY] };

@@ -145,7 +145,7 @@ async fn a_time_outside_the_calendar_spoils_no_look_at_the_clocks() {
         good.source_timestamp = Some(DateTime::now());
         let mut odd = good.clone();
         odd.source_timestamp = Some(DateTime::from(if number % 2 == 0 { i64::MAX } else { 2_650_467_743_990_000_000 }));
-        take(&intake, vec![notification([(1, odd), (2, good)])]);
+        intake.take(vec![notification([(1, odd), (2, good)])], Timestamp::now());
     }
     assert!(metrics.source_skew_seconds.get().abs() < 60.0, "{}", metrics.source_skew_seconds.get());
     receiver.receive().await.unwrap();
