@@ -1,6 +1,9 @@
 //! Types that were read from the server, as the decoder needs them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use opcua::types::NodeId;
 
@@ -24,7 +27,7 @@ pub(super) enum Known {
 }
 
 /// The place of a structure among the [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct StructureIndex(usize);
 
 /// A structure or union.
@@ -34,6 +37,22 @@ pub(super) struct StructureType {
     pub(super) layout: Layout,
     /// As many as the shape has members.
     pub(super) members: Vec<Member>,
+}
+
+impl StructureType {
+    fn nested(&self) -> impl Iterator<Item = StructureIndex> {
+        self.members.iter().filter_map(|member| match member.kind {
+            Kind::Structure(index) => Some(index),
+            Kind::BuiltIn(_) | Kind::Enumeration(_) => None,
+        })
+    }
+}
+
+/// What is known no more.
+#[derive(Debug, Default)]
+pub(super) struct Forgotten {
+    pub(super) structures: HashSet<StructureIndex>,
+    pub(super) encodings: Vec<NodeId>,
 }
 
 /// How members follow one another.
@@ -122,6 +141,49 @@ impl Types {
     /// Adds structures, in the order in which [`Types::next`] gave their places.
     pub(super) fn extend(&mut self, structures: impl IntoIterator<Item = StructureType>) {
         self.structures.extend(structures);
+    }
+
+    /// Forgets the type with an encoding id, those that it nests, and those that nest one of them.
+    pub(super) fn forget(&mut self, encoding: &NodeId) -> Forgotten {
+        let mut structures = HashSet::new();
+        if let Some(Known::Structure(index)) = self.encodings.get(encoding) {
+            self.add_nested(*index, &mut structures);
+            self.add_nesting(&mut structures);
+        }
+        let is_gone = |id: &NodeId, known: &Known| {
+            id == encoding || matches!(known, Known::Structure(index) if structures.contains(index))
+        };
+        let encodings = self.encodings.extract_if(|id, known| is_gone(id, known)).map(|(id, _)| id).collect();
+        for index in &structures {
+            if let Some(structure) = self.structures.get_mut(index.0) {
+                structure.members = Vec::new();
+                structure.shape = Arc::new(StructureShape { name: "".into(), members: [].into() });
+            }
+        }
+        Forgotten { structures, encodings }
+    }
+
+    fn add_nested(&self, index: StructureIndex, found: &mut HashSet<StructureIndex>) {
+        let mut left = vec![index];
+        while let Some(index) = left.pop() {
+            if found.insert(index) {
+                left.extend(self.structure(index).into_iter().flat_map(StructureType::nested));
+            }
+        }
+    }
+
+    fn add_nesting(&self, found: &mut HashSet<StructureIndex>) {
+        loop {
+            let before = found.len();
+            for (at, structure) in self.structures.iter().enumerate() {
+                if structure.nested().any(|index| found.contains(&index)) {
+                    found.insert(StructureIndex(at));
+                }
+            }
+            if found.len() == before {
+                return;
+            }
+        }
     }
 
     /// Notes what was found out about an encoding id.
