@@ -191,3 +191,31 @@ impl Types {
         self.encodings.insert(encoding, known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn structure(nested: &[usize]) -> StructureType {
+        let member =
+            |at: &usize| Member { kind: Kind::Structure(StructureIndex(*at)), rank: Rank::Scalar, is_optional: false };
+        let shape = Arc::new(StructureShape { name: "S".into(), members: [].into() });
+        StructureType { shape, layout: Layout::Plain, members: nested.iter().map(member).collect() }
+    }
+
+    #[test]
+    fn a_type_is_forgotten_with_what_it_nests_and_what_nests_that_and_no_other() {
+        let id = |at: usize| NodeId::new(3, u32::try_from(at).unwrap());
+        // 1 nests 0, which 2 and, by it, 3 nest too; 4 nests 5.
+        let mut types = Types::default();
+        types.extend([&[][..], &[0], &[0], &[2], &[5], &[]].map(structure));
+        (0..6).for_each(|at| types.note(id(at), Known::Structure(StructureIndex(at))));
+        types.note(id(6), Known::Not("unknown".into()));
+        let Forgotten { structures, mut encodings } = types.forget(&id(1));
+        assert_eq!(structures, HashSet::from([0, 1, 2, 3].map(StructureIndex)));
+        encodings.sort_by_key(ToString::to_string);
+        assert_eq!(encodings, [0, 1, 2, 3].map(id));
+        assert!([4, 5, 6].iter().all(|at| types.known(&id(*at)).is_some()));
+        assert_eq!(types.forget(&id(6)).encodings, [id(6)]);
+    }
+}
