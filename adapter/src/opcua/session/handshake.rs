@@ -22,6 +22,9 @@ use crate::opcua::{
 
 /// Bytes of a nonce of ours (Part 4, 5.7.2: at least 32).
 const NONCE: usize = 32;
+/// Bits of a key that a security policy allows (Part 7): the library divides by zero with keys that are too short for
+/// the padding.
+const KEY_BITS: std::ops::RangeInclusive<usize> = 1_024..=4_096;
 
 /// Who we are to the server.
 pub(in crate::opcua) enum Identity {
@@ -212,6 +215,32 @@ fn sign(policy: SecurityPolicy, key: &PrivateKey, certificate: &[u8], nonce: &[u
 /// What is wrong with it.
 pub(in crate::opcua) fn leaf(bytes: &[u8]) -> Result<(Vec<u8>, PublicKey), String> {
     let (certificate, _) = chain::split(bytes)?;
+    let bits = certificate.key_bits();
+    if !KEY_BITS.contains(&bits) {
+        let (least, most) = KEY_BITS.into_inner();
+        return Err(format!("its key has {bits} bits, and security policies allow {least} to {most}"));
+    }
     let key = keys::public_key(&certificate).map_err(|error| error.to_string())?;
     Ok((certificate.der().to_vec(), key))
+}
+
+#[cfg(test)]
+mod tests {
+    use rsa::{RsaPrivateKey, RsaPublicKey, rand_core::OsRng};
+
+    use super::*;
+
+    fn certificate_of(bits: usize) -> Vec<u8> {
+        let key = RsaPublicKey::from(RsaPrivateKey::new(&mut OsRng, bits).unwrap());
+        keys::minimal(&key).unwrap()
+    }
+
+    #[test]
+    fn a_key_of_a_length_that_no_policy_allows_is_refused() {
+        for bits in [336, 528, 1_016] {
+            let reason = leaf(&certificate_of(bits)).unwrap_err();
+            assert!(reason.contains(&format!("{bits} bits")), "{reason}");
+        }
+        assert!(leaf(&certificate_of(1_024)).is_ok());
+    }
 }
