@@ -1,17 +1,13 @@
 //! The task that owns the socket of a secure channel.
 
 use std::{
-    collections::HashMap,
     io,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use opcua::{
     crypto::SecurityPolicy,
@@ -23,15 +19,16 @@ use opcua::{
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{self, Instant},
 };
 use tokio_util::codec::FramedRead;
 use tracing::debug;
 
 use super::{
+    answers::{Answer, Answers},
     frame::{Frame, FrameDecoder, SendLimits},
-    security::{self, Chunk, ChunkHeader, Insecure, Keys, Security},
+    security::{self, ChunkHeader, Insecure, Keys, Security},
 };
 use crate::opcua::{
     codec::{message, message::Message, session},
@@ -46,8 +43,6 @@ const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
 /// No more is taken in while so many bytes wait for the socket.
 const MAX_UNSENT: usize = 1024 * 1024;
-/// Answers that nobody waits for any more are forgotten beyond this.
-const MAX_PENDING: usize = 1_000;
 
 /// A request on its way.
 #[derive(Debug)]
@@ -55,14 +50,7 @@ pub(super) struct Outgoing {
     /// The id of its type and its fields.
     pub(super) bytes: Vec<u8>,
     /// Who waits; nobody for CloseSecureChannel, behind which the connection ends.
-    pub(super) answer: Option<oneshot::Sender<Result<Bytes, ServiceError>>>,
-}
-
-/// A request whose answer has not come, or not whole.
-struct Pending {
-    answer: oneshot::Sender<Result<Bytes, ServiceError>>,
-    chunks: Vec<Bytes>,
-    size: usize,
+    pub(super) answer: Option<Answer>,
 }
 
 /// The token that is in force.
@@ -79,7 +67,6 @@ pub(super) struct ChannelTask {
     security: Option<Security>,
     limits: SendLimits,
     requests_rx: mpsc::Receiver<Outgoing>,
-    budget: Arc<AtomicUsize>,
     keys: Keys,
     channel_id: u32,
     token: Token,
@@ -89,9 +76,7 @@ pub(super) struct ChannelTask {
     last_request_id: u32,
     /// The server's.
     newest_sequence_number: Option<u32>,
-    pending: HashMap<u32, Pending>,
-    /// Bytes of messages that are not whole.
-    held: usize,
+    answers: Answers,
     unsent: BytesMut,
     is_closing: bool,
 }
@@ -113,7 +98,6 @@ impl ChannelTask {
             security,
             limits,
             requests_rx,
-            budget,
             keys: Keys::default(),
             channel_id: 0,
             token: Token { id: 0, renew_at: now + LIFETIME, expires_at: now + LIFETIME },
@@ -121,8 +105,7 @@ impl ChannelTask {
             last_sequence_number: 0,
             last_request_id: 0,
             newest_sequence_number: None,
-            pending: HashMap::new(),
-            held: 0,
+            answers: Answers::new(budget),
             unsent: BytesMut::new(),
             is_closing: false,
         }
@@ -181,9 +164,7 @@ impl ChannelTask {
 
     /// Nobody gets an answer any more.
     pub(super) fn fail_all(&mut self) {
-        for (_, pending) in self.pending.drain() {
-            pending.answer.send(Err(ServiceError::Lost)).ok();
-        }
+        self.answers.fail_all();
         self.requests_rx.close();
         while let Ok(outgoing) = self.requests_rx.try_recv() {
             if let Some(answer) = outgoing.answer {
@@ -274,10 +255,7 @@ impl ChannelTask {
             answer.send(Err(error)).ok();
             return;
         }
-        if self.pending.len() >= MAX_PENDING {
-            self.pending.retain(|_, pending| !pending.answer.is_closed());
-        }
-        self.pending.insert(request_id, Pending { answer, chunks: Vec::new(), size: 0 });
+        self.answers.expect(request_id, answer);
     }
 
     /// Puts a message into the chunks that the server takes.
@@ -319,7 +297,7 @@ impl ChannelTask {
                     .map_err(|error| insecure(&error));
                 let chunk = opened?;
                 self.follow(chunk.sequence_number)?;
-                self.collect(frame.chunk(), chunk);
+                self.answers.collect(frame.chunk(), chunk);
                 Ok(())
             }
             b"OPN" => self.take_token(&frame),
@@ -345,38 +323,6 @@ impl ChannelTask {
         }
         debug!(?newest, number, "a chunk came with a sequence number that is not the next");
         Ok(())
-    }
-
-    fn collect(&mut self, is_final: u8, chunk: Chunk) {
-        // An answer that nobody waits for any more, or that has become too large.
-        let Some(pending) = self.pending.get_mut(&chunk.request_id) else { return };
-        match is_final {
-            b'A' => {
-                let status = chunk.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-                let status = if status == 0 { StatusCode::BadCommunicationError } else { StatusCode::from(status) };
-                self.answer(chunk.request_id, Err(ServiceError::Refused(status)));
-            }
-            b'F' if pending.chunks.is_empty() => self.answer(chunk.request_id, Ok(chunk.body)),
-            _ => {
-                pending.size += chunk.body.len();
-                self.held += chunk.body.len();
-                pending.chunks.push(chunk.body);
-                if self.held > self.budget.load(Ordering::Relaxed) {
-                    self.answer(chunk.request_id, Err(ServiceError::Refused(StatusCode::BadResponseTooLarge)));
-                } else if is_final == b'F' {
-                    let whole = pending.chunks.concat();
-                    self.answer(chunk.request_id, Ok(Bytes::from(whole)));
-                }
-            }
-        }
-    }
-
-    fn answer(&mut self, request_id: u32, result: Result<Bytes, ServiceError>) {
-        if let Some(pending) = self.pending.remove(&request_id) {
-            self.held -= pending.size;
-            // Who has given up waiting needs no answer.
-            pending.answer.send(result).ok();
-        }
     }
 }
 
