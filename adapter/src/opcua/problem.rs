@@ -1,6 +1,6 @@
 //! What can go wrong with a session, each in a plain sentence with the way out.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, io, time::Duration};
 
 use thiserror::Error;
 
@@ -95,9 +95,9 @@ pub(in crate::opcua) enum Problem {
     #[error("{}", refusal::sentence(*status, thumbprint))]
     CertificateRefused { status: StatusCode, thumbprint: String },
     #[error(
-        "the server closed the connection while the secure channel was being set up; it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
+        "the server closed the connection while the secure channel was being set up ({reason}); it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
     )]
-    ClosedBeforeSession { thumbprint: String },
+    ClosedBeforeSession { thumbprint: String, reason: String },
     #[error(
         "the server wants the password encrypted and gives no certificate to do so on a connection without security; \
          write `security: {{ policy: basic256sha256 }}`, or let it take passwords in clear text there"
@@ -107,6 +107,10 @@ pub(in crate::opcua) enum Problem {
     Service { step: Step, status: StatusCode },
     #[error("the connection was lost ({reason}); it is being set up anew")]
     Lost { reason: String },
+    #[error(
+        "the server does not keep to what was agreed: {reason}; the connection is being set up anew, and if this comes again, see to the server or to what stands between"
+    )]
+    Disagreed { reason: String },
     #[error(
         "what listens at `opcua.uri` does not speak OPC UA as it should: {reason}; correct host and port, or see to the server"
     )]
@@ -178,6 +182,7 @@ impl Problem {
                 | Self::Unreachable { .. }
                 | Self::Io { .. }
                 | Self::Lost { .. }
+                | Self::Disagreed { .. }
                 | Self::Mute { .. }
                 | Self::Unanswered { .. }
         )
@@ -197,18 +202,26 @@ impl Problem {
         Self::Lost { reason: reason.to_owned() }
     }
 
+    /// What the server sends is not as OPC UA or the secure channel wants it.
+    pub(in crate::opcua) fn disagreed(reason: &str) -> Self {
+        Self::Disagreed { reason: reason.to_owned() }
+    }
+
+    /// The stream has failed, or what came on it is no frame.
+    pub(in crate::opcua) fn of_stream(error: &io::Error) -> Self {
+        let reason = error.to_string();
+        if error.kind() == io::ErrorKind::InvalidData { Self::Disagreed { reason } } else { Self::Lost { reason } }
+    }
+
     /// The other side is no OPC UA server, or none that can be talked to.
     pub(in crate::opcua) fn greeting(reason: &str) -> Self {
         Self::Greeting { reason: reason.to_owned() }
     }
 
-    /// The server has ended the connection, and has said why.
+    /// The server has ended a connection whose secure channel was open, and has said why: whatever it was, it was not
+    /// our certificate, which it had taken.
     pub(in crate::opcua) fn closed_by_server(status: opcua::types::StatusCode, reason: &str) -> Self {
-        let status = super::status::from_library(status);
-        if is_certificate_trouble(status) {
-            return Self::Service { step: Step::OpenSecureChannel, status };
-        }
-        let symbol = status_symbol(status);
+        let symbol = status_symbol(super::status::from_library(status));
         let reason = if reason.is_empty() { symbol.into_owned() } else { format!("{symbol}: {reason}") };
         Self::Lost { reason: format!("the server ended it with {reason}") }
     }
@@ -243,7 +256,7 @@ impl Problem {
             Self::Service { status, .. } if is_certificate_trouble(status) => {
                 Self::CertificateRefused { status, thumbprint }
             }
-            Self::Lost { .. } => Self::ClosedBeforeSession { thumbprint },
+            Self::Lost { reason } => Self::ClosedBeforeSession { thumbprint, reason },
             other => other,
         }
     }
@@ -387,6 +400,27 @@ mod tests {
         let other =
             Problem::of_status(Step::ActivateSession, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
         check(&other, &["no session left"], false);
+    }
+
+    #[test]
+    fn an_open_channel_that_is_ended_is_lost_whatever_the_server_says_of_security() {
+        let ended = Problem::closed_by_server(Code::BadSecurityChecksFailed, "");
+        check(&ended, &["lost", "the server ended it with BadSecurityChecksFailed"], false);
+        assert!(ended.is_of_the_connection());
+    }
+
+    #[test]
+    fn only_the_end_of_the_connection_speaks_of_our_certificate() {
+        let closed = Problem::lost("the server closed it").about_certificate("ab12");
+        check(&closed, &["ab12", "the server closed it", "does not trust this client's certificate"], false);
+        let wrong = io::Error::new(io::ErrorKind::InvalidData, "a frame of 0 bytes");
+        for problem in [Problem::disagreed("its signature is wrong"), Problem::of_stream(&wrong)] {
+            let told = problem.clone().about_certificate("ab12");
+            assert_eq!(told, problem);
+            assert!(told.is_of_the_connection() && !told.to_string().contains("certificate"), "{told}");
+        }
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert!(matches!(Problem::of_stream(&reset), Problem::Lost { .. }));
     }
 
     #[test]

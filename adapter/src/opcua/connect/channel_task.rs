@@ -114,10 +114,10 @@ impl ChannelTask {
     /// Opens the channel.
     pub(super) async fn issue(&mut self) -> Result<(), Problem> {
         self.ask_for_token(SecurityTokenRequestType::Issue)?;
-        self.writer.write_all_buf(&mut self.unsent).await.map_err(|error| Problem::greeting(&error.to_string()))?;
+        self.writer.write_all_buf(&mut self.unsent).await.map_err(|error| Problem::of_stream(&error))?;
         let frame = match self.reader.next().await {
             None => return Err(Problem::lost("the server closed it while the secure channel was being opened")),
-            Some(Err(error)) => return Err(Problem::greeting(&error.to_string())),
+            Some(Err(error)) => return Err(Problem::of_stream(&error)),
             Some(Ok(frame)) => frame,
         };
         match frame.kind() {
@@ -213,7 +213,7 @@ impl ChannelTask {
 
     fn take_token(&mut self, frame: &Frame) -> Result<(), Problem> {
         let Some(nonce) = self.nonce.take() else {
-            return Err(Problem::lost("the server opened a secure channel that nobody asked for"));
+            return Err(Problem::disagreed("it opened a secure channel that nobody asked for"));
         };
         let (channel_id, chunk) =
             security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
@@ -226,7 +226,7 @@ impl ChannelTask {
         if let Some(security) = &self.security {
             let policy = security.policy;
             if opened.server_nonce.len() != policy.secure_channel_nonce_length() {
-                return Err(Problem::lost("the server's nonce has not the length that the security policy wants"));
+                return Err(Problem::disagreed("its nonce has not the length that the security policy wants"));
             }
             self.keys.renew(policy, opened.token.token_id, &nonce, &opened.server_nonce);
         }
@@ -288,7 +288,7 @@ impl ChannelTask {
     fn take(&mut self, frame: Option<io::Result<Frame>>) -> Result<(), Problem> {
         let frame = match frame {
             None => return Err(Problem::lost("the server closed it")),
-            Some(Err(error)) => return Err(Problem::lost(&error.to_string())),
+            Some(Err(error)) => return Err(Problem::of_stream(&error)),
             Some(Ok(frame)) => frame,
         };
         match frame.kind() {
@@ -319,7 +319,7 @@ impl ChannelTask {
         }
         // Without security anybody may write anything; with it a number tells a message that is sent again.
         if self.security.is_some() {
-            return Err(Problem::lost("a chunk came with a sequence number that is not the next"));
+            return Err(Problem::disagreed("a chunk came with a sequence number that is not the next"));
         }
         debug!(?newest, number, "a chunk came with a sequence number that is not the next");
         Ok(())
@@ -327,5 +327,5 @@ impl ChannelTask {
 }
 
 fn insecure(error: &Insecure) -> Problem {
-    Problem::lost(&error.to_string())
+    Problem::disagreed(&error.to_string())
 }
