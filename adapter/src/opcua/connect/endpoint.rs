@@ -10,9 +10,12 @@ use opcua::{
 use crate::config::effective::{MessageSecurityMode as Mode, OpcUaAuth, OpcUaConfig, Security, SecurityPolicy as Wish};
 use crate::opcua::{
     connect::security::Security as ChannelSecurity,
-    pki::{Certificate, OwnCertificate, keys},
+    pki::{Certificate, OwnCertificate, certificate::harmless, keys},
     problem::Problem,
 };
+
+/// Names of what a server offers that are shown at most.
+const MAX_NAMES: usize = 20;
 
 /// The endpoint with exactly the security that is wished, with the one user token policy that fits, at the address that
 /// is to be used.
@@ -187,13 +190,18 @@ fn own_address(own: &str, advertised: &str) -> String {
 /// What stands behind the `#` of a security policy's URI, and the mode where there is more than one.
 fn name(endpoint: &EndpointDescription, has_mode: bool) -> String {
     let uri = endpoint.security_policy_uri.as_ref();
-    let policy = uri.rsplit_once('#').map_or(uri, |(_, name)| name);
-    if has_mode && policy != "None" { format!("{policy} {:?}", endpoint.security_mode) } else { policy.to_owned() }
+    let policy = harmless(uri.rsplit_once('#').map_or(uri, |(_, name)| name));
+    if has_mode && policy != "None" { format!("{policy} {:?}", endpoint.security_mode) } else { policy }
 }
 
 fn join(names: impl Iterator<Item = String>) -> String {
     let names: BTreeSet<String> = names.collect();
-    if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let shown = names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(MAX_NAMES);
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 #[cfg(test)]
@@ -252,6 +260,21 @@ mod tests {
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "Basic256Sha256".into() });
         let problem = choose(Vec::new(), &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "none".into() });
+    }
+
+    #[test]
+    fn what_a_server_calls_its_policies_is_shown_in_one_line_of_bounded_length() {
+        let named = |name: String| EndpointDescription {
+            security_policy_uri: format!("urn:x#{name}").into(),
+            ..endpoint(SecurityPolicy::None, Vec::new())
+        };
+        let mut offered: Vec<_> = (0..1_000).map(|number| named(format!("policy {number:04}"))).collect();
+        offered.push(named(format!("a\n2026-01-01 ERROR forged {}", "x".repeat(1_000_000))));
+        let Err(Problem::NoPlainEndpoint { offered }) = choose(offered, &config(OpcUaAuth::Anonymous)) else {
+            panic!("there is one")
+        };
+        assert!(!offered.contains('\n') && offered.len() < 5_000, "{} bytes", offered.len());
+        assert!(offered.starts_with("a\u{fffd}2026") && offered.ends_with(" and 981 more"), "{offered}");
     }
 
     #[test]

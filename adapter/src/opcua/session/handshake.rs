@@ -37,6 +37,8 @@ pub(in crate::opcua) enum Identity {
 pub(in crate::opcua) struct Terms {
     /// The endpoint's address, as it is dialled.
     pub(in crate::opcua) url: String,
+    /// Whether that is the server's word, and not the mapping's.
+    pub(in crate::opcua) is_advertised: bool,
     pub(in crate::opcua) security: Option<Security>,
     /// The server's certificate as it came, and its key, where the endpoint shows one: passwords are encrypted for it
     /// even on a channel without security.

@@ -86,6 +86,7 @@ impl SessionFactory {
     fn terms(&self, endpoint: EndpointDescription, application_uri: String) -> Result<Terms, Problem> {
         Ok(Terms {
             url: endpoint.endpoint_url.as_ref().to_owned(),
+            is_advertised: !self.config.keeps_own_address,
             security: None,
             server: None,
             identity: identity(&self.config.auth)?,
@@ -240,7 +241,9 @@ impl OpenSession {
 }
 
 async fn connect(terms: &Terms) -> Result<Arc<Channel>, Problem> {
-    let stream = dial::dial(&terms.url, terms.request_timeout).await?;
+    let dialled = dial::dial(&terms.url, terms.request_timeout).await;
+    let dialled = if terms.is_advertised { dialled.map_err(Problem::about_advertised) } else { dialled };
+    let stream = dialled?;
     Channel::open(stream, &terms.url, terms.security.clone(), HELLO_TIME.min(terms.request_timeout)).await
 }
 
