@@ -29,7 +29,7 @@ use super::{
 };
 use crate::opcua::{
     codec::message::{self, Message},
-    problem::Problem,
+    problem::{Problem, Step},
     service_error::ServiceError,
 };
 
@@ -51,7 +51,8 @@ pub(in crate::opcua) struct Channel {
 }
 
 impl Channel {
-    /// Says hello and opens the channel, within `limit`.
+    /// Says hello, which the server has to answer within `hello`, and opens the channel, for which it has `limit`: small
+    /// controllers take seconds for the keys.
     ///
     /// # Errors
     /// What the server says instead, or that it says nothing.
@@ -59,21 +60,19 @@ impl Channel {
         stream: TcpStream,
         url: &str,
         security: Option<Security>,
+        hello: Duration,
         limit: Duration,
     ) -> Result<Arc<Self>, Problem> {
-        let opening = Self::set_up(stream, url, security);
-        time::timeout(limit, opening).await.map_err(|_| Problem::Mute { limit })?
-    }
-
-    async fn set_up(stream: TcpStream, url: &str, security: Option<Security>) -> Result<Arc<Self>, Problem> {
         let (reader, mut writer) = stream.into_split();
         let mut reader = FramedRead::with_capacity(reader, FrameDecoder, MAX_FRAME_BYTES);
-        let limits: SendLimits = frame::hello(&mut reader, &mut writer, url).await?;
+        let greeted = time::timeout(hello, frame::hello(&mut reader, &mut writer, url)).await;
+        let limits: SendLimits = greeted.map_err(|_| Problem::Mute { limit: hello })??;
         let (requests_tx, requests_rx) = mpsc::channel(MAX_WAITING);
         let (ended_tx, ended_rx) = watch::channel(None);
         let (cut, budget) = (CancellationToken::new(), Arc::new(AtomicUsize::new(BYTES_BEFORE_TRUST)));
         let mut task = ChannelTask::new(reader, writer, security, limits, requests_rx, Arc::clone(&budget));
-        task.issue().await?;
+        let too_late = |_| Problem::Timeout { step: Step::OpenSecureChannel, limit };
+        time::timeout(limit, task.issue()).await.map_err(too_late)??;
         let stop = cut.clone();
         // In a task of its own, so that a panic in the library's cryptography ends no more than this connection.
         let run = async move {
@@ -155,5 +154,42 @@ impl Channel {
     /// Whether the connection has ended.
     pub(in crate::opcua) fn has_ended(&self) -> bool {
         self.task.is_finished() || self.ended_rx.borrow().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(10);
+
+    /// Opens a channel to a peer that answers the hello with these bytes and then nothing more.
+    async fn open(answer: &'static [u8], hello: Duration, limit: Duration) -> Problem {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let peer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.ok();
+        };
+        let stream = TcpStream::connect(address).await.unwrap();
+        let opening = Channel::open(stream, "opc.tcp://plc", None, hello, limit);
+        let (opened, ()) = tokio::join!(opening, peer);
+        opened.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn the_hello_has_its_own_time_and_opening_that_of_a_request() {
+        assert_eq!(open(b"", SHORT, LONG).await, Problem::Mute { limit: SHORT });
+        let acknowledge = b"ACKF\x1c\0\0\0\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0";
+        let problem = open(acknowledge, LONG, SHORT).await;
+        assert_eq!(problem, Problem::Timeout { step: Step::OpenSecureChannel, limit: SHORT });
+        assert!(problem.to_string().contains("request_timeout"), "{problem}");
     }
 }

@@ -51,7 +51,7 @@ fn may_answer_elsewhere(problem: &Problem) -> bool {
 
 async fn ask(url: &str, limit: Duration) -> Result<Vec<EndpointDescription>, Problem> {
     let stream = dial::dial(url, limit).await?;
-    let channel = Channel::open(stream, url, None, limit).await?;
+    let channel = Channel::open(stream, url, None, limit, limit).await?;
     let nobody = NodeId::null();
     let request = GetEndpointsRequest {
         request_header: channel.header(&nobody, limit),

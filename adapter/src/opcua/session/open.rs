@@ -244,7 +244,8 @@ async fn connect(terms: &Terms) -> Result<Arc<Channel>, Problem> {
     let dialled = dial::dial(&terms.url, terms.request_timeout).await;
     let dialled = if terms.is_advertised { dialled.map_err(Problem::about_advertised) } else { dialled };
     let stream = dialled?;
-    Channel::open(stream, &terms.url, terms.security.clone(), HELLO_TIME.min(terms.request_timeout)).await
+    let (security, limit) = (terms.security.clone(), terms.request_timeout);
+    Channel::open(stream, &terms.url, security, HELLO_TIME.min(limit), limit).await
 }
 
 /// Makes and activates a session. One that cannot be activated is closed: a small PLC has ten.
