@@ -109,10 +109,18 @@ pub(in crate::opcua) enum Problem {
     )]
     ClosedBeforeSession { thumbprint: String, reason: String },
     #[error(
-        "the server wants the password encrypted and gives no certificate to do so on a connection without security; \
-         write `security: {{ policy: basic256sha256 }}`, or let it take passwords in clear text there"
+        "the server wants the password encrypted, and its endpoint gives no certificate that can be used for that: \
+         {reason}; renew it on the server, write `security: {{ policy: basic256sha256 }}`, or let it take passwords in \
+         clear text there"
     )]
-    NoKeyForPassword,
+    NoKeyForPassword { reason: String },
+    #[error(
+        "a user with a certificate signs what the server's endpoint shows as its certificate, and that cannot be used: \
+         {reason}; renew it on the server, or write `security: {{ policy: basic256sha256 }}`"
+    )]
+    NoKeyForUser { reason: String },
+    #[error("{}", not_sent_sentence(*step, *status))]
+    NotSent { step: Step, status: StatusCode },
     #[error("{}", service_sentence(*step, *status))]
     Service { step: Step, status: StatusCode },
     #[error("the connection was lost ({reason}); it is being set up anew")]
@@ -166,7 +174,8 @@ impl Problem {
             | Self::NoPlainEndpoint { .. }
             | Self::NoAnonymous { .. }
             | Self::NoUserName { .. }
-            | Self::NoKeyForPassword
+            | Self::NoKeyForPassword { .. }
+            | Self::NoKeyForUser { .. }
             | Self::NoEndpoints
             | Self::NoSecureEndpoint { .. }
             | Self::NoCertificateUser { .. }
@@ -250,7 +259,8 @@ impl Problem {
     /// What a service's failure says.
     pub(in crate::opcua) fn service(step: Step, error: &ServiceError, limit: Duration) -> Self {
         match error {
-            ServiceError::Refused(status) | ServiceError::NotSent(status) => Self::of_status(step, *status, limit),
+            ServiceError::Refused(status) => Self::of_status(step, *status, limit),
+            ServiceError::NotSent(status) => Self::NotSent { step, status: super::status::from_library(*status) },
             ServiceError::Timeout => Self::Timeout { step, limit },
             ServiceError::NotConnected | ServiceError::Lost => Self::lost("before an answer came"),
             ServiceError::Unreadable(reason) => Self::Unreadable { step, reason: reason.clone() },
@@ -313,6 +323,16 @@ fn service_sentence(step: Step, status: StatusCode) -> String {
         Some(advice) => format!("{advice} ({symbol})"),
         None => format!("the server answered {} with {symbol}; look into the server's own log", step.as_str()),
     }
+}
+
+fn not_sent_sentence(step: Step, status: StatusCode) -> String {
+    let (step, symbol) = (step.as_str(), status_symbol(status));
+    if symbol == "BadRequestTooLarge" {
+        return format!(
+            "{step} was not sent: it is larger than the server takes, as it has said in its Acknowledge; raise its MaxMessageSize and MaxChunkCount ({symbol})"
+        );
+    }
+    format!("{step} was not sent, since it could not be written ({symbol}); report this with the kind of server")
 }
 
 /// What a StatusCode means for a person, and what to do.

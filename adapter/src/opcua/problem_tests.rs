@@ -92,7 +92,21 @@ fn only_the_end_of_the_connection_speaks_of_our_certificate() {
 
 #[test]
 fn a_password_without_a_key_needs_a_person() {
-    check(&Problem::NoKeyForPassword, &["password", "policy: basic256sha256", "clear text"], true);
+    let reason = "its key has 336 bits".to_owned();
+    let words = ["password", "336 bits", "policy: basic256sha256", "clear text"];
+    check(&Problem::NoKeyForPassword { reason: reason.clone() }, &words, true);
+    let user = Problem::NoKeyForUser { reason };
+    check(&user, &["user with a certificate", "336 bits", "policy: basic256sha256"], true);
+    assert!(!user.to_string().contains("password"), "{user}");
+}
+
+#[test]
+fn what_was_not_sent_was_not_answered() {
+    let error = ServiceError::NotSent(Code::BadRequestTooLarge);
+    let problem = Problem::service(Step::Discover, &error, LIMIT);
+    check(&problem, &["GetEndpoints was not sent", "MaxMessageSize", "BadRequestTooLarge"], false);
+    let problem = Problem::service(Step::Poll, &ServiceError::NotSent(Code::BadEncodingError), LIMIT);
+    check(&problem, &["was not sent", "BadEncodingError"], false);
 }
 
 #[test]

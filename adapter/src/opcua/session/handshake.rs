@@ -40,9 +40,9 @@ pub(in crate::opcua) struct Terms {
     /// Whether that is the server's word, and not the mapping's.
     pub(in crate::opcua) is_advertised: bool,
     pub(in crate::opcua) security: Option<Security>,
-    /// The server's certificate as it came, and its key, where the endpoint shows one: passwords are encrypted for it
-    /// even on a channel without security.
-    pub(in crate::opcua) server: Option<(Vec<u8>, PublicKey)>,
+    /// The server's certificate as it came, and its key; or why the endpoint's cannot be used. Passwords are encrypted
+    /// for it even on a channel without security.
+    pub(in crate::opcua) server: Result<(Vec<u8>, PublicKey), String>,
     pub(in crate::opcua) identity: Identity,
     /// The policy of the identity's token.
     pub(in crate::opcua) token: UserTokenPolicy,
@@ -54,12 +54,12 @@ pub(in crate::opcua) struct Terms {
     pub(in crate::opcua) request_timeout: Duration,
 }
 
-/// Makes a session on this channel; it is of no use before it is activated.
-pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSession, Problem> {
+/// Makes a session on this channel; it is of no use before the server has proved who it is and it is activated. Returns
+/// our nonce, too, which the server has to have signed.
+pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<(CreatedSession, ByteString), Problem> {
     let limit = terms.request_timeout;
     let nonce = random::byte_string(NONCE);
-    let security = terms.security.as_ref();
-    let own_certificate = security.map(|security| security.own_certificate.clone());
+    let own_certificate = terms.security.as_ref().map(|security| security.own_certificate.clone());
     let request = CreateSessionRequest {
         request_header: channel.header(&NodeId::null(), limit),
         client_description: ApplicationDescription {
@@ -72,7 +72,7 @@ pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSe
         endpoint_url: terms.url.as_str().into(),
         session_name: terms.session_name.as_str().into(),
         client_nonce: nonce.clone(),
-        client_certificate: own_certificate.clone().map_or_else(ByteString::null, ByteString::from),
+        client_certificate: own_certificate.map_or_else(ByteString::null, ByteString::from),
         requested_session_timeout: terms.session_timeout.as_secs_f64() * 1_000.0,
         ..CreateSessionRequest::default()
     };
@@ -81,18 +81,19 @@ pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSe
         let mut reader = message.answer(ObjectId::CreateSessionResponse_Encoding_DefaultBinary)?;
         Ok::<_, ServiceError>(session::created_session(&mut reader)?)
     };
-    let created = match asked.await {
-        Ok(created) => created,
-        Err(error) => return Err(trouble(channel, Step::CreateSession, &error, limit).await),
-    };
-    if let (Some(security), Some(own_certificate)) = (security, own_certificate) {
-        prove(security, &created, &[own_certificate.as_slice(), nonce.as_ref()].concat())?;
+    match asked.await {
+        Ok(created) => Ok((created, nonce)),
+        Err(error) => Err(trouble(channel, Step::CreateSession, &error, limit).await),
     }
-    Ok(created)
 }
 
-/// The server has to show the certificate of its endpoint, and to have its key.
-fn prove(security: &Security, created: &CreatedSession, signed: &[u8]) -> Result<(), Problem> {
+/// With security the server has to show the certificate of its endpoint, and to have its key.
+///
+/// # Errors
+/// What it has not shown.
+pub(super) fn prove(terms: &Terms, created: &CreatedSession, nonce: &ByteString) -> Result<(), Problem> {
+    let Some(security) = &terms.security else { return Ok(()) };
+    let signed = [security.own_certificate.as_slice(), nonce.as_ref()].concat();
     let wrong = |reason: &str| Problem::ServerCertificate { reason: reason.to_owned() };
     // A chain, or bytes behind the certificate, change nothing about it.
     if !created.server_certificate.starts_with(&security.server_certificate) {
@@ -101,7 +102,7 @@ fn prove(security: &Security, created: &CreatedSession, signed: &[u8]) -> Result
     let signature = created.server_signature.signature.as_ref();
     security
         .policy
-        .asymmetric_verify_signature(&security.server_key, signed, signature)
+        .asymmetric_verify_signature(&security.server_key, &signed, signature)
         .map_err(|_| wrong("its signature in the session is wrong, so that it has not the key to its certificate"))
 }
 
@@ -167,7 +168,8 @@ fn identity(terms: &Terms, server_nonce: &[u8]) -> Result<(ExtensionObject, Sign
             (ExtensionObject::from_message(token), none)
         }
         Identity::Certificate { certificate, key } => {
-            let (server, _) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+            let unusable = |reason: &String| Problem::NoKeyForUser { reason: reason.clone() };
+            let (server, _) = terms.server.as_ref().map_err(unusable)?;
             let signature = sign(token_policy(terms), key, server, server_nonce)?;
             let certificate_data = ByteString::from(certificate.clone());
             (ExtensionObject::from_message(X509IdentityToken { policy_id, certificate_data }), signature)
@@ -189,7 +191,8 @@ fn secret(terms: &Terms, password: &[u8], nonce: &[u8]) -> Result<(Vec<u8>, Opti
     if policy == SecurityPolicy::None {
         return Ok((password.to_vec(), None));
     }
-    let (_, key) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+    let unusable = |reason: &String| Problem::NoKeyForPassword { reason: reason.clone() };
+    let (_, key) = terms.server.as_ref().map_err(unusable)?;
     let length = u32::try_from(password.len() + nonce.len()).unwrap_or(u32::MAX);
     let plain = [&length.to_le_bytes(), password, nonce].concat();
     let mut cipher = vec![0; policy.calculate_cipher_text_size(plain.len(), key)];
@@ -216,6 +219,9 @@ fn sign(policy: SecurityPolicy, key: &PrivateKey, certificate: &[u8], nonce: &[u
 /// # Errors
 /// What is wrong with it.
 pub(in crate::opcua) fn leaf(bytes: &[u8]) -> Result<(Vec<u8>, PublicKey), String> {
+    if bytes.is_empty() {
+        return Err("there is none".to_owned());
+    }
     let (certificate, _) = chain::split(bytes)?;
     let bits = certificate.key_bits();
     if !KEY_BITS.contains(&bits) {
@@ -244,5 +250,6 @@ mod tests {
             assert!(reason.contains(&format!("{bits} bits")), "{reason}");
         }
         assert!(leaf(&certificate_of(1_024)).is_ok());
+        assert_eq!(leaf(b"").unwrap_err(), "there is none");
     }
 }

@@ -63,7 +63,7 @@ impl SessionFactory {
             let endpoint = endpoint::choose(self.discover().await?, &self.config)?;
             let uri = format!("urn:tagwise:{}", self.adapter_id);
             // Without security nobody vouches for it, and a password that is encrypted for it is still better kept.
-            let server = handshake::leaf(endpoint.server_certificate.as_ref()).ok();
+            let server = handshake::leaf(endpoint.server_certificate.as_ref());
             return OpenSession::set_up(Terms { server, ..self.terms(endpoint, uri)? }, None).await;
         };
         // Before anything else, so that its thumbprint is known while the server cannot yet be reached.
@@ -74,7 +74,7 @@ impl SessionFactory {
         let about_own = |problem: Problem| problem.about_certificate(&own.certificate.thumbprint);
         let secured = endpoint::secured(&own, &endpoint, security)?;
         let uri = own.certificate.application_uri().unwrap_or_default().to_owned();
-        let server = Some((secured.server_certificate.clone(), secured.server_key.clone()));
+        let server = Ok((secured.server_certificate.clone(), secured.server_key.clone()));
         let terms = Terms { security: Some(secured), server, ..self.terms(endpoint, uri)? };
         OpenSession::set_up(terms, Some(judged)).await.map_err(about_own)
     }
@@ -88,7 +88,7 @@ impl SessionFactory {
             url: endpoint.endpoint_url.as_ref().to_owned(),
             is_advertised: !self.config.keeps_own_address,
             security: None,
-            server: None,
+            server: Err("there is none".to_owned()),
             identity: identity(&self.config.auth)?,
             token: endpoint.user_identity_tokens.into_iter().flatten().next().unwrap_or_default(),
             application_uri,
@@ -248,10 +248,15 @@ async fn connect(terms: &Terms) -> Result<Arc<Channel>, Problem> {
     Channel::open(stream, &terms.url, security, HELLO_TIME.min(limit), limit).await
 }
 
-/// Makes and activates a session. One that cannot be activated is closed: a small PLC has ten.
+/// Makes and activates a session, once the server has proved who it is. One that does not come so far is closed: a small
+/// PLC has ten.
 async fn begin(channel: &Channel, terms: &Terms) -> Result<(CreatedSession, Vec<u8>), Problem> {
-    let created = handshake::create(channel, terms).await?;
-    match handshake::activate(channel, terms, &created.authentication_token, &created.server_nonce).await {
+    let (created, nonce) = handshake::create(channel, terms).await?;
+    let activated = match handshake::prove(terms, &created, &nonce) {
+        Ok(()) => handshake::activate(channel, terms, &created.authentication_token, &created.server_nonce).await,
+        Err(problem) => Err(problem),
+    };
+    match activated {
         Ok(nonce) => Ok((created, nonce)),
         Err(problem) => {
             let leave = leave(channel, &created.authentication_token);
