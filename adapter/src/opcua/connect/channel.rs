@@ -13,7 +13,7 @@ use std::{
 
 use opcua::{
     core::RequestMessage,
-    types::{DateTime, NodeId, RequestHeader},
+    types::{DateTime, NodeId, ObjectId, RequestHeader},
 };
 use tokio::{
     net::TcpStream,
@@ -31,6 +31,7 @@ use crate::opcua::{
     codec::message::{self, Message},
     problem::{Problem, Step},
     service_error::ServiceError,
+    value::reader::{Malformed, Reader},
 };
 
 /// Requests that may wait for the socket.
@@ -123,10 +124,36 @@ impl Channel {
         Ok(Message::new(&answer)?)
     }
 
-    /// Closes the channel in good order, as far as the server still listens.
-    pub(in crate::opcua) async fn close(&self, authentication_token: &NodeId) {
+    /// As `call`, and reads the answer; for what comes before there is a session to speak of.
+    ///
+    /// # Errors
+    /// What the server says instead; where the connection has ended, its end says more than the answer that did not
+    /// come.
+    pub(in crate::opcua) async fn ask<T>(
+        &self,
+        step: Step,
+        request: impl Into<RequestMessage>,
+        answer: ObjectId,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+        limit: Duration,
+    ) -> Result<T, Problem> {
+        let asked = async {
+            let message = self.call(request, limit).await?;
+            let mut reader = message.answer(answer)?;
+            Ok::<_, ServiceError>(read(&mut reader)?)
+        };
+        match asked.await {
+            Ok(answer) => Ok(answer),
+            Err(ServiceError::Lost | ServiceError::NotConnected) => Err(self.ended().await),
+            Err(error) => Err(Problem::service(step, &error, limit)),
+        }
+    }
+
+    /// Closes the channel in good order, as far as the server still listens. No session's token goes with it (Part 4,
+    /// 5.5.3).
+    pub(in crate::opcua) async fn close(&self) {
         let request = opcua::types::CloseSecureChannelRequest {
-            request_header: self.header(authentication_token, Duration::from_secs(1)),
+            request_header: self.header(&NodeId::null(), Duration::from_secs(1)),
         };
         if let Ok(bytes) = message::encode(&request.into()) {
             // Nothing is waited for but the end of the connection.

@@ -38,9 +38,13 @@ use crate::opcua::{
 
 /// How long a token is asked for.
 const LIFETIME: Duration = Duration::from_hours(1);
-/// What a server may grant that counts: less would be renewed without end.
-const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// No token is renewed sooner, whatever the server grants.
+const SHORTEST_RENEWAL: Duration = Duration::from_millis(250);
+/// No channel is given up sooner for want of a new token.
+const SHORTEST_END: Duration = Duration::from_millis(2_500);
+/// Above it, sequence numbers begin anew (Part 6, 6.7.2.4).
+const LAST_BEFORE_WRAP: u32 = u32::MAX - 1_024;
 /// No more is taken in while so many bytes wait for the socket.
 const MAX_UNSENT: usize = 1024 * 1024;
 
@@ -179,9 +183,7 @@ impl ChannelTask {
     }
 
     fn next_sequence_number(&mut self) -> u32 {
-        // Wraps to less than 1,024 before the last 1,024 numbers (Part 6, 6.7.2.4).
-        self.last_sequence_number =
-            if self.last_sequence_number >= u32::MAX - 1_024 { 1 } else { self.last_sequence_number + 1 };
+        self.last_sequence_number = sequence_number_after(self.last_sequence_number);
         self.last_sequence_number
     }
 
@@ -231,11 +233,9 @@ impl ChannelTask {
             self.keys.renew(policy, opened.token.token_id, &nonce, &opened.server_nonce);
         }
         self.channel_id = if opened.token.channel_id == 0 { channel_id } else { opened.token.channel_id };
-        let granted = Duration::from_millis(opened.token.revised_lifetime.into());
-        let lifetime = if granted.is_zero() { LIFETIME } else { granted.clamp(SHORTEST_LIFETIME, LONGEST_LIFETIME) };
+        let (renewal, end) = times_of(Duration::from_millis(opened.token.revised_lifetime.into()));
         let now = Instant::now();
-        self.token =
-            Token { id: opened.token.token_id, renew_at: now + lifetime * 3 / 4, expires_at: now + lifetime * 5 / 4 };
+        self.token = Token { id: opened.token.token_id, renew_at: now + renewal, expires_at: now + end };
         Ok(())
     }
 
@@ -313,7 +313,7 @@ impl ChannelTask {
     fn follow(&mut self, number: u32) -> Result<(), Problem> {
         let newest = self.newest_sequence_number.replace(number);
         let is_next = newest
-            .is_none_or(|newest| number == newest.wrapping_add(1) || (newest >= u32::MAX - 1_024 && number < 1_024));
+            .is_none_or(|newest| number == newest.wrapping_add(1) || (newest >= LAST_BEFORE_WRAP && number < 1_024));
         if is_next {
             return Ok(());
         }
@@ -326,6 +326,38 @@ impl ChannelTask {
     }
 }
 
+fn sequence_number_after(last: u32) -> u32 {
+    if last > LAST_BEFORE_WRAP { 1 } else { last + 1 }
+}
+
+/// When a token with this lifetime is renewed, and when it is of no more use; zero says nothing.
+fn times_of(granted: Duration) -> (Duration, Duration) {
+    let lifetime = if granted.is_zero() { LIFETIME } else { granted.min(LONGEST_LIFETIME) };
+    ((lifetime * 3 / 4).max(SHORTEST_RENEWAL), (lifetime * 5 / 4).max(SHORTEST_END))
+}
+
 fn insecure(error: &Insecure) -> Problem {
     Problem::disagreed(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_wrap_only_above_the_number_of_the_specification() {
+        assert_eq!(sequence_number_after(4_294_966_271), 4_294_966_272);
+        assert_eq!(sequence_number_after(4_294_966_272), 1);
+        assert_eq!(sequence_number_after(0), 1);
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_the_server_lets_it_go_and_never_without_end() {
+        let ms = Duration::from_millis;
+        assert_eq!(times_of(ms(1_000)), (ms(750), ms(2_500)));
+        assert_eq!(times_of(ms(1)), (ms(250), ms(2_500)));
+        assert_eq!(times_of(ms(40_000)), (ms(30_000), ms(50_000)));
+        assert_eq!(times_of(Duration::ZERO), times_of(LIFETIME));
+        assert_eq!(times_of(Duration::MAX), times_of(LONGEST_LIFETIME));
+    }
 }

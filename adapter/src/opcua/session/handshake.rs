@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::opcua::{
     codec::session::{self, CreatedSession},
-    connect::{channel::Channel, security::Security},
+    connect::{channel::Channel, endpoint, security::Security},
     pki::{chain, keys},
     problem::{Problem, Step},
     service_error::ServiceError,
@@ -76,15 +76,9 @@ pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<(CreatedS
         requested_session_timeout: terms.session_timeout.as_secs_f64() * 1_000.0,
         ..CreateSessionRequest::default()
     };
-    let asked = async {
-        let message = channel.call(request, limit).await?;
-        let mut reader = message.answer(ObjectId::CreateSessionResponse_Encoding_DefaultBinary)?;
-        Ok::<_, ServiceError>(session::created_session(&mut reader)?)
-    };
-    match asked.await {
-        Ok(created) => Ok((created, nonce)),
-        Err(error) => Err(trouble(channel, Step::CreateSession, &error, limit).await),
-    }
+    let answer = ObjectId::CreateSessionResponse_Encoding_DefaultBinary;
+    let created = channel.ask(Step::CreateSession, request, answer, session::created_session, limit).await?;
+    Ok((created, nonce))
 }
 
 /// With security the server has to show the certificate of its endpoint, and to have its key.
@@ -126,29 +120,14 @@ pub(super) async fn activate(
         user_token_signature,
         ..ActivateSessionRequest::default()
     };
-    let asked = async {
-        let message = channel.call(request, limit).await?;
-        let mut reader = message.answer(ObjectId::ActivateSessionResponse_Encoding_DefaultBinary)?;
-        Ok::<_, ServiceError>(session::activated_session(&mut reader)?)
-    };
-    match asked.await {
-        Ok(nonce) => Ok(nonce),
-        Err(error) => Err(trouble(channel, Step::ActivateSession, &error, limit).await),
-    }
+    let answer = ObjectId::ActivateSessionResponse_Encoding_DefaultBinary;
+    channel.ask(Step::ActivateSession, request, answer, session::activated_session, limit).await
 }
 
 /// Ends a session, and with it its Subscriptions.
 pub(super) async fn close(channel: &Channel, token: &NodeId, limit: Duration) -> Result<(), ServiceError> {
     let request = CloseSessionRequest { request_header: channel.header(token, limit), delete_subscriptions: true };
     channel.call(request, limit).await?.answer(ObjectId::CloseSessionResponse_Encoding_DefaultBinary).map(drop)
-}
-
-/// The end of the connection says more than the answer that did not come.
-async fn trouble(channel: &Channel, step: Step, error: &ServiceError, limit: Duration) -> Problem {
-    match error {
-        ServiceError::Lost | ServiceError::NotConnected => channel.ended().await,
-        error => Problem::service(step, error, limit),
-    }
 }
 
 /// The identity's token, and the proof that we have the key that it speaks of.
@@ -177,12 +156,8 @@ fn identity(terms: &Terms, server_nonce: &[u8]) -> Result<(ExtensionObject, Sign
     })
 }
 
-/// The policy that secures the token: its own, else the channel's.
 fn token_policy(terms: &Terms) -> SecurityPolicy {
-    match terms.token.security_policy_uri.as_ref() {
-        "" => terms.security.as_ref().map_or(SecurityPolicy::None, |security| security.policy),
-        uri => SecurityPolicy::from_uri(uri),
-    }
+    endpoint::token_policy(&terms.token, terms.security.as_ref().map(|security| security.policy))
 }
 
 /// A password as it travels (Part 4, 7.40.2.2), and how it is encrypted.

@@ -55,7 +55,7 @@ impl SessionFactory {
     /// # Errors
     /// Why there is none.
     pub(in crate::opcua) async fn open(&self) -> Result<OpenSession, Problem> {
-        contained(self.open_uncontained()).await
+        contained(Box::pin(self.open_uncontained())).await
     }
 
     async fn open_uncontained(&self) -> Result<OpenSession, Problem> {
@@ -192,7 +192,7 @@ impl OpenSession {
     /// # Errors
     /// Why there is none.
     pub(in crate::opcua) async fn resume(&mut self) -> Result<Resumed, Problem> {
-        contained(self.resume_uncontained()).await
+        contained(Box::pin(self.resume_uncontained())).await
     }
 
     async fn resume_uncontained(&mut self) -> Result<Resumed, Problem> {
@@ -232,7 +232,7 @@ impl OpenSession {
             if let Err(error) = handshake::close(&channel, &token, limit).await {
                 debug!(%error, "the session was not closed in good order");
             }
-            channel.close(&token).await;
+            channel.close().await;
         };
         if time::timeout(limit, orderly).await.is_err() {
             debug!("the server did not answer the end of the session");
@@ -270,7 +270,7 @@ async fn leave(channel: &Channel, token: &NodeId) {
     if let Err(error) = handshake::close(channel, token, HELLO_TIME).await {
         debug!(%error, "a session that was not activated was not closed");
     }
-    channel.close(token).await;
+    channel.close().await;
 }
 
 /// Whether the session of before is gone, and not only out of reach.
