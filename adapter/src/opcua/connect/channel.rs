@@ -185,38 +185,5 @@ impl Channel {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
-    const SHORT: Duration = Duration::from_millis(10);
-
-    /// Opens a channel to a peer that answers the hello with these bytes and then nothing more.
-    async fn open(answer: &'static [u8], hello: Duration, limit: Duration) -> Problem {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let peer = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.write_all(answer).await.unwrap();
-            stream.read_to_end(&mut Vec::new()).await.ok();
-        };
-        let stream = TcpStream::connect(address).await.unwrap();
-        let opening = Channel::open(stream, "opc.tcp://plc", None, hello, limit);
-        let (opened, ()) = tokio::join!(opening, peer);
-        opened.unwrap_err()
-    }
-
-    #[tokio::test]
-    async fn the_hello_has_its_own_time_and_opening_that_of_a_request() {
-        assert_eq!(open(b"", SHORT, LONG).await, Problem::Mute { limit: SHORT });
-        let acknowledge = b"ACKF\x1c\0\0\0\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\0\0\0\0\0";
-        let problem = open(acknowledge, LONG, SHORT).await;
-        assert_eq!(problem, Problem::Timeout { step: Step::OpenSecureChannel, limit: SHORT });
-        assert!(problem.to_string().contains("request_timeout"), "{problem}");
-    }
-}
+#[path = "channel_tests.rs"]
+mod tests;

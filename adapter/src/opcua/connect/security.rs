@@ -354,4 +354,4 @@ pub(super) fn open_open(security: Option<&Security>, frame: &Bytes) -> Result<(u
 
 #[cfg(test)]
 #[path = "security_tests.rs"]
-mod tests;
+pub(super) mod tests;

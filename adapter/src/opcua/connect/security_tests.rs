@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use super::*;
 
 /// Both sides of a channel.
-struct Pair {
-    client: Security,
-    server: Security,
+pub(in crate::opcua::connect) struct Pair {
+    pub(in crate::opcua::connect) client: Security,
+    pub(in crate::opcua::connect) server: Security,
 }
 
-fn pair(policy: SecurityPolicy, mode: MessageSecurityMode, bits: u32) -> Pair {
+pub(in crate::opcua::connect) fn pair(policy: SecurityPolicy, mode: MessageSecurityMode, bits: u32) -> Pair {
     let make = || {
         let data = X509Data { key_size: bits, ..X509Data::sample_cert() };
         let (certificate, key) = X509::cert_and_pkey(&data).unwrap();
