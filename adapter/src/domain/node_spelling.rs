@@ -77,15 +77,14 @@ fn decode_percent(text: &str) -> String {
     while let Some(&byte) = bytes.get(position) {
         let digits =
             text.get(position + 1..position + 3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                position += 3;
-            }
-            None => {
-                decoded.push(byte);
-                position += 1;
-            }
+        if byte == b'%'
+            && let Some(value) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        {
+            decoded.push(value);
+            position += 3;
+        } else {
+            decoded.push(byte);
+            position += 1;
         }
     }
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
@@ -116,8 +115,8 @@ fn unquoted(text: &str) -> Option<&str> {
 
 /// Without regard to case.
 fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let start = text.get(..prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// `{"IdType":1,"Id":"X","Namespace":2}`, OPC UA's JSON.
@@ -156,10 +155,8 @@ fn constructor(text: &str) -> Option<Parts> {
     let argument = |name: &str| {
         let (_, rest) = arguments.split_once(name)?;
         let rest = rest.trim_start();
-        match rest.chars().next()? {
-            quote @ ('\'' | '"') => rest[1..].split_once(quote).map(|(value, _)| (value, true)),
-            _ => rest.split([',', ')']).next().map(|value| (value.trim(), false)),
-        }
+        let quoted = |quote| rest.strip_prefix(quote)?.split_once(quote).map(|(value, _)| (value, true));
+        quoted('\'').or_else(|| quoted('"')).or_else(|| Some((rest.split([',', ')']).next()?.trim(), false)))
     };
     let (value, is_text) = argument("Identifier=")?;
     let namespace = argument("NamespaceIndex=").and_then(|(index, _)| index.parse().ok()).map(Namespace::Index);
@@ -211,13 +208,15 @@ fn is_uri(text: &str) -> bool {
 
 /// `urn:x;s=X`, also with another separator.
 fn uri_and_rest(text: &str) -> Option<(Namespace, &str)> {
+    let behind = |(position, c): (usize, char)| text.get(position + c.len_utf8()..);
     let marked = text.char_indices().find(|&(position, c)| {
-        (SEPARATORS.contains(&c) || "/&?".contains(c)) && is_marked(text[position + c.len_utf8()..].trim_start())
+        (SEPARATORS.contains(&c) || "/&?".contains(c))
+            && behind((position, c)).is_some_and(|rest| is_marked(rest.trim_start()))
     });
     let (position, separator) = marked.or_else(|| text.find(';').map(|position| (position, ';')))?;
-    let end = position + usize::from(separator == '/');
-    let uri = text[..end].trim().trim_end_matches(['#', ';', ',', '|', ' ']);
-    (!uri.is_empty()).then(|| (Namespace::Uri(decode_uri(uri)), &text[position + separator.len_utf8()..]))
+    let uri = text.get(..position + usize::from(separator == '/'))?;
+    let uri = uri.trim().trim_end_matches(['#', ';', ',', '|', ' ']);
+    (!uri.is_empty()).then_some((Namespace::Uri(decode_uri(uri)), behind((position, separator))?))
 }
 
 /// Whether an identifier with its kind stands at the beginning.

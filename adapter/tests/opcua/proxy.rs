@@ -74,7 +74,8 @@ impl Proxy {
                     }
                 };
                 let Ok((client, _)) = accepted else { return };
-                // A connection that began while there was a hole never gets out of it.
+                // As in a network that lets nothing through, the server answers a connection when the hole has closed.
+                wait_for(&mut hole, false).await;
                 if let Ok(server) = TcpStream::connect(target).await {
                     // Closed without a farewell: the peer sees a reset.
                     client.set_zero_linger().expect("a socket option");

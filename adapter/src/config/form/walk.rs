@@ -319,5 +319,5 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// Whether a comment looks like the rest of `Pump #2`: people write a space before the words of a comment.
 fn is_numbering(comment: &str) -> bool {
-    comment[1..].starts_with(|c: char| c.is_ascii_digit())
+    comment.chars().nth(1).is_some_and(|c| c.is_ascii_digit())
 }
