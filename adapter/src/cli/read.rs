@@ -26,7 +26,8 @@ pub(super) fn read(arguments: &Read) -> anyhow::Result<u8> {
         Ok(target) => target,
         Err(code) => return Ok(code),
     };
-    let places = match target.all_places() {
+    let known = target.memory(&target.tags)?;
+    let places = match target.all_places(&known) {
         Ok(places) if !places.is_empty() => places,
         Ok(_) => return usage("a node is due, such as 'nsu=urn:plc;s=Speed' or i=2258"),
         Err(message) => return usage(&message),

@@ -8,6 +8,18 @@ use crate::{
     domain::{RejectReason, TagValue},
 };
 
+/// Whether one of these ranges allows the value, as that of one mapping is enough.
+///
+/// # Errors
+/// Why the first does not, in a sentence.
+pub fn allow(value: &TagValue, ranges: &[Range]) -> Result<(), String> {
+    let mut refused = ranges.iter().map_while(|range| check(value, *range).err());
+    match refused.next() {
+        Some(first) if refused.count() + 1 == ranges.len() => Err(first.message),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses what lies outside `range`; with a range, only numbers and arrays of them can be written.
 pub(super) fn check(value: &TagValue, range: Range) -> Result<(), Rejection> {
     if range == Range::default() {
@@ -112,6 +124,19 @@ mod tests {
         expect(&TagValue::Int16(3), None, Some(2.5), out);
         expect(&TagValue::Double(0.1), Some(0.1), Some(0.1), None);
         expect(&TagValue::Double(0.100_000_000_000_000_1), None, Some(0.1), out);
+    }
+
+    #[test]
+    fn one_range_of_several_is_enough() {
+        let range = |max| Range { min: None, max: Some(max) };
+        let allowed = |ranges: &[Range]| allow(&TagValue::Int16(50), ranges);
+        assert_eq!(allowed(&[]), Ok(()));
+        assert_eq!(allowed(&[range(10.0), range(100.0)]), Ok(()));
+        assert_eq!(allowed(&[range(100.0), range(10.0)]), Ok(()));
+        assert_eq!(
+            allowed(&[range(10.0), range(20.0)]),
+            Err("50 is above the mapping's range, at most 10 is allowed".into())
+        );
     }
 
     #[test]
