@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::opcua::{
     plc::{Plc, PlcError},
     service_error::ServiceError,
+    session::addresses::NotLocated,
     session::describe::{self, BytesWire},
     session::live::LiveSession,
     status,
@@ -41,9 +42,10 @@ impl PlcHandle {
     async fn node(&self, live: &LiveSession, tag: TagId) -> Result<NodeId, PlcError> {
         let unknown = |reason: String| PlcError::UnknownNode { reason };
         let tag = self.tags.get(tag.index()).ok_or_else(|| unknown("there is no such tag".to_owned()))?;
-        // Nothing was written, so that a failed look-up is no more than a missing session.
-        let found = live.locate(&[&tag.node]).await.map_err(|_| PlcError::NotConnected)?;
-        found.into_iter().next().unwrap_or_else(|| Err(String::new())).map_err(unknown)
+        live.locate_one(&tag.node).await.map_err(|error| match error {
+            NotLocated::Nowhere(reason) => unknown(reason),
+            NotLocated::Unanswered(error) => describe::unanswered(&error),
+        })
     }
 }
 
@@ -55,8 +57,16 @@ impl Plc for PlcHandle {
         }
         let node = self.node(&live, tag).await?;
         let described = describe::describe(&live, node).await?;
-        live.descriptions.lock().await.insert(tag, described.clone());
+        // Somebody may allow the write at any time.
+        if described.node.is_writable {
+            live.descriptions.lock().await.insert(tag, described.clone());
+        }
         Ok(described.node)
+    }
+
+    async fn describe_anew(&self, tag: TagId) -> Result<NodeDescription, PlcError> {
+        self.live()?.descriptions.lock().await.remove(&tag);
+        self.describe(tag).await
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
@@ -119,11 +129,16 @@ pub(in crate::opcua) async fn write(
     node_id: NodeId,
     value: Variant,
 ) -> Result<StatusCode, PlcError> {
-    match live.services.write(node_id, value).await {
+    outcome(live.services.write(node_id, value).await)
+}
+
+fn outcome(answer: Result<Code, ServiceError>) -> Result<StatusCode, PlcError> {
+    match answer {
         Ok(status) | Err(ServiceError::Refused(status) | ServiceError::NotSent(status)) => {
             Ok(status::from_library(status))
         }
         Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
+        Err(error @ ServiceError::Unreadable(_)) => Err(PlcError::NoAnswer { reason: error.to_string() }),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })
         }
@@ -143,6 +158,15 @@ mod tests {
         assert_eq!(as_it_travels(list(), Some(BytesWire::Bytes)), list());
         assert_eq!(as_it_travels(list(), None), list());
         assert_eq!(as_it_travels(Variant::Int32(1), Some(BytesWire::ByteString)), Variant::Int32(1));
+    }
+
+    #[test]
+    fn only_what_the_server_says_of_the_write_is_its_refusal() {
+        let refused = Ok(status::from_library(Code::BadNotWritable));
+        assert_eq!(outcome(Ok(Code::BadNotWritable)), refused);
+        assert_eq!(outcome(Err(ServiceError::Refused(Code::BadNotWritable))), refused);
+        let open = outcome(Err(ServiceError::Unreadable("a WriteResponse without a result".to_owned())));
+        assert!(matches!(&open, Err(PlcError::NoAnswer { reason }) if reason.contains("without a result")), "{open:?}");
     }
 
     #[test]

@@ -375,10 +375,26 @@ impl Services {
         };
         let message = self.call(self.limit, request).await?;
         let results = statuses(&mut message.answer(ObjectId::WriteResponse_Encoding_DefaultBinary)?)?;
-        Ok(results.first().copied().unwrap_or(StatusCode::BadUnknownResponse))
+        only_result(&results)
     }
+}
+
+/// The server may have carried out what it gives no result for.
+fn only_result(results: &[StatusCode]) -> Answer<StatusCode> {
+    results.first().copied().ok_or_else(|| ServiceError::Unreadable("a WriteResponse without a result".to_owned()))
 }
 
 fn question(node_id: NodeId, attribute: AttributeId) -> ReadValueId {
     ReadValueId { node_id, attribute_id: attribute as u32, ..ReadValueId::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_without_a_result_is_no_refusal() {
+        assert_eq!(only_result(&[StatusCode::BadTypeMismatch]), Ok(StatusCode::BadTypeMismatch));
+        assert!(matches!(only_result(&[]), Err(ServiceError::Unreadable(_))));
+    }
 }
