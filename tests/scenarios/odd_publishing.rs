@@ -1,5 +1,7 @@
 //! Servers that take few Publish requests, lose messages, or answer Republish in ways of their own.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tagwise_tests::{Adapter, FaultProxy, Mapping, Service, pause};
@@ -168,12 +170,125 @@ async fn publish_requests_that_were_too_many_cost_no_session() -> Result<()> {
     count_after(&stand.probe, 0, "counter", 3).await?;
     proxy.refuse(Service::Publish, opcua::types::StatusCode::BadTooManyPublishRequests, 12);
     tagwise_tests::wait_until("some are refused", crate::odd_stand::SOON, async || {
-        pause(std::time::Duration::from_millis(50)).await;
+        pause(Duration::from_millis(50)).await;
         Ok((proxy.played() >= 12).then_some(()))
     })
     .await?;
     let mark = stand.probe.mark();
     count_after(&stand.probe, mark, "counter", 10).await?;
     ensure!(stand.server.count_of("CreateSession").await? == 1, "no session is given up for it");
+    Ok(())
+}
+
+/// A server that answers every Publish at once with a refusal is not asked in a storm, and its values come when it
+/// takes them.
+async fn a_refusal_at_once_is_no_storm(how: &str) -> Result<()> {
+    let Some(mut stand) = odd(&["keeps-messages"]).await? else { return Ok(()) };
+    let tags = format!("tags:\n{}", tag("counter", "Counter1", ""));
+    let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&tags)).await?;
+    count_after(&stand.probe, 0, "counter", 3).await?;
+    stand.server.tell(&format!("fault Publish {how}")).await?;
+    let before = stand.server.count_of("Publish faulted").await?;
+    pause(Duration::from_secs(3)).await;
+    let asked = stand.server.count_of("Publish faulted").await? - before;
+    ensure!(asked <= 40, "{asked} Publish requests within three seconds");
+    stand.server.tell(&format!("fault Publish {how} 0")).await?;
+    let mark = stand.probe.mark();
+    count_after(&stand.probe, mark, "counter", 10).await?;
+    ensure!(stand.server.count_of("CreateSession").await? == 1, "no session is given up for it");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_publish_requests_at_once_are_no_storm() -> Result<()> {
+    a_refusal_at_once_is_no_storm("BadTooManyPublishRequests").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publish_requests_that_time_out_at_once_are_no_storm() -> Result<()> {
+    a_refusal_at_once_is_no_storm("BadTimeout").await
+}
+
+/// Each keep-alive shows the same hole; it is told and its items are read anew once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hole_that_only_keep_alives_show_is_announced_once() -> Result<()> {
+    let Some(mut stand) = odd(&["forgets-messages"]).await? else { return Ok(()) };
+    let proxy = FaultProxy::start(stand.server.port()).await?;
+    let tags = format!("{WITH_METADATA}{}", tag("alarm", "Types.Boolean", ""));
+    let mapping = stand.mapping(&proxy.url())?.connection("keep_alive_interval: 1s").with(&tags);
+    let _adapter = Adapter::start(&mapping).await?;
+    heard(&stand.probe, "alarm", "the alarm is true", |json| json["value"] == true).await?;
+    proxy.swallow_notifications(1);
+    stand.server.write("Types.Boolean", &json!(false)).await?;
+    heard(&stand.probe, "alarm", "the alarm is false", |json| json["value"] == false).await?;
+    pause(Duration::from_secs(4)).await;
+    let gaps = stand.probe.on_topic("tagwise/line1/gap").len();
+    ensure!(gaps == 1, "the loss is announced once, not {gaps} times");
+    let repeats = stand.probe.on_topic("alarm").len();
+    ensure!(repeats == 2, "true and false, not {repeats} messages");
+    Ok(())
+}
+
+/// What is silent for minutes in this mapping is made anew as soon as a cut shows that it has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_has_ended_during_a_cut_is_made_anew_at_once() -> Result<()> {
+    let Some(mut stand) = odd(&["keeps-messages"]).await? else { return Ok(()) };
+    let interval = ", subscription: { publishing_interval: 150ms }";
+    let tags = format!("tags:\n{}{}", tag("first", "Counter1", ""), tag("second", "Counter1", interval));
+    let mapping = stand.mapping(&stand.server.url())?.connection("keep_alive_interval: 60s").with(&tags);
+    let _adapter = Adapter::start(&mapping).await?;
+    count_after(&stand.probe, 0, "first", 5).await?;
+    count_after(&stand.probe, 0, "second", 5).await?;
+    stand.server.tell("end-subscription 0").await?;
+    let mark = stand.probe.mark();
+    stand.server.tell("cut").await?;
+    count_after(&stand.probe, mark, "first", 5).await?;
+    count_after(&stand.probe, mark, "second", 5).await?;
+    ensure!(stand.server.count_of("CreateSession").await? == 1, "in the same session");
+    Ok(())
+}
+
+/// A server that has forgotten all Subscriptions and says so gets new ones in the same session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_knows_no_subscription_gets_new_ones() -> Result<()> {
+    let Some(mut stand) = odd(&["keeps-messages"]).await? else { return Ok(()) };
+    let proxy = FaultProxy::start(stand.server.port()).await?;
+    let tags = format!("tags:\n{}", tag("counter", "Counter1", ""));
+    let _adapter = Adapter::start(&stand.mapping(&proxy.url())?.with(&tags)).await?;
+    count_after(&stand.probe, 0, "counter", 3).await?;
+    proxy.refuse(Service::Publish, opcua::types::StatusCode::BadNoSubscription, 1);
+    counted(&mut stand.server, "CreateSubscription", 2).await?;
+    let mark = stand.probe.mark();
+    count_after(&stand.probe, mark, "counter", 10).await?;
+    pause(Duration::from_secs(2)).await;
+    let created = stand.server.count_of("CreateSubscription").await?;
+    ensure!(created == 2, "one new Subscription, not {}", created - 1);
+    ensure!(stand.server.count_of("CreateSession").await? == 1, "in the same session");
+    Ok(())
+}
+
+/// What is to be read anew is not forgotten when the connection breaks during the Read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_of_what_was_lost_that_is_cut_is_done_again() -> Result<()> {
+    let Some(mut stand) = odd(&["forgets-messages"]).await? else { return Ok(()) };
+    let proxy = FaultProxy::start(stand.server.port()).await?;
+    let tags = format!("{WITH_METADATA}{}{}", tag("alarm", "Types.Boolean", ""), tag("other", "Types.Int16", ""));
+    let mapping = stand.mapping(&proxy.url())?.connection("keep_alive_interval: 60s").with(&tags);
+    let _adapter = Adapter::start(&mapping).await?;
+    heard(&stand.probe, "alarm", "the alarm is true", |json| json["value"] == true).await?;
+    proxy.swallow_notifications(1);
+    stand.server.write("Types.Boolean", &json!(false)).await?;
+    tagwise_tests::wait_until("the message is lost", crate::odd_stand::SOON, async || {
+        Ok((proxy.played() >= 1).then_some(()))
+    })
+    .await?;
+    stand.server.tell("fault Read never").await?;
+    stand.server.write("Types.Int16", &json!(3)).await?;
+    heard(&stand.probe, "tagwise/line1/gap", "the loss is announced", |_| true).await?;
+    pause(Duration::from_millis(500)).await;
+    stand.server.tell("fault Read never 0").await?;
+    stand.server.tell("cut").await?;
+    heard(&stand.probe, "alarm", "the alarm is false", |json| json["value"] == false).await?;
+    ensure!(stand.server.count_of("CreateSession").await? == 1, "in the same session");
     Ok(())
 }

@@ -392,6 +392,9 @@ impl Inner {
         let dropped = self.ingress.offer(batch.updates);
         self.counters.dropped.inc_by(dropped.len() as u64);
         // Otherwise a value that rests would be old until its next change.
+        for tag in &dropped {
+            self.last_values.forget(*tag);
+        }
         if !dropped.is_empty() {
             self.refresh.want(dropped);
         }

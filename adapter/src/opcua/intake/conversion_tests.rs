@@ -105,6 +105,28 @@ fn what_does_not_fit_is_counted() {
     assert_eq!(metrics.ingress_dropped.with_label_values(&["ingress_full"]).get(), 3);
 }
 
+#[tokio::test]
+async fn a_polled_value_that_found_no_room_goes_on_when_it_is_read_again() {
+    let (sender, mut receiver) = ingress(1);
+    let metrics = Arc::new(Metrics::new("a"));
+    let mut polled = tag("polled", 3, "x");
+    polled.subscription.mode = crate::config::effective::Mode::Poll;
+    let tags: Arc<[Tag]> = Arc::new([polled, tag("other", 3, "y")]);
+    let table = TagTable::new(tags.len(), Arc::new(Board::new(tags.len())), Arc::clone(&metrics));
+    let grants = TagGrants::new(tags.len());
+    let intake = Intake::new(sender, tags, Arc::new(table), Arc::new(grants), &metrics);
+    intake.begin_session();
+    let read = |number| intake.take_read(vec![(TagId(0), RawValue::of_library(&value(number)))]);
+    read(1.0);
+    receiver.receive().await.unwrap();
+    take(&intake, vec![notification([(2, value(0.0))])]);
+    read(2.0);
+    receiver.receive().await.unwrap();
+    read(2.0);
+    let batch = receiver.receive().await.unwrap();
+    assert_eq!(batch[0].value.as_number(), Some(2.0), "it has not gone on yet");
+}
+
 #[test]
 fn the_end_of_a_subscription_is_told() {
     let (intake, _receiver, _) = intake(1, 2);

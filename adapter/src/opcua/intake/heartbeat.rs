@@ -113,6 +113,13 @@ impl LastValues {
         }
     }
 
+    /// The last value of a tag went no further: the next one goes on whatever it is.
+    pub(in crate::opcua) fn forget(&mut self, tag: TagId) {
+        if let Some(slot) = self.slot(tag) {
+            slot.last = None;
+        }
+    }
+
     /// The values of a tag are filtered here from now on, with this deadband in the value's own unit.
     pub(in crate::opcua) fn filter_here(&mut self, tag: TagId, deadband: Option<f64>) {
         if let Some(slot) = self.slot(tag) {

@@ -170,6 +170,7 @@ impl Life<'_> {
                     }
                 }
                 Remedy::Resume => {
+                    warn!(uri = config.uri, "{problem}");
                     current.store(None);
                     shared.suspend();
                     standing.disconnected(Some(&problem));
@@ -246,8 +247,7 @@ impl Resume<'_> {
         }
         publisher.restart();
         match publisher.catch_up().await {
-            // Its Subscription has ended meanwhile, which shows when it is published from.
-            None | Some(Problem::SubscriptionEnded { .. }) => Ok(Resumption::Resumed),
+            None => Ok(Resumption::Resumed),
             Some(problem) => Err(problem),
         }
     }

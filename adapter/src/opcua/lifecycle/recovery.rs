@@ -5,7 +5,7 @@
 //! | the connection is lost, or the server answers nothing on it | resume once; a new session where it has been heard of nothing since the last time, or where tags were not all asked for | new session |
 //! | no connection can be had: refused, unreachable, unknown host | resume, twice a second, for ever | new session, twice a second, for ever |
 //! | a Subscription is silent, and the server answers | re-create that Subscription | |
-//! | a Subscription has ended | re-create that Subscription | |
+//! | a Subscription has ended; all of them where the server knows none | re-create that Subscription | |
 //! | a Subscription cannot be re-created | new session | |
 //! | the session has ended, a service failed, an answer did not come or cannot be read | new session | new session |
 //! | user, certificate, security, endpoint or address are refused | wait for a person | wait for a person |
@@ -136,7 +136,6 @@ mod tests {
     fn whatever_else_fails_is_made_anew_as_a_whole() {
         for problem in [
             service(Step::Publish, Code::BadSessionIdInvalid),
-            service(Step::Publish, Code::BadNoSubscription),
             service(Step::CreateSubscription, Code::BadTooManySubscriptions),
             service(Step::CreateItems, Code::BadTimeout),
             Problem::Unreadable { step: Step::CreateItems, reason: "x".into() },

@@ -16,6 +16,7 @@ use crate::opcua::{
     problem::{self, Problem},
     service_error::ServiceError,
     session::services::{Published, Services},
+    status,
     subscribe::{
         publish_requests::PublishRequests,
         sequence::{SequenceFollower, Step},
@@ -27,14 +28,24 @@ use crate::{config::effective::OpcUaConfig, domain::Timestamp};
 
 /// So many failures without an answer between them are no passing trouble.
 const MAX_FAILURES_IN_A_ROW: u32 = 10;
-/// How much longer each failure in a row waits.
+/// How much longer each refusal in a row has the next request wait.
 const PAUSE: Duration = Duration::from_millis(50);
+/// No longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a loaded server or network may be late.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a request waits at the server at least.
 const SHORTEST_WAIT: Duration = Duration::from_secs(30);
 
-type Waiting = FuturesUnordered<BoxFuture<'static, Result<Published, ServiceError>>>;
+type Waiting = FuturesUnordered<BoxFuture<'static, Answer>>;
+
+/// What became of a Publish request.
+struct Answer {
+    asked_at: Instant,
+    /// What it was to acknowledge.
+    acknowledgements: Vec<SubscriptionAcknowledgement>,
+    result: Result<Published, ServiceError>,
+}
 
 /// Publishes for one session until something is wrong with it.
 pub(in crate::opcua) struct Publisher<'a> {
@@ -51,7 +62,14 @@ pub(in crate::opcua) struct Publisher<'a> {
     acknowledgements: Vec<SubscriptionAcknowledgement>,
     /// Outlives a run: what the server answers meanwhile is not lost.
     waiting: Waiting,
+    /// Failures that should not be, without an answer between them.
     failures: u32,
+    /// Answers that brought nothing, without one between them that did.
+    barren: u32,
+    /// When the next request may be sent.
+    asks_from: Instant,
+    /// Troubles with Subscriptions that nobody knows of yet.
+    troubles: Vec<Problem>,
     /// Since the session, or its connection, began.
     has_heard: bool,
     /// When the subscriptions of the session before this one were last heard of: what changed from then on until the
@@ -68,6 +86,10 @@ pub(in crate::opcua) struct Watched {
     pub(in crate::opcua) position: usize,
     /// When the server sent the newest message.
     pub(in crate::opcua) newest: Option<Timestamp>,
+    /// When it was created.
+    since: Instant,
+    /// Whether it is known that the server has it no more.
+    has_ended: bool,
     last_heard: Instant,
     /// How long it may be silent.
     patience: Duration,
@@ -98,6 +120,9 @@ impl<'a> Publisher<'a> {
             acknowledgements: Vec::new(),
             waiting: Waiting::new(),
             failures: 0,
+            barren: 0,
+            asks_from: Instant::now(),
+            troubles: Vec::new(),
             has_heard: false,
             lost_since,
             newest: None,
@@ -113,6 +138,8 @@ impl<'a> Publisher<'a> {
             follower: SequenceFollower::default(),
             position,
             newest: None,
+            since: Instant::now(),
+            has_ended: false,
             last_heard: Instant::now(),
             patience: patience(&subscription, self.failures_allowed),
         };
@@ -146,27 +173,38 @@ impl<'a> Publisher<'a> {
 
     /// The session has a new connection, and everybody's time runs anew.
     pub(in crate::opcua) fn restart(&mut self) {
-        self.failures = 0;
+        let now = Instant::now();
+        (self.failures, self.barren, self.asks_from) = (0, 0, now);
         self.has_heard = false;
         self.waiting = Waiting::new();
-        let now = Instant::now();
         self.watched.values_mut().for_each(|watched| watched.last_heard = now);
     }
 
     /// Runs until the session, or one of its Subscriptions, is of no more use. Goes on where it was when it is run again.
     pub(in crate::opcua) async fn run(&mut self) -> Problem {
         loop {
+            if let Some(problem) = self.next_trouble() {
+                return problem;
+            }
             let Some((deadline, quietest)) = self.deadline() else { return std::future::pending().await };
-            while self.waiting.len() < self.requests.allowed(self.watched.len(), Instant::now()) {
-                self.ask();
+            let now = Instant::now();
+            let may_ask = self.asks_from <= now;
+            while may_ask && self.waiting.len() < self.requests.allowed(self.watched.len(), now) {
+                self.ask(now);
             }
             let problem = tokio::select! {
                 // First what has come: after a pause of the whole machine, all deadlines are past.
                 biased;
-                Some(answer) = self.waiting.next() => match answer {
+                Some(answer) = self.waiting.next() => match answer.result {
                     Ok(published) => self.accept(published).await,
-                    Err(error) => self.fail(&error).await,
+                    Err(error) => {
+                        if matches!(error, ServiceError::Refused(_)) {
+                            self.acknowledgements.extend(answer.acknowledgements);
+                        }
+                        self.fail(&error, answer.asked_at)
+                    }
                 },
+                () = time::sleep_until(self.asks_from), if !may_ask => None,
                 () = time::sleep_until(deadline) => Some(self.silence(quietest)),
             };
             if let Some(problem) = problem {
@@ -176,14 +214,24 @@ impl<'a> Publisher<'a> {
     }
 
     /// Answers are taken in the order in which they arrive, which is the order in which they were sent.
-    fn ask(&mut self) {
+    fn ask(&mut self, asked_at: Instant) {
         let acknowledgements = std::mem::take(&mut self.acknowledgements);
         let longest = self.watched.values().map(|watched| watched.patience).max().unwrap_or_default();
         // A request waits at the server until the ones before it are used up; whether a Subscription is silent is
         // decided elsewhere.
         let limit = longest.saturating_mul(4).max(SHORTEST_WAIT);
         let services = self.services.clone();
-        self.waiting.push(async move { services.publish(acknowledgements, limit).await }.boxed());
+        let publish = async move {
+            let result = services.publish(acknowledgements.clone(), limit).await;
+            Answer { asked_at, acknowledgements, result }
+        };
+        self.waiting.push(publish.boxed());
+    }
+
+    /// A server that answers at once and with nothing is not asked at once again.
+    fn pause(&mut self) {
+        self.barren += 1;
+        self.asks_from = Instant::now() + PAUSE.saturating_mul(self.barren).min(LONGEST_PAUSE);
     }
 
     async fn accept(&mut self, published: Published) -> Option<Problem> {
@@ -192,8 +240,10 @@ impl<'a> Publisher<'a> {
         let Published { subscription, notification } = published;
         let Some(watched) = self.watched.get_mut(&subscription) else {
             debug!(subscription, "a message of a subscription that is not ours, or not any more");
+            self.pause();
             return None;
         };
+        self.barren = 0;
         watched.last_heard = Instant::now();
         // What is missing goes before what has come, so that no tag's values change their order.
         let (first, missing) = watched.follower.missing_before(notification.sequence_number);
@@ -201,6 +251,12 @@ impl<'a> Publisher<'a> {
             let until = notification.publish_time.unwrap_or_else(Timestamp::now);
             if let Some(problem) = self.repair(subscription, first, missing, until).await {
                 return Some(problem);
+            }
+            // A keep-alive shows the same hole each time.
+            if notification.parts.is_empty()
+                && let Some(watched) = self.watched.get_mut(&subscription)
+            {
+                watched.follower.give_up_before(notification.sequence_number);
             }
         }
         self.take(subscription, notification)
@@ -247,7 +303,7 @@ impl<'a> Publisher<'a> {
         self.intake.refresh().want(self.subscriptions.tags_of(position));
     }
 
-    async fn fail(&mut self, error: &ServiceError) -> Option<Problem> {
+    fn fail(&mut self, error: &ServiceError, asked_at: Instant) -> Option<Problem> {
         use StatusCode as Code;
         let status = match error {
             // An answer that did not come in time is asked for once more; whoever is silent is noticed by the deadline.
@@ -258,9 +314,20 @@ impl<'a> Publisher<'a> {
             ServiceError::Refused(Code::BadTooManyPublishRequests) => {
                 self.requests.refused(self.waiting.len(), Instant::now());
                 debug!(still_waiting = self.waiting.len(), "the server takes fewer Publish requests");
+                if self.waiting.is_empty() {
+                    self.pause();
+                }
                 return None;
             }
-            ServiceError::Refused(Code::BadTimeout | Code::BadRequestTimeout) => return None,
+            ServiceError::Refused(Code::BadTimeout | Code::BadRequestTimeout) => {
+                self.pause();
+                return None;
+            }
+            ServiceError::Refused(Code::BadNoSubscription) => {
+                self.pause();
+                self.all_ended(Code::BadNoSubscription, asked_at);
+                return None;
+            }
             error => error.status(),
         };
         let is_final = matches!(
@@ -268,7 +335,6 @@ impl<'a> Publisher<'a> {
             Code::BadSessionIdInvalid
                 | Code::BadSessionClosed
                 | Code::BadSessionNotActivated
-                | Code::BadNoSubscription
                 | Code::BadSecureChannelIdInvalid
                 | Code::BadSecureChannelClosed
                 | Code::BadServerHalted
@@ -283,8 +349,34 @@ impl<'a> Publisher<'a> {
         if is_final || self.failures >= MAX_FAILURES_IN_A_ROW {
             return Some(Problem::service(problem::Step::Publish, error, self.request_timeout));
         }
-        time::sleep(PAUSE * self.failures).await;
+        self.pause();
         None
+    }
+
+    /// The server knows no Subscription of those that were there when it was asked.
+    fn all_ended(&mut self, status: StatusCode, asked_at: Instant) {
+        let status = status::from_library(status);
+        let ended = self.watched.iter_mut().filter(|(_, watched)| watched.since <= asked_at && !watched.has_ended);
+        for (id, watched) in ended {
+            watched.has_ended = true;
+            self.troubles.push(Problem::SubscriptionEnded { subscription: *id, status });
+        }
+    }
+
+    /// The next trouble with a Subscription that has not been made anew since.
+    fn next_trouble(&mut self) -> Option<Problem> {
+        while let Some(problem) = self.troubles.pop() {
+            match problem {
+                Problem::SubscriptionEnded { subscription, .. } if !self.watched.contains_key(&subscription) => {}
+                problem => return Some(problem),
+            }
+        }
+        None
+    }
+
+    /// A Subscription is of no more use; what follows from it can wait.
+    pub(in crate::opcua) fn note_trouble(&mut self, problem: Problem) {
+        self.troubles.push(problem);
     }
 
     /// When the first Subscription will have been silent for too long; `None` without a Subscription.

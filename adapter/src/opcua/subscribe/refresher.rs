@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use opcua::types::NodeId;
 use tokio::time;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::{
     config::effective::Tag,
@@ -28,6 +28,8 @@ pub(in crate::opcua) struct Refresher<'a> {
     intake: &'a Intake,
     subscriptions: &'a Subscriptions,
     size: CallSize,
+    /// What is being read. A run that is given up in the middle of it has not read them.
+    reading: Vec<TagId>,
 }
 
 impl<'a> Refresher<'a> {
@@ -35,12 +37,15 @@ impl<'a> Refresher<'a> {
     pub(in crate::opcua) fn new(live: &'a LiveSession, shared: &'a Shared, subscriptions: &'a Subscriptions) -> Self {
         let mut size = CallSize::new(MOST_AT_ONCE);
         size.declare(live.limits.nodes_per_read);
-        Self { live, tags: &shared.tags, intake: &shared.intake, subscriptions, size }
+        Self { live, tags: &shared.tags, intake: &shared.intake, subscriptions, size, reading: Vec::new() }
     }
 
     /// Reads whatever is asked for, for as long as the session lasts.
     pub(in crate::opcua) async fn run(&mut self) -> Infallible {
         let refresh = self.intake.refresh();
+        if !self.reading.is_empty() {
+            refresh.want(std::mem::take(&mut self.reading));
+        }
         loop {
             refresh.news().await;
             time::sleep(PAUSE).await;
@@ -49,7 +54,9 @@ impl<'a> Refresher<'a> {
             let tags: Vec<TagId> =
                 wanted.into_iter().filter(|tag| self.subscriptions.position_of(*tag).is_some()).collect();
             if !tags.is_empty() {
+                self.reading.clone_from(&tags);
                 self.read(tags).await;
+                self.reading.clear();
             }
         }
     }
@@ -76,6 +83,9 @@ impl<'a> Refresher<'a> {
                 };
                 if is_smaller {
                     self.intake.refresh().want(tags);
+                } else if let Some(tag) = tags.first() {
+                    let tag = &self.tags[tag.index()].name;
+                    warn!(%tag, %error, "a value was not read anew, though a change of it may be lost: it may be old until its next change");
                 }
             }
         }

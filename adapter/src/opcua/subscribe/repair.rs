@@ -103,7 +103,8 @@ impl Publisher<'_> {
         None
     }
 
-    /// Gets what the server sent while the connection was lost, before anything newer is asked for (Part 4, 6.7).
+    /// Gets what the server sent while the connection was lost, before anything newer is asked for (Part 4, 6.7). A
+    /// Subscription that has ended meanwhile holds up no other.
     pub(in crate::opcua) async fn catch_up(&mut self) -> Option<Problem> {
         let subscriptions: Vec<u32> = self.watched.keys().copied().collect();
         for subscription in subscriptions {
@@ -112,10 +113,15 @@ impl Publisher<'_> {
                 match self.republish(subscription, watched.follower.next_expected()).await {
                     Ok(message) => {
                         if let Some(problem) = self.take(subscription, message) {
-                            return Some(problem);
+                            self.note_trouble(problem);
+                            break;
                         }
                     }
                     Err(Refusal::Unavailable) => break,
+                    Err(Refusal::Problem(problem @ Problem::SubscriptionEnded { .. })) => {
+                        self.note_trouble(problem);
+                        break;
+                    }
                     Err(Refusal::Problem(problem)) => return Some(problem),
                 }
             }

@@ -41,8 +41,12 @@ pub(in crate::opcua) struct SequenceFollower {
 }
 
 impl SequenceFollower {
-    /// Takes the sequence number of a message that carries notifications; keep-alives carry the next number, unused.
+    /// Takes the sequence number of a message that carries notifications; keep-alives carry the next number, unused. A
+    /// server that sends 0 does not count, and nothing can be missed.
     pub(in crate::opcua) fn observe(&mut self, number: u32) -> Step {
+        if number == 0 {
+            return Step::Next;
+        }
         let step = match distance(self.newest, number) {
             ahead @ 1..=LARGEST_GAP => return self.advance(number, ahead),
             // Before the first message nothing was seen that it could be behind.
@@ -63,10 +67,20 @@ impl SequenceFollower {
     /// come.
     pub(in crate::opcua) fn missing_before(&self, number: u32) -> (u32, u32) {
         let missing = match distance(self.newest, number) {
-            ahead @ 2..=LARGEST_GAP => u32::try_from(ahead - 1).unwrap_or(0),
+            ahead @ 2..=LARGEST_GAP if number != 0 => u32::try_from(ahead - 1).unwrap_or(0),
             _ => 0,
         };
         (self.next_expected(), missing)
+    }
+
+    /// The messages before this number, that of the one to come, are given up: nobody asks for them again.
+    pub(in crate::opcua) fn give_up_before(&mut self, number: u32) {
+        let (_, missing) = self.missing_before(number);
+        // One that comes late all the same is new.
+        self.seen = self.seen.checked_shl(missing).unwrap_or(0);
+        for _ in 0..missing {
+            self.newest = next(self.newest);
+        }
     }
 
     /// The number of the next message.
@@ -145,6 +159,33 @@ mod tests {
         assert_eq!(follower.missing_before(2), (u32::MAX, 2), "MAX and 1");
         assert_eq!(follower.missing_before(u32::MAX - 1), (u32::MAX, 0), "a repeat");
         assert_eq!(follower.missing_before(500_000), (u32::MAX, 0), "the server counts anew");
+    }
+
+    #[test]
+    fn what_a_keep_alive_has_shown_to_be_missing_is_given_up_once() {
+        for start in [1, u32::MAX - 1] {
+            let mut follower = SequenceFollower::default();
+            follower.observe(start);
+            let to_come = next(next(next(start)));
+            assert_eq!(follower.missing_before(to_come).1, 2);
+            follower.give_up_before(to_come);
+            assert_eq!(follower.missing_before(to_come).1, 0);
+            assert_eq!(follower.observe(next(start)), Step::Late, "it comes all the same");
+            assert_eq!(follower.observe(next(next(start))), Step::Late);
+            assert_eq!(follower.observe(next(start)), Step::Repeat);
+            assert_eq!(follower.observe(to_come), Step::Next);
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_count_misses_nothing() {
+        check(&[0, 0, 0, 0, 0, 0], &[Step::Next; 6]);
+        let mut follower = SequenceFollower::default();
+        follower.observe(u32::MAX);
+        assert_eq!(
+            (follower.missing_before(0).1, follower.observe(0), follower.observe(1)),
+            (0, Step::Next, Step::Next)
+        );
     }
 
     #[test]

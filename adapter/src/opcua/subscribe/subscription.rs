@@ -122,7 +122,8 @@ impl Subscriptions {
         if let Some(old) = old
             && let Err(error) = live.services.delete_subscriptions(vec![old.id]).await
         {
-            if Failure::of(&error).is_final() {
+            let is_gone = error.status() == StatusCode::BadSubscriptionIdInvalid;
+            if Failure::of(&error).is_final() && !is_gone {
                 return Err(Problem::service(Step::CreateSubscription, &error, limit));
             }
             // Mostly the server has forgotten it by itself.
