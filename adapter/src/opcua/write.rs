@@ -96,7 +96,7 @@ impl PlcHandle {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(PlcError::TooLate);
         }
-        let written = write(&live, node, as_it_travels(value, wire)).await;
+        let written = write(&live, node, as_it_travels(value, wire), deadline).await;
         if written.as_ref().is_ok_and(|status| is_doubtful(*status)) {
             // Another program in the PLC may have given the node another type.
             live.forget(tag).await;
@@ -123,13 +123,14 @@ fn is_doubtful(status: StatusCode) -> bool {
     says(Code::BadTypeMismatch) || status::is_about_node(status)
 }
 
-/// Sends one Write, and tells a server's refusal from an answer that never came.
+/// Sends one Write that is wanted before `deadline`, and tells a server's refusal from an answer that never came.
 pub(in crate::opcua) async fn write(
     live: &LiveSession,
     node_id: NodeId,
     value: Variant,
+    deadline: Option<Instant>,
 ) -> Result<StatusCode, PlcError> {
-    outcome(live.services.write(node_id, value).await)
+    outcome(live.services.write(node_id, value, deadline).await)
 }
 
 fn outcome(answer: Result<Code, ServiceError>) -> Result<StatusCode, PlcError> {

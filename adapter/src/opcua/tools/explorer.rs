@@ -81,7 +81,7 @@ impl Explorer {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(opcua::types::StatusCode::BadTypeMismatch));
         };
-        Ok(write::write(&self.live, node, write::as_it_travels(value, wire)).await?)
+        Ok(write::write(&self.live, node, write::as_it_travels(value, wire), None).await?)
     }
 
     /// Takes leave of the server, which would otherwise keep the session until its timeout.
