@@ -9,7 +9,8 @@
 //! | unknown or pending | `remember` | known for `LIFETIME`, with its verdict |
 //! | known | its time is over | unknown |
 //!
-//! One that comes again while the first is pending is not handled either: it waits for that verdict.
+//! One that comes again while the first is pending is not handled either: it waits for that verdict. One that has the id of
+//! another, and another value, is refused.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -49,16 +50,14 @@ impl CommandKey {
     /// By the id in the payload, else by the correlation data with the response topic; `None` when there is neither.
     pub(super) fn of(command: &Command, payload: &CommandPayload) -> Option<Self> {
         let BrokerId(broker) = command.broker;
-        let sender = [broker.to_string(), command.topic.clone()];
-        let correlation = || command.correlation_data.as_deref().filter(|data| !data.is_empty());
-        let name = match &payload.id {
+        let (broker, topic) = (broker.to_le_bytes(), command.topic.as_bytes());
+        let name = if let Some(id) = &payload.id {
             // As JSON, so that the number 1 and the text "1" are two ids.
-            Some(id) => hash(&[sender[0].as_bytes(), sender[1].as_bytes(), b"id", id.to_string().as_bytes()]),
-            None => {
-                let response_topic = command.response_topic.as_deref().unwrap_or_default();
-                let parts = [sender[0].as_bytes(), sender[1].as_bytes(), b"data", correlation()?];
-                hash(&[&parts[..], &[response_topic.as_bytes()]].concat())
-            }
+            hash(&[&broker, topic, b"id", id.to_string().as_bytes()])
+        } else {
+            let data = command.correlation_data.as_deref().filter(|data| !data.is_empty())?;
+            let response_topic = command.response_topic.as_deref().unwrap_or_default();
+            hash(&[&broker, topic, b"data", data, response_topic.as_bytes()])
         };
         let content = match &payload.value {
             Ok(value) => hash(&[value.to_string().as_bytes()]),
@@ -271,8 +270,8 @@ mod tests {
         let mut memory = VerdictMemory::default();
         for number in 0..640 {
             let payload = format!(r#"{{"id":"{number}{}","value":1}}"#, "x".repeat(60_000));
-            memory.begin(&key_of("a", Some(&[1; 60_000]), Some("r"), &payload).unwrap());
-            let data = [&[1; 60_000][..], &[u8::try_from(number % 256).unwrap()]].concat();
+            memory.begin(&key_of("a", None, None, &payload).unwrap());
+            let data = format!("{number}{}", "x".repeat(60_000)).into_bytes();
             memory.begin(&key_of("a", Some(&data), Some(&"r".repeat(60_000)), "1").unwrap());
         }
         assert!(memory.has_room() && memory.weight < 100_000, "{}", memory.weight);
