@@ -1,6 +1,9 @@
 //! The PLC as commands see it: describe a node, write a value, through whatever session stands.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use arc_swap::ArcSwapOption;
 use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
@@ -28,11 +31,13 @@ pub(in crate::opcua) type CurrentSession = Arc<ArcSwapOption<LiveSession>>;
 pub struct PlcHandle {
     current: CurrentSession,
     tags: Arc<[Tag]>,
+    /// Those whose last write was not answered.
+    unanswered: Arc<Mutex<HashSet<TagId>>>,
 }
 
 impl PlcHandle {
     pub(in crate::opcua) fn new(current: CurrentSession, tags: Arc<[Tag]>) -> Self {
-        Self { current, tags }
+        Self { current, tags, unanswered: Arc::default() }
     }
 
     fn live(&self) -> Result<Arc<LiveSession>, PlcError> {
@@ -87,6 +92,7 @@ impl PlcHandle {
         value: TagValue,
     ) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
+        self.hear_from_server(&live, tag).await?;
         let node = self.node(&live, tag).await?;
         let wire = live.descriptions.lock().await.get(&tag).and_then(|described| described.wire);
         let Some(value) = variant::into_variant(value) else {
@@ -101,7 +107,28 @@ impl PlcHandle {
             // Another program in the PLC may have given the node another type.
             live.forget(tag).await;
         }
+        if matches!(written, Err(PlcError::NoAnswer { .. })) {
+            self.unanswered().insert(tag);
+        }
         written
+    }
+
+    /// A server that is held up carries out all that was sent to it once it goes on: after a write without an answer the
+    /// tag's next one is sent only to a server that answers.
+    async fn hear_from_server(&self, live: &LiveSession, tag: TagId) -> Result<(), PlcError> {
+        if !self.unanswered().contains(&tag) {
+            return Ok(());
+        }
+        if !live.services.is_answering().await {
+            let reason = "it has answered nothing since the last write to this tag".to_owned();
+            return Err(PlcError::Undescribed { reason });
+        }
+        self.unanswered().remove(&tag);
+        Ok(())
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<TagId>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
