@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use tagwise_tests::{Adapter, Stack, UaServerOptions, wait_until};
 
 use crate::{
-    odd_stand::{SOON, count_after, counted, odd, tag},
+    odd_stand::{SOON, count_after, counted, odd, odd_secure, tag, trust},
     stacks::Stand,
 };
 
@@ -58,6 +58,23 @@ async fn a_channel_is_opened_without_the_token_of_a_session() -> Result<()> {
     let with_token = stand.server.count_of("OpenSecureChannelWithToken").await?;
     ensure!(with_token == 0, "{with_token} OpenSecureChannel with a session's token");
     ensure!(stand.server.count_of("CreateSession").await? == 1, "the session is taken up again");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_prove_who_it_is_keeps_no_session() -> Result<()> {
+    let Some((mut stand, mapping, _folder)) = odd_secure(&["proves-nothing", "keeps-sessions"]).await? else {
+        return Ok(());
+    };
+    let mut adapter = Adapter::spawn(&mapping.with(&counter()))?;
+    trust(&mut adapter).await?;
+    counted(&mut stand.server, "CreateSession", 1).await?;
+    adapter.readiness("the wrong signature is told", |reply| reply.body.contains("signature in the session")).await?;
+    counted(&mut stand.server, "CloseSession", 1).await?;
+    ensure!(stand.server.count_of("ActivateSession").await? == 0, "nothing of ours is shown to it");
+    drop(adapter);
+    let sessions = stand.server.session_count().await?;
+    ensure!(sessions <= 1, "{sessions} left");
     Ok(())
 }
 

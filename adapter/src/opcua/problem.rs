@@ -1,10 +1,12 @@
 //! What can go wrong with a session, each in a plain sentence with the way out.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, io, time::Duration};
 
 use thiserror::Error;
 
-use crate::opcua::{pki::trust::Distrust, refusal, service_error::ServiceError, status::status_symbol};
+use crate::opcua::{
+    pki::certificate::harmless, pki::trust::Distrust, refusal, service_error::ServiceError, status::status_symbol,
+};
 use crate::{domain::StatusCode, supervisor::board::Connection};
 
 /// What was being done when something went wrong.
@@ -59,6 +61,14 @@ pub(in crate::opcua) enum Problem {
     #[error("the host name `{host}` is not known; check `opcua.uri` and the name service")]
     UnknownHost { host: String },
     #[error(
+        "the server says that its endpoint is at `{uri}`, which is no address of an OPC UA server; correct it on the server, or set `opcua.override_uri: true`"
+    )]
+    AdvertisedAddress { uri: String },
+    #[error(
+        "the server says that its endpoint is on `{host}`, a host name that is not known here; correct it on the server, check the name service, or set `opcua.override_uri: true`"
+    )]
+    AdvertisedHost { host: String },
+    #[error(
         "{address} refuses the connection: no OPC UA server listens there; start it, or correct host and port in `opcua.uri`"
     )]
     Refused { address: String },
@@ -95,18 +105,30 @@ pub(in crate::opcua) enum Problem {
     #[error("{}", refusal::sentence(*status, thumbprint))]
     CertificateRefused { status: StatusCode, thumbprint: String },
     #[error(
-        "the server closed the connection while the secure channel was being set up; it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
+        "the server closed the connection while the secure channel was being set up ({reason}); it probably does not trust this client's certificate: trust the one with thumbprint {thumbprint} on the server"
     )]
-    ClosedBeforeSession { thumbprint: String },
+    ClosedBeforeSession { thumbprint: String, reason: String },
     #[error(
-        "the server wants the password encrypted and gives no certificate to do so on a connection without security; \
-         write `security: {{ policy: basic256sha256 }}`, or let it take passwords in clear text there"
+        "the server wants the password encrypted, and its endpoint gives no certificate that can be used for that: \
+         {reason}; renew it on the server, write `security: {{ policy: basic256sha256 }}`, or let it take passwords in \
+         clear text there"
     )]
-    NoKeyForPassword,
+    NoKeyForPassword { reason: String },
+    #[error(
+        "a user with a certificate signs what the server's endpoint shows as its certificate, and that cannot be used: \
+         {reason}; renew it on the server, or write `security: {{ policy: basic256sha256 }}`"
+    )]
+    NoKeyForUser { reason: String },
+    #[error("{}", not_sent_sentence(*step, *status))]
+    NotSent { step: Step, status: StatusCode },
     #[error("{}", service_sentence(*step, *status))]
     Service { step: Step, status: StatusCode },
     #[error("the connection was lost ({reason}); it is being set up anew")]
     Lost { reason: String },
+    #[error(
+        "the server does not keep to what was agreed: {reason}; the connection is being set up anew, and if this comes again, see to the server or to what stands between"
+    )]
+    Disagreed { reason: String },
     #[error(
         "what listens at `opcua.uri` does not speak OPC UA as it should: {reason}; correct host and port, or see to the server"
     )]
@@ -135,14 +157,25 @@ pub(in crate::opcua) enum Problem {
 }
 
 impl Problem {
+    /// The same where the address was not the mapping's, but what the server says of its endpoint.
+    pub(in crate::opcua) fn about_advertised(self) -> Self {
+        match self {
+            Self::Address { uri } => Self::AdvertisedAddress { uri: harmless(&uri) },
+            Self::UnknownHost { host } => Self::AdvertisedHost { host: harmless(&host) },
+            other => other,
+        }
+    }
+
     /// Whether it stays until a person does something about it.
     pub(in crate::opcua) fn needs_a_person(&self) -> bool {
         match self {
             Self::Address { .. }
+            | Self::AdvertisedAddress { .. }
             | Self::NoPlainEndpoint { .. }
             | Self::NoAnonymous { .. }
             | Self::NoUserName { .. }
-            | Self::NoKeyForPassword
+            | Self::NoKeyForPassword { .. }
+            | Self::NoKeyForUser { .. }
             | Self::NoEndpoints
             | Self::NoSecureEndpoint { .. }
             | Self::NoCertificateUser { .. }
@@ -174,10 +207,12 @@ impl Problem {
         matches!(
             self,
             Self::UnknownHost { .. }
+                | Self::AdvertisedHost { .. }
                 | Self::Refused { .. }
                 | Self::Unreachable { .. }
                 | Self::Io { .. }
                 | Self::Lost { .. }
+                | Self::Disagreed { .. }
                 | Self::Mute { .. }
                 | Self::Unanswered { .. }
         )
@@ -197,18 +232,26 @@ impl Problem {
         Self::Lost { reason: reason.to_owned() }
     }
 
+    /// What the server sends is not as OPC UA or the secure channel wants it.
+    pub(in crate::opcua) fn disagreed(reason: &str) -> Self {
+        Self::Disagreed { reason: reason.to_owned() }
+    }
+
+    /// The stream has failed, or what came on it is no frame.
+    pub(in crate::opcua) fn of_stream(error: &io::Error) -> Self {
+        let reason = error.to_string();
+        if error.kind() == io::ErrorKind::InvalidData { Self::Disagreed { reason } } else { Self::Lost { reason } }
+    }
+
     /// The other side is no OPC UA server, or none that can be talked to.
     pub(in crate::opcua) fn greeting(reason: &str) -> Self {
         Self::Greeting { reason: reason.to_owned() }
     }
 
-    /// The server has ended the connection, and has said why.
+    /// The server has ended a connection whose secure channel was open, and has said why: whatever it was, it was not
+    /// our certificate, which it had taken.
     pub(in crate::opcua) fn closed_by_server(status: opcua::types::StatusCode, reason: &str) -> Self {
-        let status = super::status::from_library(status);
-        if is_certificate_trouble(status) {
-            return Self::Service { step: Step::OpenSecureChannel, status };
-        }
-        let symbol = status_symbol(status);
+        let symbol = status_symbol(super::status::from_library(status));
         let reason = if reason.is_empty() { symbol.into_owned() } else { format!("{symbol}: {reason}") };
         Self::Lost { reason: format!("the server ended it with {reason}") }
     }
@@ -216,7 +259,8 @@ impl Problem {
     /// What a service's failure says.
     pub(in crate::opcua) fn service(step: Step, error: &ServiceError, limit: Duration) -> Self {
         match error {
-            ServiceError::Refused(status) | ServiceError::NotSent(status) => Self::of_status(step, *status, limit),
+            ServiceError::Refused(status) => Self::of_status(step, *status, limit),
+            ServiceError::NotSent(status) => Self::NotSent { step, status: super::status::from_library(*status) },
             ServiceError::Timeout => Self::Timeout { step, limit },
             ServiceError::NotConnected | ServiceError::Lost => Self::lost("before an answer came"),
             ServiceError::Unreadable(reason) => Self::Unreadable { step, reason: reason.clone() },
@@ -243,7 +287,7 @@ impl Problem {
             Self::Service { status, .. } if is_certificate_trouble(status) => {
                 Self::CertificateRefused { status, thumbprint }
             }
-            Self::Lost { .. } => Self::ClosedBeforeSession { thumbprint },
+            Self::Lost { reason } => Self::ClosedBeforeSession { thumbprint, reason },
             other => other,
         }
     }
@@ -279,6 +323,16 @@ fn service_sentence(step: Step, status: StatusCode) -> String {
         Some(advice) => format!("{advice} ({symbol})"),
         None => format!("the server answered {} with {symbol}; look into the server's own log", step.as_str()),
     }
+}
+
+fn not_sent_sentence(step: Step, status: StatusCode) -> String {
+    let (step, symbol) = (step.as_str(), status_symbol(status));
+    if symbol == "BadRequestTooLarge" {
+        return format!(
+            "{step} was not sent: it is larger than the server takes, as it has said in its Acknowledge; raise its MaxMessageSize and MaxChunkCount ({symbol})"
+        );
+    }
+    format!("{step} was not sent, since it could not be written ({symbol}); report this with the kind of server")
 }
 
 /// What a StatusCode means for a person, and what to do.
@@ -328,96 +382,5 @@ fn advice(step: Step, status: StatusCode) -> Option<Cow<'static, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use opcua::types::StatusCode as Code;
-
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(10);
-
-    /// The sentence holds all the words, and says rightly whether a person is needed.
-    #[track_caller]
-    fn check(problem: &Problem, words: &[&str], needs_a_person: bool) {
-        let sentence = problem.to_string();
-        for word in words {
-            assert!(sentence.contains(word), "{word:?} in {sentence:?}");
-        }
-        assert_eq!(problem.needs_a_person(), needs_a_person, "{sentence}");
-        assert_eq!(problem.connection().reason(), Some(sentence.as_str()));
-    }
-
-    #[track_caller]
-    fn check_status(step: Step, status: Code, words: &[&str], needs_a_person: bool) {
-        check(&Problem::of_status(step, status, LIMIT), words, needs_a_person);
-    }
-
-    #[test]
-    fn connection_trouble_names_the_address_and_is_retried() {
-        let address = "plc:4840".to_owned();
-        check(&Problem::Refused { address: address.clone() }, &["plc:4840", "refuses", "opcua.uri"], false);
-        check(&Problem::Unreachable { address }, &["plc:4840", "firewall"], false);
-        check(&Problem::UnknownHost { host: "plc".into() }, &["`plc`", "not known"], false);
-        check_status(Step::ActivateSession, Code::BadTimeout, &["ActivateSession", "10 s", "request_timeout"], false);
-        check_status(Step::Publish, Code::BadConnectionClosed, &["lost", "BadConnectionClosed"], false);
-    }
-
-    #[test]
-    fn a_wrong_password_is_said_so_and_needs_a_person() {
-        let words = ["user name or password", "opcua.auth"];
-        for status in [Code::BadIdentityTokenRejected, Code::BadIdentityTokenInvalid, Code::BadUserAccessDenied] {
-            check_status(Step::ActivateSession, status, &words, true);
-        }
-        check_status(Step::ActivateSession, Code::BadIdentityTokenRejected, &["(BadIdentityTokenRejected)"], true);
-    }
-
-    #[test]
-    fn security_trouble_needs_a_person() {
-        check_status(Step::ActivateSession, Code::BadCertificateUntrusted, &["certificate", "trust"], true);
-        check_status(Step::ActivateSession, Code::BadSecurityChecksFailed, &["certificate"], true);
-        check_status(Step::Discover, Code::BadSecurityPolicyRejected, &["security policy", "opcua.security"], true);
-        let offered = "Basic256Sha256".to_owned();
-        check(&Problem::NoPlainEndpoint { offered: offered.clone() }, &["Basic256Sha256", "policy None"], true);
-        check(&Problem::NoAnonymous { offered }, &["opcua.auth.basic"], true);
-        let refused =
-            Problem::of_status(Step::ActivateSession, Code::BadCertificateTimeInvalid, LIMIT).about_certificate("ab12");
-        check(&refused, &["ab12", "clock", "BadCertificateTimeInvalid"], true);
-        let closed =
-            Problem::of_status(Step::ActivateSession, Code::BadConnectionClosed, LIMIT).about_certificate("ab12");
-        check(&closed, &["ab12", "closed", "trust"], false);
-        let other =
-            Problem::of_status(Step::ActivateSession, Code::BadTooManySessions, LIMIT).about_certificate("ab12");
-        check(&other, &["no session left"], false);
-    }
-
-    #[test]
-    fn a_password_without_a_key_needs_a_person() {
-        check(&Problem::NoKeyForPassword, &["password", "policy: basic256sha256", "clear text"], true);
-    }
-
-    #[test]
-    fn a_full_server_is_retried() {
-        check_status(
-            Step::ActivateSession,
-            Code::BadTooManySessions,
-            &["no session left", "(BadTooManySessions)"],
-            false,
-        );
-        check_status(Step::CreateSubscription, Code::BadTooManySubscriptions, &["no subscription left"], false);
-    }
-
-    #[test]
-    fn clocks_that_differ_are_named() {
-        check_status(Step::ActivateSession, Code::BadInvalidTimestamp, &["clocks", "NTP"], false);
-    }
-
-    #[test]
-    fn anything_else_names_service_and_symbol() {
-        check_status(Step::CreateItems, Code::BadInternalError, &["CreateMonitoredItems", "BadInternalError"], false);
-    }
-
-    #[test]
-    fn silence_says_how_long() {
-        let silence = Duration::from_millis(15_500);
-        check(&Problem::Silent { subscription: 7, silence }, &["subscription 7", "15.5 s"], false);
-    }
-}
+#[path = "problem_tests.rs"]
+mod tests;

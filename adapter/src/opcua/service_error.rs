@@ -1,7 +1,5 @@
 //! Why a service call has no result.
 
-use std::borrow::Cow;
-
 use opcua::types::StatusCode;
 use thiserror::Error;
 
@@ -12,13 +10,13 @@ use crate::opcua::status;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(in crate::opcua) enum ServiceError {
     /// The server has answered with this StatusCode.
-    #[error("{}", symbol(*.0))]
+    #[error("{}", status::library_symbol(*.0))]
     Refused(StatusCode),
     /// There is no connection; nothing was sent.
     #[error("there is no connection")]
     NotConnected,
     /// The request cannot be sent, such as one that is larger than the server takes; nothing was sent.
-    #[error("the request was not sent: {}", symbol(*.0))]
+    #[error("the request was not sent: {}", status::library_symbol(*.0))]
     NotSent(StatusCode),
     /// No answer came in time.
     #[error("no answer came in time")]
@@ -47,8 +45,4 @@ impl ServiceError {
             Self::Unreadable(_) => StatusCode::BadDecodingError,
         }
     }
-}
-
-fn symbol(code: StatusCode) -> Cow<'static, str> {
-    status::status_symbol(status::from_library(code))
 }

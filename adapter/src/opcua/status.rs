@@ -34,6 +34,11 @@ pub(in crate::opcua) fn from_library(status: opcua::types::StatusCode) -> Status
     StatusCode(status.bits())
 }
 
+/// The symbol of one of the library's StatusCodes, as [`status_symbol`].
+pub(in crate::opcua) fn library_symbol(status: opcua::types::StatusCode) -> Cow<'static, str> {
+    status_symbol(from_library(status))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

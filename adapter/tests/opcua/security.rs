@@ -140,6 +140,24 @@ async fn a_replaced_certificate_is_refused_as_another_one_until_it_is_trusted() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_was_withdrawn_is_not_taken_when_a_session_is_resumed() {
+    let pki = Pki::new();
+    let server = plc(pki.options()).await;
+    pki.trust_server();
+    let proxy = Proxy::start(server.local_addr()).await;
+    let mut rig = Rig::start(pki.secured(&proxy.url()), &[&load_tag(1)]);
+    rig.wait_for_all_active().await;
+    rig.value(TagId(0)).await;
+    let trusted = pki.of_client().list(Folder::Trusted).unwrap().entries.remove(0).certificate;
+    pki.of_client().reject(&trusted.thumbprint).unwrap();
+    proxy.reset();
+    reason(&rig, &["not trusted", &trusted.thumbprint]).await;
+    assert_eq!(rig.metrics.opcua_connected.get(), 0);
+    rig.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plc_that_does_not_trust_us_is_told_which_certificate_to_trust() {
     let pki = Pki::new();
     let mut options = pki.options();

@@ -2,6 +2,7 @@
 
 `--odd keeps-sessions`    a session stays until it is closed or its time is over, also where it was never activated
 `--odd session-limit:N`   refuses more than N sessions with BadTooManySessions
+`--odd proves-nothing`    the signature in CreateSession is not of the key of its certificate; needs `--secure`
 """
 
 import json
@@ -74,3 +75,16 @@ def session_limit(argument):
         return create(self, *arguments, **named)
 
     InternalServer.create_session = create_within_limit
+
+
+@patch("proves-nothing")
+def proves_nothing(_):
+    send = UaProcessor.send_response
+
+    def send_without_proof(self, handle, sequence, response, *more):
+        if isinstance(response, ua.CreateSessionResponse):
+            signature = response.Parameters.ServerSignature
+            signature.Signature = bytes(len(signature.Signature or b""))
+        send(self, handle, sequence, response, *more)
+
+    UaProcessor.send_response = send_without_proof

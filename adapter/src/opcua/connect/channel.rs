@@ -13,7 +13,7 @@ use std::{
 
 use opcua::{
     core::RequestMessage,
-    types::{DateTime, NodeId, RequestHeader},
+    types::{DateTime, NodeId, ObjectId, RequestHeader},
 };
 use tokio::{
     net::TcpStream,
@@ -29,8 +29,9 @@ use super::{
 };
 use crate::opcua::{
     codec::message::{self, Message},
-    problem::Problem,
+    problem::{Problem, Step},
     service_error::ServiceError,
+    value::reader::{Malformed, Reader},
 };
 
 /// Requests that may wait for the socket.
@@ -51,7 +52,8 @@ pub(in crate::opcua) struct Channel {
 }
 
 impl Channel {
-    /// Says hello and opens the channel, within `limit`.
+    /// Says hello, which the server has to answer within `hello`, and opens the channel, for which it has `limit`: small
+    /// controllers take seconds for the keys.
     ///
     /// # Errors
     /// What the server says instead, or that it says nothing.
@@ -59,21 +61,19 @@ impl Channel {
         stream: TcpStream,
         url: &str,
         security: Option<Security>,
+        hello: Duration,
         limit: Duration,
     ) -> Result<Arc<Self>, Problem> {
-        let opening = Self::set_up(stream, url, security);
-        time::timeout(limit, opening).await.map_err(|_| Problem::Mute { limit })?
-    }
-
-    async fn set_up(stream: TcpStream, url: &str, security: Option<Security>) -> Result<Arc<Self>, Problem> {
         let (reader, mut writer) = stream.into_split();
         let mut reader = FramedRead::with_capacity(reader, FrameDecoder, MAX_FRAME_BYTES);
-        let limits: SendLimits = frame::hello(&mut reader, &mut writer, url).await?;
+        let greeted = time::timeout(hello, frame::hello(&mut reader, &mut writer, url)).await;
+        let limits: SendLimits = greeted.map_err(|_| Problem::Mute { limit: hello })??;
         let (requests_tx, requests_rx) = mpsc::channel(MAX_WAITING);
         let (ended_tx, ended_rx) = watch::channel(None);
         let (cut, budget) = (CancellationToken::new(), Arc::new(AtomicUsize::new(BYTES_BEFORE_TRUST)));
         let mut task = ChannelTask::new(reader, writer, security, limits, requests_rx, Arc::clone(&budget));
-        task.issue().await?;
+        let too_late = |_| Problem::Timeout { step: Step::OpenSecureChannel, limit };
+        time::timeout(limit, task.issue()).await.map_err(too_late)??;
         let stop = cut.clone();
         // In a task of its own, so that a panic in the library's cryptography ends no more than this connection.
         let run = async move {
@@ -124,10 +124,36 @@ impl Channel {
         Ok(Message::new(&answer)?)
     }
 
-    /// Closes the channel in good order, as far as the server still listens.
-    pub(in crate::opcua) async fn close(&self, authentication_token: &NodeId) {
+    /// As `call`, and reads the answer; for what comes before there is a session to speak of.
+    ///
+    /// # Errors
+    /// What the server says instead; where the connection has ended, its end says more than the answer that did not
+    /// come.
+    pub(in crate::opcua) async fn ask<T>(
+        &self,
+        step: Step,
+        request: impl Into<RequestMessage>,
+        answer: ObjectId,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+        limit: Duration,
+    ) -> Result<T, Problem> {
+        let asked = async {
+            let message = self.call(request, limit).await?;
+            let mut reader = message.answer(answer)?;
+            Ok::<_, ServiceError>(read(&mut reader)?)
+        };
+        match asked.await {
+            Ok(answer) => Ok(answer),
+            Err(ServiceError::Lost | ServiceError::NotConnected) => Err(self.ended().await),
+            Err(error) => Err(Problem::service(step, &error, limit)),
+        }
+    }
+
+    /// Closes the channel in good order, as far as the server still listens. No session's token goes with it (Part 4,
+    /// 5.5.3).
+    pub(in crate::opcua) async fn close(&self) {
         let request = opcua::types::CloseSecureChannelRequest {
-            request_header: self.header(authentication_token, Duration::from_secs(1)),
+            request_header: self.header(&NodeId::null(), Duration::from_secs(1)),
         };
         if let Ok(bytes) = message::encode(&request.into()) {
             // Nothing is waited for but the end of the connection.
@@ -157,3 +183,7 @@ impl Channel {
         self.task.is_finished() || self.ended_rx.borrow().is_some()
     }
 }
+
+#[cfg(test)]
+#[path = "channel_tests.rs"]
+mod tests;

@@ -1,17 +1,13 @@
 //! The task that owns the socket of a secure channel.
 
 use std::{
-    collections::HashMap,
     io,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use opcua::{
     crypto::SecurityPolicy,
@@ -23,15 +19,16 @@ use opcua::{
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{self, Instant},
 };
 use tokio_util::codec::FramedRead;
 use tracing::debug;
 
 use super::{
+    answers::{Answer, Answers},
     frame::{Frame, FrameDecoder, SendLimits},
-    security::{self, Chunk, ChunkHeader, Insecure, Keys, Security},
+    security::{self, ChunkHeader, Insecure, Keys, Security},
 };
 use crate::opcua::{
     codec::{message, message::Message, session},
@@ -41,13 +38,15 @@ use crate::opcua::{
 
 /// How long a token is asked for.
 const LIFETIME: Duration = Duration::from_hours(1);
-/// What a server may grant that counts: less would be renewed without end.
-const SHORTEST_LIFETIME: Duration = Duration::from_secs(2);
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// No token is renewed sooner, whatever the server grants.
+const SHORTEST_RENEWAL: Duration = Duration::from_millis(250);
+/// No channel is given up sooner for want of a new token.
+const SHORTEST_END: Duration = Duration::from_millis(2_500);
+/// Above it, sequence numbers begin anew (Part 6, 6.7.2.4).
+const LAST_BEFORE_WRAP: u32 = u32::MAX - 1_024;
 /// No more is taken in while so many bytes wait for the socket.
 const MAX_UNSENT: usize = 1024 * 1024;
-/// Answers that nobody waits for any more are forgotten beyond this.
-const MAX_PENDING: usize = 1_000;
 
 /// A request on its way.
 #[derive(Debug)]
@@ -55,14 +54,7 @@ pub(super) struct Outgoing {
     /// The id of its type and its fields.
     pub(super) bytes: Vec<u8>,
     /// Who waits; nobody for CloseSecureChannel, behind which the connection ends.
-    pub(super) answer: Option<oneshot::Sender<Result<Bytes, ServiceError>>>,
-}
-
-/// A request whose answer has not come, or not whole.
-struct Pending {
-    answer: oneshot::Sender<Result<Bytes, ServiceError>>,
-    chunks: Vec<Bytes>,
-    size: usize,
+    pub(super) answer: Option<Answer>,
 }
 
 /// The token that is in force.
@@ -79,7 +71,6 @@ pub(super) struct ChannelTask {
     security: Option<Security>,
     limits: SendLimits,
     requests_rx: mpsc::Receiver<Outgoing>,
-    budget: Arc<AtomicUsize>,
     keys: Keys,
     channel_id: u32,
     token: Token,
@@ -89,9 +80,7 @@ pub(super) struct ChannelTask {
     last_request_id: u32,
     /// The server's.
     newest_sequence_number: Option<u32>,
-    pending: HashMap<u32, Pending>,
-    /// Bytes of messages that are not whole.
-    held: usize,
+    answers: Answers,
     unsent: BytesMut,
     is_closing: bool,
 }
@@ -113,7 +102,6 @@ impl ChannelTask {
             security,
             limits,
             requests_rx,
-            budget,
             keys: Keys::default(),
             channel_id: 0,
             token: Token { id: 0, renew_at: now + LIFETIME, expires_at: now + LIFETIME },
@@ -121,8 +109,7 @@ impl ChannelTask {
             last_sequence_number: 0,
             last_request_id: 0,
             newest_sequence_number: None,
-            pending: HashMap::new(),
-            held: 0,
+            answers: Answers::new(budget),
             unsent: BytesMut::new(),
             is_closing: false,
         }
@@ -131,10 +118,10 @@ impl ChannelTask {
     /// Opens the channel.
     pub(super) async fn issue(&mut self) -> Result<(), Problem> {
         self.ask_for_token(SecurityTokenRequestType::Issue)?;
-        self.writer.write_all_buf(&mut self.unsent).await.map_err(|error| Problem::greeting(&error.to_string()))?;
+        self.writer.write_all_buf(&mut self.unsent).await.map_err(|error| Problem::of_stream(&error))?;
         let frame = match self.reader.next().await {
             None => return Err(Problem::lost("the server closed it while the secure channel was being opened")),
-            Some(Err(error)) => return Err(Problem::greeting(&error.to_string())),
+            Some(Err(error)) => return Err(Problem::of_stream(&error)),
             Some(Ok(frame)) => frame,
         };
         match frame.kind() {
@@ -181,9 +168,7 @@ impl ChannelTask {
 
     /// Nobody gets an answer any more.
     pub(super) fn fail_all(&mut self) {
-        for (_, pending) in self.pending.drain() {
-            pending.answer.send(Err(ServiceError::Lost)).ok();
-        }
+        self.answers.fail_all();
         self.requests_rx.close();
         while let Ok(outgoing) = self.requests_rx.try_recv() {
             if let Some(answer) = outgoing.answer {
@@ -198,9 +183,7 @@ impl ChannelTask {
     }
 
     fn next_sequence_number(&mut self) -> u32 {
-        // Wraps to less than 1,024 before the last 1,024 numbers (Part 6, 6.7.2.4).
-        self.last_sequence_number =
-            if self.last_sequence_number >= u32::MAX - 1_024 { 1 } else { self.last_sequence_number + 1 };
+        self.last_sequence_number = sequence_number_after(self.last_sequence_number);
         self.last_sequence_number
     }
 
@@ -232,7 +215,7 @@ impl ChannelTask {
 
     fn take_token(&mut self, frame: &Frame) -> Result<(), Problem> {
         let Some(nonce) = self.nonce.take() else {
-            return Err(Problem::lost("the server opened a secure channel that nobody asked for"));
+            return Err(Problem::disagreed("it opened a secure channel that nobody asked for"));
         };
         let (channel_id, chunk) =
             security::open_open(self.security.as_ref(), &frame.bytes).map_err(|error| insecure(&error))?;
@@ -245,16 +228,14 @@ impl ChannelTask {
         if let Some(security) = &self.security {
             let policy = security.policy;
             if opened.server_nonce.len() != policy.secure_channel_nonce_length() {
-                return Err(Problem::lost("the server's nonce has not the length that the security policy wants"));
+                return Err(Problem::disagreed("its nonce has not the length that the security policy wants"));
             }
             self.keys.renew(policy, opened.token.token_id, &nonce, &opened.server_nonce);
         }
         self.channel_id = if opened.token.channel_id == 0 { channel_id } else { opened.token.channel_id };
-        let granted = Duration::from_millis(opened.token.revised_lifetime.into());
-        let lifetime = if granted.is_zero() { LIFETIME } else { granted.clamp(SHORTEST_LIFETIME, LONGEST_LIFETIME) };
+        let (renewal, end) = times_of(Duration::from_millis(opened.token.revised_lifetime.into()));
         let now = Instant::now();
-        self.token =
-            Token { id: opened.token.token_id, renew_at: now + lifetime * 3 / 4, expires_at: now + lifetime * 5 / 4 };
+        self.token = Token { id: opened.token.token_id, renew_at: now + renewal, expires_at: now + end };
         Ok(())
     }
 
@@ -274,10 +255,7 @@ impl ChannelTask {
             answer.send(Err(error)).ok();
             return;
         }
-        if self.pending.len() >= MAX_PENDING {
-            self.pending.retain(|_, pending| !pending.answer.is_closed());
-        }
-        self.pending.insert(request_id, Pending { answer, chunks: Vec::new(), size: 0 });
+        self.answers.expect(request_id, answer);
     }
 
     /// Puts a message into the chunks that the server takes.
@@ -310,7 +288,7 @@ impl ChannelTask {
     fn take(&mut self, frame: Option<io::Result<Frame>>) -> Result<(), Problem> {
         let frame = match frame {
             None => return Err(Problem::lost("the server closed it")),
-            Some(Err(error)) => return Err(Problem::lost(&error.to_string())),
+            Some(Err(error)) => return Err(Problem::of_stream(&error)),
             Some(Ok(frame)) => frame,
         };
         match frame.kind() {
@@ -319,7 +297,7 @@ impl ChannelTask {
                     .map_err(|error| insecure(&error));
                 let chunk = opened?;
                 self.follow(chunk.sequence_number)?;
-                self.collect(frame.chunk(), chunk);
+                self.answers.collect(frame.chunk(), chunk);
                 Ok(())
             }
             b"OPN" => self.take_token(&frame),
@@ -335,51 +313,51 @@ impl ChannelTask {
     fn follow(&mut self, number: u32) -> Result<(), Problem> {
         let newest = self.newest_sequence_number.replace(number);
         let is_next = newest
-            .is_none_or(|newest| number == newest.wrapping_add(1) || (newest >= u32::MAX - 1_024 && number < 1_024));
+            .is_none_or(|newest| number == newest.wrapping_add(1) || (newest >= LAST_BEFORE_WRAP && number < 1_024));
         if is_next {
             return Ok(());
         }
         // Without security anybody may write anything; with it a number tells a message that is sent again.
         if self.security.is_some() {
-            return Err(Problem::lost("a chunk came with a sequence number that is not the next"));
+            return Err(Problem::disagreed("a chunk came with a sequence number that is not the next"));
         }
         debug!(?newest, number, "a chunk came with a sequence number that is not the next");
         Ok(())
     }
+}
 
-    fn collect(&mut self, is_final: u8, chunk: Chunk) {
-        // An answer that nobody waits for any more, or that has become too large.
-        let Some(pending) = self.pending.get_mut(&chunk.request_id) else { return };
-        match is_final {
-            b'A' => {
-                let status = chunk.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-                let status = if status == 0 { StatusCode::BadCommunicationError } else { StatusCode::from(status) };
-                self.answer(chunk.request_id, Err(ServiceError::Refused(status)));
-            }
-            b'F' if pending.chunks.is_empty() => self.answer(chunk.request_id, Ok(chunk.body)),
-            _ => {
-                pending.size += chunk.body.len();
-                self.held += chunk.body.len();
-                pending.chunks.push(chunk.body);
-                if self.held > self.budget.load(Ordering::Relaxed) {
-                    self.answer(chunk.request_id, Err(ServiceError::Refused(StatusCode::BadResponseTooLarge)));
-                } else if is_final == b'F' {
-                    let whole = pending.chunks.concat();
-                    self.answer(chunk.request_id, Ok(Bytes::from(whole)));
-                }
-            }
-        }
-    }
+fn sequence_number_after(last: u32) -> u32 {
+    if last > LAST_BEFORE_WRAP { 1 } else { last + 1 }
+}
 
-    fn answer(&mut self, request_id: u32, result: Result<Bytes, ServiceError>) {
-        if let Some(pending) = self.pending.remove(&request_id) {
-            self.held -= pending.size;
-            // Who has given up waiting needs no answer.
-            pending.answer.send(result).ok();
-        }
-    }
+/// When a token with this lifetime is renewed, and when it is of no more use; zero says nothing.
+fn times_of(granted: Duration) -> (Duration, Duration) {
+    let lifetime = if granted.is_zero() { LIFETIME } else { granted.min(LONGEST_LIFETIME) };
+    ((lifetime * 3 / 4).max(SHORTEST_RENEWAL), (lifetime * 5 / 4).max(SHORTEST_END))
 }
 
 fn insecure(error: &Insecure) -> Problem {
-    Problem::lost(&error.to_string())
+    Problem::disagreed(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_wrap_only_above_the_number_of_the_specification() {
+        assert_eq!(sequence_number_after(4_294_966_271), 4_294_966_272);
+        assert_eq!(sequence_number_after(4_294_966_272), 1);
+        assert_eq!(sequence_number_after(0), 1);
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_the_server_lets_it_go_and_never_without_end() {
+        let ms = Duration::from_millis;
+        assert_eq!(times_of(ms(1_000)), (ms(750), ms(2_500)));
+        assert_eq!(times_of(ms(1)), (ms(250), ms(2_500)));
+        assert_eq!(times_of(ms(40_000)), (ms(30_000), ms(50_000)));
+        assert_eq!(times_of(Duration::ZERO), times_of(LIFETIME));
+        assert_eq!(times_of(Duration::MAX), times_of(LONGEST_LIFETIME));
+    }
 }

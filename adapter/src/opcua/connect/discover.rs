@@ -8,7 +8,6 @@ use super::{channel::Channel, dial};
 use crate::opcua::{
     codec::session,
     problem::{Problem, Step},
-    service_error::ServiceError,
 };
 
 /// Where servers answer without security that offer none at the address of their sessions (Part 6, 7.1.2.3).
@@ -51,25 +50,15 @@ fn may_answer_elsewhere(problem: &Problem) -> bool {
 
 async fn ask(url: &str, limit: Duration) -> Result<Vec<EndpointDescription>, Problem> {
     let stream = dial::dial(url, limit).await?;
-    let channel = Channel::open(stream, url, None, limit).await?;
-    let nobody = NodeId::null();
+    let channel = Channel::open(stream, url, None, limit, limit).await?;
     let request = GetEndpointsRequest {
-        request_header: channel.header(&nobody, limit),
+        request_header: channel.header(&NodeId::null(), limit),
         endpoint_url: url.into(),
         ..GetEndpointsRequest::default()
     };
-    let asked = async {
-        let message = channel.call(request, limit).await?;
-        let mut reader = message.answer(ObjectId::GetEndpointsResponse_Encoding_DefaultBinary)?;
-        Ok::<_, ServiceError>(session::endpoints(&mut reader)?)
-    };
-    let endpoints = match asked.await {
-        Ok(endpoints) => endpoints,
-        // The end of the connection says more than the answer that did not come.
-        Err(ServiceError::Lost | ServiceError::NotConnected) => return Err(channel.ended().await),
-        Err(error) => return Err(Problem::service(Step::Discover, &error, limit)),
-    };
-    channel.close(&nobody).await;
+    let answer = ObjectId::GetEndpointsResponse_Encoding_DefaultBinary;
+    let endpoints = channel.ask(Step::Discover, request, answer, session::endpoints, limit).await?;
+    channel.close().await;
     Ok(endpoints)
 }
 

@@ -10,9 +10,12 @@ use opcua::{
 use crate::config::effective::{MessageSecurityMode as Mode, OpcUaAuth, OpcUaConfig, Security, SecurityPolicy as Wish};
 use crate::opcua::{
     connect::security::Security as ChannelSecurity,
-    pki::{Certificate, OwnCertificate, keys},
+    pki::{Certificate, OwnCertificate, certificate::harmless, keys},
     problem::Problem,
 };
+
+/// Names of what a server offers that are shown at most.
+const MAX_NAMES: usize = 20;
 
 /// The endpoint with exactly the security that is wished, with the one user token policy that fits, at the address that
 /// is to be used.
@@ -113,11 +116,11 @@ fn choose_token(
             .iter()
             .filter(|token| token.token_type == token_type)
             .filter_map(|token| {
-                let policy = policy_of(token, situation)?;
-                Some((strength(policy, situation)?, policy, token))
+                let policy = token_policy(token, situation.channel.map(|(policy, _)| policy));
+                Some((strength(policy, situation)?, token))
             })
-            .max_by_key(|(strength, ..)| *strength)
-            .map(|(_, policy, token)| (policy, token.clone()))
+            .max_by_key(|(strength, _)| *strength)
+            .map(|(_, token)| token.clone())
     };
     match auth {
         // Nobody has nothing to hide, whatever policy the server puts beside it; and no list at all lets anybody in.
@@ -127,13 +130,10 @@ fn choose_token(
             .find(|token| token.token_type == UserTokenType::Anonymous)
             .map(|token| anonymous(token.policy_id))
             .ok_or(Problem::NoAnonymous { offered }),
-        OpcUaAuth::Basic { .. } => {
-            strongest(UserTokenType::UserName, strength).map(|(_, token)| token).ok_or(Problem::NoUserName { offered })
+        OpcUaAuth::Basic { .. } => strongest(UserTokenType::UserName, strength).ok_or(Problem::NoUserName { offered }),
+        OpcUaAuth::X509 { .. } => {
+            strongest(UserTokenType::Certificate, signing_strength).ok_or(Problem::NoCertificateUser { offered })
         }
-        OpcUaAuth::X509 { .. } => strongest(UserTokenType::Certificate, signing_strength)
-            // Written out, since the library takes an empty one for none, where the channel's is meant.
-            .map(|(policy, token)| UserTokenPolicy { security_policy_uri: policy.to_uri().into(), ..token })
-            .ok_or(Problem::NoCertificateUser { offered }),
     }
 }
 
@@ -141,15 +141,12 @@ fn anonymous(policy_id: UAString) -> UserTokenPolicy {
     UserTokenPolicy { policy_id, token_type: UserTokenType::Anonymous, ..UserTokenPolicy::default() }
 }
 
-/// The policy that a token is secured with: its own, else the channel's. `None` for one that nobody knows.
-fn policy_of(token: &UserTokenPolicy, situation: Situation) -> Option<SecurityPolicy> {
-    let uri = token.security_policy_uri.as_ref();
-    let policy = match situation.channel {
-        Some((policy, _)) if uri.is_empty() => policy,
-        None if uri.is_empty() => SecurityPolicy::None,
-        _ => SecurityPolicy::from_uri(uri),
-    };
-    (policy != SecurityPolicy::Unknown).then_some(policy)
+/// The policy that a token is secured with: its own, else the channel's. `Unknown` for one that nobody knows.
+pub(in crate::opcua) fn token_policy(token: &UserTokenPolicy, channel: Option<SecurityPolicy>) -> SecurityPolicy {
+    match token.security_policy_uri.as_ref() {
+        "" => channel.unwrap_or(SecurityPolicy::None),
+        uri => SecurityPolicy::from_uri(uri),
+    }
 }
 
 /// How well a password is kept with this policy; `None` where it cannot be sent. It is encrypted for the server's
@@ -157,6 +154,7 @@ fn policy_of(token: &UserTokenPolicy, situation: Situation) -> Option<SecurityPo
 /// and messages are only signed.
 fn strength(policy: SecurityPolicy, situation: Situation) -> Option<u8> {
     match policy {
+        SecurityPolicy::Unknown => None,
         SecurityPolicy::None => match situation.channel {
             Some((_, MessageSecurityMode::Sign)) => None,
             _ => Some(0),
@@ -187,13 +185,18 @@ fn own_address(own: &str, advertised: &str) -> String {
 /// What stands behind the `#` of a security policy's URI, and the mode where there is more than one.
 fn name(endpoint: &EndpointDescription, has_mode: bool) -> String {
     let uri = endpoint.security_policy_uri.as_ref();
-    let policy = uri.rsplit_once('#').map_or(uri, |(_, name)| name);
-    if has_mode && policy != "None" { format!("{policy} {:?}", endpoint.security_mode) } else { policy.to_owned() }
+    let policy = harmless(uri.rsplit_once('#').map_or(uri, |(_, name)| name));
+    if has_mode && policy != "None" { format!("{policy} {:?}", endpoint.security_mode) } else { policy }
 }
 
 fn join(names: impl Iterator<Item = String>) -> String {
     let names: BTreeSet<String> = names.collect();
-    if names.is_empty() { "none".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let shown = names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(MAX_NAMES);
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 #[cfg(test)]
@@ -252,6 +255,21 @@ mod tests {
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "Basic256Sha256".into() });
         let problem = choose(Vec::new(), &config(OpcUaAuth::Anonymous)).unwrap_err();
         assert_eq!(problem, Problem::NoPlainEndpoint { offered: "none".into() });
+    }
+
+    #[test]
+    fn what_a_server_calls_its_policies_is_shown_in_one_line_of_bounded_length() {
+        let named = |name: String| EndpointDescription {
+            security_policy_uri: format!("urn:x#{name}").into(),
+            ..endpoint(SecurityPolicy::None, Vec::new())
+        };
+        let mut offered: Vec<_> = (0..1_000).map(|number| named(format!("policy {number:04}"))).collect();
+        offered.push(named(format!("a\n2026-01-01 ERROR forged {}", "x".repeat(1_000_000))));
+        let Err(Problem::NoPlainEndpoint { offered }) = choose(offered, &config(OpcUaAuth::Anonymous)) else {
+            panic!("there is one")
+        };
+        assert!(!offered.contains('\n') && offered.len() < 5_000, "{} bytes", offered.len());
+        assert!(offered.starts_with("a\u{fffd}2026") && offered.ends_with(" and 981 more"), "{offered}");
     }
 
     #[test]
@@ -325,7 +343,9 @@ mod tests {
         let channel = Some((SecurityPolicy::Basic256, MessageSecurityMode::Sign));
         let situation = Situation { channel, has_certificate: true };
         let chosen = choose_token(vec![unsaid.clone()], &auth, situation).unwrap();
-        assert_eq!(chosen.security_policy_uri.as_ref(), SecurityPolicy::Basic256.to_uri());
+        assert_eq!(token_policy(&chosen, Some(SecurityPolicy::Basic256)), SecurityPolicy::Basic256);
+        let unknown = UserTokenPolicy { security_policy_uri: "urn:unknown".into(), ..unsaid.clone() };
+        assert!(choose_token(vec![unknown], &auth, situation).is_err());
         let refused = choose_token(vec![unsaid], &auth, PLAIN);
         assert_eq!(refused, Err(Problem::NoCertificateUser { offered: "Certificate".into() }));
     }

@@ -17,7 +17,7 @@ pub(super) const MAX_FRAME_BYTES: usize = 65_535;
 /// The largest message that we take.
 pub(super) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Frames that a message may consist of.
-const MAX_FRAMES: usize = MAX_MESSAGE_BYTES / MIN_BUFFER;
+pub(super) const MAX_FRAMES: usize = MAX_MESSAGE_BYTES / MIN_BUFFER;
 /// What every server has to take (Part 6, 7.1.2.3).
 const MIN_BUFFER: usize = 8_192;
 /// Type, chunk type and size.

@@ -1,5 +1,6 @@
 //! From the address in the mapping to an open secure channel: TCP, hello, endpoints, certificates, keys.
 
+mod answers;
 pub(in crate::opcua) mod channel;
 mod channel_task;
 pub(in crate::opcua) mod dial;

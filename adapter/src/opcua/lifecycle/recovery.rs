@@ -60,7 +60,11 @@ pub(super) fn remedy(problem: &Problem, situation: Situation) -> Remedy {
 pub(super) fn is_free(problem: &Problem) -> bool {
     matches!(
         problem,
-        Problem::Refused { .. } | Problem::Unreachable { .. } | Problem::UnknownHost { .. } | Problem::Io { .. }
+        Problem::Refused { .. }
+            | Problem::Unreachable { .. }
+            | Problem::UnknownHost { .. }
+            | Problem::AdvertisedHost { .. }
+            | Problem::Io { .. }
     )
 }
 
@@ -105,6 +109,7 @@ mod tests {
             Problem::Refused { address: address.clone() },
             Problem::Unreachable { address: address.clone() },
             Problem::UnknownHost { host: "plc".into() },
+            Problem::AdvertisedHost { host: "plc".into() },
             Problem::Io { address, reason: "x".into() },
         ] {
             check(&problem, Remedy::Resume, Remedy::NewSession);

@@ -170,7 +170,7 @@ pub fn show_time(seconds: i64) -> String {
 }
 
 /// Neither control characters nor an endless line.
-pub(super) fn harmless(text: &str) -> String {
+pub(in crate::opcua) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(MAX_SHOWN).collect()
 }
 

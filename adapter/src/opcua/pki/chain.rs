@@ -44,17 +44,42 @@ pub(super) fn find<'a>(
     trusted: &'a [Certificate],
     now: i64,
 ) -> Option<&'a Certificate> {
-    let mut current = leaf;
+    way(leaf, known, trusted, |one| is_valid(one, now))?.last().copied()
+}
+
+/// The first authority on the way to a trusted one that is not valid at `now`, where nothing but time is in the way.
+pub(super) fn find_untimely<'a>(
+    leaf: &'a Certificate,
+    known: &[&'a Certificate],
+    trusted: &'a [Certificate],
+    now: i64,
+) -> Option<&'a Certificate> {
+    way(leaf, known, trusted, |_| true)?.into_iter().find(|one| !is_valid(one, now))
+}
+
+fn is_valid(certificate: &Certificate, now: i64) -> bool {
+    certificate.not_before <= now && now <= certificate.not_after
+}
+
+/// The authorities from the one that has signed `leaf` to a trusted one.
+fn way<'a>(
+    leaf: &'a Certificate,
+    known: &[&'a Certificate],
+    trusted: &'a [Certificate],
+    is_valid: impl Fn(&Certificate) -> bool,
+) -> Option<Vec<&'a Certificate>> {
+    let (mut current, mut way) = (leaf, Vec::new());
     for below in 0..MAX_LENGTH {
         let may_vouch = |one: &Certificate| {
-            let is_valid = one.not_before <= now && now <= one.not_after;
-            is_valid && one.signed().path_length.is_none_or(|most| below <= most) && is_signed_by(current, one)
+            is_valid(one) && one.signed().path_length.is_none_or(|most| below <= most) && is_signed_by(current, one)
         };
         if let Some(anchor) = trusted.iter().find(|one| may_vouch(one)) {
-            return Some(anchor);
+            way.push(anchor);
+            return Some(way);
         }
         let is_next = |one: &&&Certificate| !one.is_same(current) && !one.is_for_others() && may_vouch(one);
         current = known.iter().find(is_next)?;
+        way.push(current);
     }
     None
 }

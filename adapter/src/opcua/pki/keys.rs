@@ -4,7 +4,7 @@
 //! been read leniently.
 
 use opcua::crypto::{PrivateKey, PublicKey, X509};
-use rsa::pkcs8::EncodePublicKey;
+use rsa::{RsaPublicKey, pkcs8::EncodePublicKey};
 use x509_cert::{
     TbsCertificate, Version,
     der::{
@@ -29,13 +29,9 @@ pub fn public_key(certificate: &Certificate) -> Result<PublicKey, PkiError> {
     certificate_of_key(certificate)?.public_key().map_err(|error| wrong(certificate, &error))
 }
 
-/// A certificate that holds the same public key and nothing else, where the library wants one to encrypt for its owner,
-/// as for a password. Its thumbprint and names are not those of the certificate.
-///
-/// # Errors
-/// When the library does not take the key.
-pub fn certificate_of_key(certificate: &Certificate) -> Result<X509, PkiError> {
-    let der = minimal(certificate).map_err(|error| wrong(certificate, &error))?;
+/// A certificate that holds the same public key and nothing else, which the library parses.
+fn certificate_of_key(certificate: &Certificate) -> Result<X509, PkiError> {
+    let der = minimal(certificate.public_key()).map_err(|error| wrong(certificate, &error))?;
     X509::from_der(&der).map_err(|error| wrong(certificate, &error))
 }
 
@@ -48,8 +44,9 @@ pub fn private_key(own: &OwnCertificate) -> Result<PrivateKey, PkiError> {
         .map_err(|error| PkiError::Key { path: own.key_path.clone(), reason: error.to_string() })
 }
 
-fn minimal(certificate: &Certificate) -> Result<Vec<u8>, x509_cert::spki::Error> {
-    let info = certificate.public_key().to_public_key_der()?;
+/// A certificate of this key without any names, signed by nobody.
+pub(in crate::opcua) fn minimal(key: &RsaPublicKey) -> Result<Vec<u8>, x509_cert::spki::Error> {
+    let info = key.to_public_key_der()?;
     let algorithm = AlgorithmIdentifierOwned { oid: SHA256_WITH_RSA, parameters: None };
     let time = Time::GeneralTime(GeneralizedTime::from_unix_duration(std::time::Duration::ZERO)?);
     let content = TbsCertificate {

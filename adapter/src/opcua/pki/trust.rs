@@ -94,6 +94,34 @@ pub enum Distrust {
         /// By the clock of this machine.
         now: String,
     },
+    /// An authority vouches for it that has expired.
+    #[error(
+        "the authority {subject} with the certificate {thumbprint}, which vouches for the server's, expired on {not_after} (this machine's clock says {now}); have it renewed and trust the new one, or set the clock"
+    )]
+    AuthorityExpired {
+        /// SHA-1 of the authority's.
+        thumbprint: String,
+        /// Whom it names.
+        subject: String,
+        /// When.
+        not_after: String,
+        /// By the clock of this machine.
+        now: String,
+    },
+    /// An authority vouches for it that is not valid yet.
+    #[error(
+        "the authority {subject} with the certificate {thumbprint}, which vouches for the server's, is valid only from {not_before}, and this machine's clock says {now}; set the clock by NTP"
+    )]
+    AuthorityNotYetValid {
+        /// SHA-1 of the authority's.
+        thumbprint: String,
+        /// Whom it names.
+        subject: String,
+        /// From when.
+        not_before: String,
+        /// By the clock of this machine.
+        now: String,
+    },
     /// Its key is too short or too long for the policy.
     #[error(
         "the key of the server's certificate {thumbprint} has {bits} bits, and the security policy allows {least} to {most}; renew the certificate on the server, or choose another `opcua.security.policy`"
@@ -178,7 +206,11 @@ impl Distrust {
             | Self::NoServer { .. }
             | Self::OtherApplication { .. }
             | Self::OtherServer { .. } => true,
-            Self::Expired { .. } | Self::NotYetValid { .. } | Self::KeyLength { .. } => false,
+            Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::AuthorityExpired { .. }
+            | Self::AuthorityNotYetValid { .. }
+            | Self::KeyLength { .. } => false,
         }
     }
 }
@@ -191,7 +223,7 @@ impl Distrust {
 ///
 /// | # | trusted by | what it carries | verdict |
 /// |---|---|---|---|
-/// | 1 | nobody | | refused: unknown, or another than before |
+/// | 1 | nobody, or an authority that is not valid now | | refused: unknown, another than before, or out of time |
 /// | 2 | anybody | expired, not valid yet, or a key that the policy forbids | refused |
 /// | 3 | itself | whatever it is | taken; another application or host is odd |
 /// | 4 | an authority | no serverAuth | refused |
@@ -211,7 +243,10 @@ pub fn judge(question: &Question<'_>, trusted: &Trusted, pki_dir: &Path) -> Resu
     if !is_pinned {
         let known: Vec<&Certificate> = question.issuers.iter().chain(&trusted.issuers).collect();
         if chain::find(certificate, &known, &trusted.certificates, now).is_none() {
-            return Err(unknown(certificate, trusted, pki_dir));
+            let untimely = chain::find_untimely(certificate, &known, &trusted.certificates, now);
+            return Err(
+                untimely.map_or_else(|| unknown(certificate, trusted, pki_dir), |one| untimely_authority(one, now))
+            );
         }
     }
     if now < certificate.not_before {
@@ -313,6 +348,15 @@ fn unknown(certificate: &Certificate, trusted: &Trusted, pki_dir: &Path) -> Dist
         Some(before) => Distrust::Replaced { thumbprint, subject, before: before.thumbprint.clone(), command },
         None => Distrust::Unknown { thumbprint, subject, command },
     }
+}
+
+fn untimely_authority(authority: &Certificate, now: i64) -> Distrust {
+    let (thumbprint, subject) = (authority.thumbprint.clone(), authority.subject.clone());
+    if now < authority.not_before {
+        let not_before = show_time(authority.not_before);
+        return Distrust::AuthorityNotYetValid { thumbprint, subject, not_before, now: show_time(now) };
+    }
+    Distrust::AuthorityExpired { thumbprint, subject, not_after: show_time(authority.not_after), now: show_time(now) }
 }
 
 /// The command that trusts a certificate, ready to be pasted into a shell.

@@ -173,6 +173,20 @@ fn times_are_compared_with_this_machines_clock() {
 }
 
 #[test]
+fn an_authority_out_of_its_time_is_told_from_one_that_nobody_trusts() {
+    let (root, leaf) = (authority("root", None), signed("urn:plc", &["plc"]));
+    let Certificate { thumbprint, not_before, not_after, .. } = &root.certificate;
+    let at = |now| ask(&Question { now, ..question(&leaf) }, &trusted(&[&root])).unwrap_err();
+    let early = at(not_before - 1);
+    assert!(matches!(&early, Distrust::AuthorityNotYetValid { thumbprint: one, .. } if one == thumbprint), "{early}");
+    assert!(early.to_string().contains("clock") && !early.can_be_trusted(), "{early}");
+    let late = at(not_after + 1);
+    assert!(matches!(&late, Distrust::AuthorityExpired { thumbprint: one, .. } if one == thumbprint), "{late}");
+    let strange = ask(&Question { now: not_after + 1, ..question(&leaf) }, &trusted(&[])).unwrap_err();
+    assert!(matches!(strange, Distrust::Unknown { .. }), "{strange}");
+}
+
+#[test]
 fn a_key_that_the_policy_forbids_is_named() {
     let pair = certificate(&Names::default());
     let short = ask(&Question { key_bits: (3072, 4096), ..question(&pair) }, &trusted(&[&pair]));

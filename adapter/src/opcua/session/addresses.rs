@@ -175,7 +175,7 @@ impl NamespaceTable {
 }
 
 fn symbol(status: StatusCode) -> String {
-    status::status_symbol(status::from_library(status)).into_owned()
+    status::library_symbol(status).into_owned()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn check_class(class: &DataValue, data_type: &DataValue) -> Result<(), PlcError>
             Err(PlcError::NoVariable { reason: format!("the node is of the NodeClass {other:?} and has no value") })
         }
         // The DataType alone tells as well that there is a Variable.
-        None if data_type.value.is_some() => Ok(()),
+        None if local::data_type_of(data_type).is_some() => Ok(()),
         None => {
             let bad = [class, data_type].into_iter().filter_map(|answer| answer.status).find(Code::is_bad);
             let reason = match bad {
@@ -196,6 +196,8 @@ mod tests {
             check_class(&bad(Code::BadNodeIdUnknown), &bad(Code::BadNodeIdUnknown)),
             unknown("BadNodeIdUnknown")
         );
+        let empty = DataValue { value: Some(Variant::Empty), ..bad(Code::BadNodeIdUnknown) };
+        assert_eq!(check_class(&empty, &empty), unknown("BadNodeIdUnknown"), "an empty value tells no type");
         let Err(error) = check_class(&bad(Code::Good), &bad(Code::Good)) else { panic!("known") };
         assert!(!error.to_string().contains("Good"), "{error}");
     }

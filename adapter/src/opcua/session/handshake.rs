@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::opcua::{
     codec::session::{self, CreatedSession},
-    connect::{channel::Channel, security::Security},
+    connect::{channel::Channel, endpoint, security::Security},
     pki::{chain, keys},
     problem::{Problem, Step},
     service_error::ServiceError,
@@ -22,6 +22,9 @@ use crate::opcua::{
 
 /// Bytes of a nonce of ours (Part 4, 5.7.2: at least 32).
 const NONCE: usize = 32;
+/// Bits of a key that a security policy allows (Part 7): the library divides by zero with keys that are too short for
+/// the padding.
+const KEY_BITS: std::ops::RangeInclusive<usize> = 1_024..=4_096;
 
 /// Who we are to the server.
 pub(in crate::opcua) enum Identity {
@@ -34,10 +37,12 @@ pub(in crate::opcua) enum Identity {
 pub(in crate::opcua) struct Terms {
     /// The endpoint's address, as it is dialled.
     pub(in crate::opcua) url: String,
+    /// Whether that is the server's word, and not the mapping's.
+    pub(in crate::opcua) is_advertised: bool,
     pub(in crate::opcua) security: Option<Security>,
-    /// The server's certificate as it came, and its key, where the endpoint shows one: passwords are encrypted for it
-    /// even on a channel without security.
-    pub(in crate::opcua) server: Option<(Vec<u8>, PublicKey)>,
+    /// The server's certificate as it came, and its key; or why the endpoint's cannot be used. Passwords are encrypted
+    /// for it even on a channel without security.
+    pub(in crate::opcua) server: Result<(Vec<u8>, PublicKey), String>,
     pub(in crate::opcua) identity: Identity,
     /// The policy of the identity's token.
     pub(in crate::opcua) token: UserTokenPolicy,
@@ -49,12 +54,12 @@ pub(in crate::opcua) struct Terms {
     pub(in crate::opcua) request_timeout: Duration,
 }
 
-/// Makes a session on this channel; it is of no use before it is activated.
-pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSession, Problem> {
+/// Makes a session on this channel; it is of no use before the server has proved who it is and it is activated. Returns
+/// our nonce, too, which the server has to have signed.
+pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<(CreatedSession, ByteString), Problem> {
     let limit = terms.request_timeout;
     let nonce = random::byte_string(NONCE);
-    let security = terms.security.as_ref();
-    let own_certificate = security.map(|security| security.own_certificate.clone());
+    let own_certificate = terms.security.as_ref().map(|security| security.own_certificate.clone());
     let request = CreateSessionRequest {
         request_header: channel.header(&NodeId::null(), limit),
         client_description: ApplicationDescription {
@@ -67,27 +72,22 @@ pub(super) async fn create(channel: &Channel, terms: &Terms) -> Result<CreatedSe
         endpoint_url: terms.url.as_str().into(),
         session_name: terms.session_name.as_str().into(),
         client_nonce: nonce.clone(),
-        client_certificate: own_certificate.clone().map_or_else(ByteString::null, ByteString::from),
+        client_certificate: own_certificate.map_or_else(ByteString::null, ByteString::from),
         requested_session_timeout: terms.session_timeout.as_secs_f64() * 1_000.0,
         ..CreateSessionRequest::default()
     };
-    let asked = async {
-        let message = channel.call(request, limit).await?;
-        let mut reader = message.answer(ObjectId::CreateSessionResponse_Encoding_DefaultBinary)?;
-        Ok::<_, ServiceError>(session::created_session(&mut reader)?)
-    };
-    let created = match asked.await {
-        Ok(created) => created,
-        Err(error) => return Err(trouble(channel, Step::CreateSession, &error, limit).await),
-    };
-    if let (Some(security), Some(own_certificate)) = (security, own_certificate) {
-        prove(security, &created, &[own_certificate.as_slice(), nonce.as_ref()].concat())?;
-    }
-    Ok(created)
+    let answer = ObjectId::CreateSessionResponse_Encoding_DefaultBinary;
+    let created = channel.ask(Step::CreateSession, request, answer, session::created_session, limit).await?;
+    Ok((created, nonce))
 }
 
-/// The server has to show the certificate of its endpoint, and to have its key.
-fn prove(security: &Security, created: &CreatedSession, signed: &[u8]) -> Result<(), Problem> {
+/// With security the server has to show the certificate of its endpoint, and to have its key.
+///
+/// # Errors
+/// What it has not shown.
+pub(super) fn prove(terms: &Terms, created: &CreatedSession, nonce: &ByteString) -> Result<(), Problem> {
+    let Some(security) = &terms.security else { return Ok(()) };
+    let signed = [security.own_certificate.as_slice(), nonce.as_ref()].concat();
     let wrong = |reason: &str| Problem::ServerCertificate { reason: reason.to_owned() };
     // A chain, or bytes behind the certificate, change nothing about it.
     if !created.server_certificate.starts_with(&security.server_certificate) {
@@ -96,7 +96,7 @@ fn prove(security: &Security, created: &CreatedSession, signed: &[u8]) -> Result
     let signature = created.server_signature.signature.as_ref();
     security
         .policy
-        .asymmetric_verify_signature(&security.server_key, signed, signature)
+        .asymmetric_verify_signature(&security.server_key, &signed, signature)
         .map_err(|_| wrong("its signature in the session is wrong, so that it has not the key to its certificate"))
 }
 
@@ -120,29 +120,14 @@ pub(super) async fn activate(
         user_token_signature,
         ..ActivateSessionRequest::default()
     };
-    let asked = async {
-        let message = channel.call(request, limit).await?;
-        let mut reader = message.answer(ObjectId::ActivateSessionResponse_Encoding_DefaultBinary)?;
-        Ok::<_, ServiceError>(session::activated_session(&mut reader)?)
-    };
-    match asked.await {
-        Ok(nonce) => Ok(nonce),
-        Err(error) => Err(trouble(channel, Step::ActivateSession, &error, limit).await),
-    }
+    let answer = ObjectId::ActivateSessionResponse_Encoding_DefaultBinary;
+    channel.ask(Step::ActivateSession, request, answer, session::activated_session, limit).await
 }
 
 /// Ends a session, and with it its Subscriptions.
 pub(super) async fn close(channel: &Channel, token: &NodeId, limit: Duration) -> Result<(), ServiceError> {
     let request = CloseSessionRequest { request_header: channel.header(token, limit), delete_subscriptions: true };
     channel.call(request, limit).await?.answer(ObjectId::CloseSessionResponse_Encoding_DefaultBinary).map(drop)
-}
-
-/// The end of the connection says more than the answer that did not come.
-async fn trouble(channel: &Channel, step: Step, error: &ServiceError, limit: Duration) -> Problem {
-    match error {
-        ServiceError::Lost | ServiceError::NotConnected => channel.ended().await,
-        error => Problem::service(step, error, limit),
-    }
 }
 
 /// The identity's token, and the proof that we have the key that it speaks of.
@@ -162,7 +147,8 @@ fn identity(terms: &Terms, server_nonce: &[u8]) -> Result<(ExtensionObject, Sign
             (ExtensionObject::from_message(token), none)
         }
         Identity::Certificate { certificate, key } => {
-            let (server, _) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+            let unusable = |reason: &String| Problem::NoKeyForUser { reason: reason.clone() };
+            let (server, _) = terms.server.as_ref().map_err(unusable)?;
             let signature = sign(token_policy(terms), key, server, server_nonce)?;
             let certificate_data = ByteString::from(certificate.clone());
             (ExtensionObject::from_message(X509IdentityToken { policy_id, certificate_data }), signature)
@@ -170,12 +156,8 @@ fn identity(terms: &Terms, server_nonce: &[u8]) -> Result<(ExtensionObject, Sign
     })
 }
 
-/// The policy that secures the token: its own, else the channel's.
 fn token_policy(terms: &Terms) -> SecurityPolicy {
-    match terms.token.security_policy_uri.as_ref() {
-        "" => terms.security.as_ref().map_or(SecurityPolicy::None, |security| security.policy),
-        uri => SecurityPolicy::from_uri(uri),
-    }
+    endpoint::token_policy(&terms.token, terms.security.as_ref().map(|security| security.policy))
 }
 
 /// A password as it travels (Part 4, 7.40.2.2), and how it is encrypted.
@@ -184,7 +166,8 @@ fn secret(terms: &Terms, password: &[u8], nonce: &[u8]) -> Result<(Vec<u8>, Opti
     if policy == SecurityPolicy::None {
         return Ok((password.to_vec(), None));
     }
-    let (_, key) = terms.server.as_ref().ok_or(Problem::NoKeyForPassword)?;
+    let unusable = |reason: &String| Problem::NoKeyForPassword { reason: reason.clone() };
+    let (_, key) = terms.server.as_ref().map_err(unusable)?;
     let length = u32::try_from(password.len() + nonce.len()).unwrap_or(u32::MAX);
     let plain = [&length.to_le_bytes(), password, nonce].concat();
     let mut cipher = vec![0; policy.calculate_cipher_text_size(plain.len(), key)];
@@ -211,7 +194,37 @@ fn sign(policy: SecurityPolicy, key: &PrivateKey, certificate: &[u8], nonce: &[u
 /// # Errors
 /// What is wrong with it.
 pub(in crate::opcua) fn leaf(bytes: &[u8]) -> Result<(Vec<u8>, PublicKey), String> {
+    if bytes.is_empty() {
+        return Err("there is none".to_owned());
+    }
     let (certificate, _) = chain::split(bytes)?;
+    let bits = certificate.key_bits();
+    if !KEY_BITS.contains(&bits) {
+        let (least, most) = KEY_BITS.into_inner();
+        return Err(format!("its key has {bits} bits, and security policies allow {least} to {most}"));
+    }
     let key = keys::public_key(&certificate).map_err(|error| error.to_string())?;
     Ok((certificate.der().to_vec(), key))
+}
+
+#[cfg(test)]
+mod tests {
+    use rsa::{RsaPrivateKey, RsaPublicKey, rand_core::OsRng};
+
+    use super::*;
+
+    fn certificate_of(bits: usize) -> Vec<u8> {
+        let key = RsaPublicKey::from(RsaPrivateKey::new(&mut OsRng, bits).unwrap());
+        keys::minimal(&key).unwrap()
+    }
+
+    #[test]
+    fn a_key_of_a_length_that_no_policy_allows_is_refused() {
+        for bits in [336, 528, 1_016] {
+            let reason = leaf(&certificate_of(bits)).unwrap_err();
+            assert!(reason.contains(&format!("{bits} bits")), "{reason}");
+        }
+        assert!(leaf(&certificate_of(1_024)).is_ok());
+        assert_eq!(leaf(b"").unwrap_err(), "there is none");
+    }
 }

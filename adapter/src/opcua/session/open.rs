@@ -1,9 +1,10 @@
 //! From the mapping to a session that is activated: endpoints are asked for, one is chosen, its certificate is judged,
 //! and only then anything of ours is shown.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use opcua::types::{EndpointDescription, NodeId};
 use tokio::time;
 use tracing::debug;
@@ -13,7 +14,7 @@ use super::{
     services::Services,
 };
 use crate::{
-    config::effective::{OpcUaAuth, OpcUaConfig},
+    config::effective::{OpcUaAuth, OpcUaConfig, Security},
     opcua::{
         codec::session::CreatedSession,
         connect::{channel::Channel, dial, discover::discover, endpoint, secure::Certificates},
@@ -33,19 +34,20 @@ const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 pub(in crate::opcua) struct SessionFactory {
     config: OpcUaConfig,
     adapter_id: String,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
 }
 
 impl SessionFactory {
     /// Settles the settings; connects to nothing.
     pub(in crate::opcua) fn new(config: OpcUaConfig, adapter_id: &str) -> Self {
-        let certificates = Certificates::new(&config, adapter_id);
+        let certificates = Arc::new(Certificates::new(&config, adapter_id));
         Self { config, adapter_id: adapter_id.to_owned(), certificates }
     }
 
     /// Tells of the certificates in use.
     pub(in crate::opcua) fn watched_by(self, watch: Arc<ExpiryWatch>) -> Self {
-        Self { certificates: self.certificates.watched_by(watch), ..self }
+        let certificates = Certificates::new(&self.config, &self.adapter_id).watched_by(watch);
+        Self { certificates: Arc::new(certificates), ..self }
     }
 
     /// A session; with security only after both certificates are there and the server's is trusted.
@@ -53,23 +55,28 @@ impl SessionFactory {
     /// # Errors
     /// Why there is none.
     pub(in crate::opcua) async fn open(&self) -> Result<OpenSession, Problem> {
+        contained(Box::pin(self.open_uncontained())).await
+    }
+
+    async fn open_uncontained(&self) -> Result<OpenSession, Problem> {
         let Some(security) = self.config.security else {
             let endpoint = endpoint::choose(self.discover().await?, &self.config)?;
             let uri = format!("urn:tagwise:{}", self.adapter_id);
             // Without security nobody vouches for it, and a password that is encrypted for it is still better kept.
-            let server = handshake::leaf(endpoint.server_certificate.as_ref()).ok();
-            return OpenSession::set_up(Terms { server, ..self.terms(endpoint, uri)? }).await;
+            let server = handshake::leaf(endpoint.server_certificate.as_ref());
+            return OpenSession::set_up(Terms { server, ..self.terms(endpoint, uri)? }, None).await;
         };
         // Before anything else, so that its thumbprint is known while the server cannot yet be reached.
         let own = self.certificates.own().await?;
         let mut endpoint = endpoint::choose(self.discover().await?, &self.config)?;
+        let judged = Judged { certificates: Arc::clone(&self.certificates), endpoint: endpoint.clone(), security };
         self.certificates.judge(&mut endpoint, security).await?;
         let about_own = |problem: Problem| problem.about_certificate(&own.certificate.thumbprint);
         let secured = endpoint::secured(&own, &endpoint, security)?;
         let uri = own.certificate.application_uri().unwrap_or_default().to_owned();
-        let server = Some((secured.server_certificate.clone(), secured.server_key.clone()));
+        let server = Ok((secured.server_certificate.clone(), secured.server_key.clone()));
         let terms = Terms { security: Some(secured), server, ..self.terms(endpoint, uri)? };
-        OpenSession::set_up(terms).await.map_err(about_own)
+        OpenSession::set_up(terms, Some(judged)).await.map_err(about_own)
     }
 
     async fn discover(&self) -> Result<Vec<EndpointDescription>, Problem> {
@@ -79,8 +86,9 @@ impl SessionFactory {
     fn terms(&self, endpoint: EndpointDescription, application_uri: String) -> Result<Terms, Problem> {
         Ok(Terms {
             url: endpoint.endpoint_url.as_ref().to_owned(),
+            is_advertised: !self.config.keeps_own_address,
             security: None,
-            server: None,
+            server: Err("there is none".to_owned()),
             identity: identity(&self.config.auth)?,
             token: endpoint.user_identity_tokens.into_iter().flatten().next().unwrap_or_default(),
             application_uri,
@@ -108,6 +116,18 @@ fn identity(auth: &OpcUaAuth) -> Result<Identity, Problem> {
     })
 }
 
+/// Makes a panic in the library's cryptography a problem of this connection alone: what was begun is dropped with it.
+async fn contained<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|panic| Err(Problem::Panic { reason: message_of(&*panic) }))
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
 /// What a new connection is to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::opcua) enum Resumed {
@@ -117,18 +137,35 @@ pub(in crate::opcua) enum Resumed {
     NewSession,
 }
 
+/// What a server's certificate was judged by, kept so that it can be judged again: it may have been withdrawn, or have
+/// expired.
+struct Judged {
+    certificates: Arc<Certificates>,
+    /// As the server described it, issuers included.
+    endpoint: EndpointDescription,
+    security: Security,
+}
+
+impl Judged {
+    async fn again(&self) -> Result<(), Problem> {
+        self.certificates.judge(&mut self.endpoint.clone(), self.security).await
+    }
+}
+
 /// A session that is activated, on a connection that may be made anew below it.
 pub(in crate::opcua) struct OpenSession {
     pub(in crate::opcua) services: Services,
     /// How long the server keeps it without a word, as it has granted.
     pub(in crate::opcua) timeout: Duration,
     terms: Terms,
+    /// Without security there is nothing to judge.
+    judged: Option<Judged>,
     /// The server's nonce, which the next activation has to sign.
     nonce: Vec<u8>,
 }
 
 impl OpenSession {
-    async fn set_up(terms: Terms) -> Result<Self, Problem> {
+    async fn set_up(terms: Terms, judged: Option<Judged>) -> Result<Self, Problem> {
         let channel = connect(&terms).await?;
         let (created, nonce) = begin(&channel, &terms).await?;
         channel.trust();
@@ -136,7 +173,7 @@ impl OpenSession {
         debug!(session = %created.session_id, ?timeout, "a session was made");
         let services =
             Services::new(Arc::new(ArcSwap::from(channel)), created.authentication_token, terms.request_timeout);
-        Ok(Self { services, timeout, terms, nonce })
+        Ok(Self { services, timeout, terms, judged, nonce })
     }
 
     /// Waits until the connection is lost, and says why.
@@ -149,12 +186,20 @@ impl OpenSession {
         self.services.channel().cut();
     }
 
-    /// Makes a new connection, and activates the session on it; where the server has forgotten it, a new one.
+    /// Judges the server's certificate again, makes a new connection, and activates the session on it; where the server
+    /// has forgotten it, a new one.
     ///
     /// # Errors
     /// Why there is none.
     pub(in crate::opcua) async fn resume(&mut self) -> Result<Resumed, Problem> {
+        contained(Box::pin(self.resume_uncontained())).await
+    }
+
+    async fn resume_uncontained(&mut self) -> Result<Resumed, Problem> {
         self.cut();
+        if let Some(judged) = &self.judged {
+            judged.again().await?;
+        }
         let channel = connect(&self.terms).await?;
         let token = self.services.authentication_token();
         match handshake::activate(&channel, &self.terms, &token, &self.nonce).await {
@@ -187,7 +232,7 @@ impl OpenSession {
             if let Err(error) = handshake::close(&channel, &token, limit).await {
                 debug!(%error, "the session was not closed in good order");
             }
-            channel.close(&token).await;
+            channel.close().await;
         };
         if time::timeout(limit, orderly).await.is_err() {
             debug!("the server did not answer the end of the session");
@@ -196,14 +241,22 @@ impl OpenSession {
 }
 
 async fn connect(terms: &Terms) -> Result<Arc<Channel>, Problem> {
-    let stream = dial::dial(&terms.url, terms.request_timeout).await?;
-    Channel::open(stream, &terms.url, terms.security.clone(), HELLO_TIME.min(terms.request_timeout)).await
+    let dialled = dial::dial(&terms.url, terms.request_timeout).await;
+    let dialled = if terms.is_advertised { dialled.map_err(Problem::about_advertised) } else { dialled };
+    let stream = dialled?;
+    let (security, limit) = (terms.security.clone(), terms.request_timeout);
+    Channel::open(stream, &terms.url, security, HELLO_TIME.min(limit), limit).await
 }
 
-/// Makes and activates a session. One that cannot be activated is closed: a small PLC has ten.
+/// Makes and activates a session, once the server has proved who it is. One that does not come so far is closed: a small
+/// PLC has ten.
 async fn begin(channel: &Channel, terms: &Terms) -> Result<(CreatedSession, Vec<u8>), Problem> {
-    let created = handshake::create(channel, terms).await?;
-    match handshake::activate(channel, terms, &created.authentication_token, &created.server_nonce).await {
+    let (created, nonce) = handshake::create(channel, terms).await?;
+    let activated = match handshake::prove(terms, &created, &nonce) {
+        Ok(()) => handshake::activate(channel, terms, &created.authentication_token, &created.server_nonce).await,
+        Err(problem) => Err(problem),
+    };
+    match activated {
         Ok(nonce) => Ok((created, nonce)),
         Err(problem) => {
             let leave = leave(channel, &created.authentication_token);
@@ -217,7 +270,7 @@ async fn leave(channel: &Channel, token: &NodeId) {
     if let Err(error) = handshake::close(channel, token, HELLO_TIME).await {
         debug!(%error, "a session that was not activated was not closed");
     }
-    channel.close(token).await;
+    channel.close().await;
 }
 
 /// Whether the session of before is gone, and not only out of reach.
@@ -243,6 +296,15 @@ fn granted(milliseconds: f64, asked: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_of_this_connection() {
+        let zero = std::hint::black_box(0_u32);
+        let panicked = contained(async { Ok(1 / zero) }).await;
+        let said = |word: &str| matches!(&panicked, Err(Problem::Panic { reason }) if reason.contains(word));
+        assert!(said("divide by zero"), "{panicked:?}");
+        assert_eq!(contained(async { Ok(7) }).await, Ok(7));
+    }
 
     #[test]
     fn only_a_time_is_granted() {

@@ -146,7 +146,7 @@ impl Explorer {
         for of_node in answers.chunks(ASKED.len()) {
             let class = class_of(&of_node[0]);
             let data_type = local::data_type_of(&of_node[1]);
-            let is_variable = class.map_or(of_node[1].value.is_some(), |class| class == NodeClass::Variable);
+            let is_variable = class.map_or(data_type.is_some(), |class| class == NodeClass::Variable);
             if !is_variable {
                 all.push(Found { details: None, other_class: class.map(|class| format!("{class:?}")) });
                 continue;

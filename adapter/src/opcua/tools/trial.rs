@@ -268,7 +268,7 @@ fn granted(result: &MonitoredItemCreateResult) -> Result<GrantedItem, Code> {
 }
 
 fn symbol(code: Code) -> String {
-    status::status_symbol(status::from_library(code)).into_owned()
+    status::library_symbol(code).into_owned()
 }
 
 #[cfg(test)]
