@@ -41,6 +41,7 @@ mod odd_filters;
 mod odd_grants;
 mod odd_nodes;
 mod odd_peers;
+mod odd_polls;
 mod odd_publishing;
 mod odd_reconnect;
 mod odd_sessions;

@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use opcua::{
     core::{Message as _, RequestMessage},
-    types::{BinaryEncodable, ContextOwned, ObjectId, StatusCode, UAString},
+    types::{BinaryEncodable, ContextOwned, ObjectId, StatusCode},
 };
 
 use crate::domain::Timestamp;
 use crate::opcua::{
     service_error::ServiceError,
-    value::reader::{Malformed, Reader},
+    value::{
+        attributes::text,
+        reader::{Malformed, Reader},
+        skip,
+    },
 };
-
-/// How deep DiagnosticInfos may lie in one another.
-const MAX_DIAGNOSTIC_DEPTH: usize = 16;
 
 /// A whole message as the secure channel hands it out: the id of its type and its fields.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub(in crate::opcua) fn response_header(reader: &mut Reader<'_>) -> Result<Statu
     // Timestamp and RequestHandle: the channel knows by the request id which answer it is.
     reader.bytes(8 + 4)?;
     let result = status(reader)?;
-    skip_diagnostic_info(reader, 0)?;
+    skip::diagnostic_info(reader)?;
     reader.list(text)?;
     skip_extension_object(reader)?;
     Ok(result)
@@ -99,40 +100,11 @@ pub(in crate::opcua) fn statuses(reader: &mut Reader<'_>) -> Result<Vec<StatusCo
     reader.list(status)
 }
 
-pub(in crate::opcua) fn text(reader: &mut Reader<'_>) -> Result<UAString, Malformed> {
-    Ok(reader.text()?.map(String::from).into())
-}
-
-pub(in crate::opcua) fn skip_diagnostic_info(reader: &mut Reader<'_>, depth: usize) -> Result<(), Malformed> {
-    if depth > MAX_DIAGNOSTIC_DEPTH {
-        return Err(Malformed::TooDeep);
-    }
-    let mask = reader.u8()?;
-    // SymbolicId, NamespaceUri, LocalizedText and Locale are numbers.
-    for bit in [0x01, 0x02, 0x04, 0x08] {
-        if mask & bit != 0 {
-            reader.u32()?;
-        }
-    }
-    if mask & 0x10 != 0 {
-        reader.byte_string()?;
-    }
-    if mask & 0x20 != 0 {
-        reader.u32()?;
-    }
-    if mask & 0x40 != 0 {
-        skip_diagnostic_info(reader, depth + 1)?;
-    }
-    Ok(())
-}
-
+/// Passes a structure that nobody asks for. One that does not say how long it is counts as empty.
 pub(in crate::opcua) fn skip_extension_object(reader: &mut Reader<'_>) -> Result<(), Malformed> {
-    reader.node_id()?;
-    let wrong = reader.no_such("encoding of an ExtensionObject");
-    match reader.u8()? {
-        0 => Ok(()),
-        1 | 2 => reader.byte_string().map(drop),
-        _ => Err(wrong),
+    match skip::extension_object(reader) {
+        Err(Malformed::NoLength { .. }) => Ok(()),
+        passed => passed,
     }
 }
 
@@ -140,7 +112,7 @@ pub(in crate::opcua) fn skip_extension_object(reader: &mut Reader<'_>) -> Result
 mod tests {
     use opcua::{
         core::ResponseMessage,
-        types::{ReadRequest, ReadResponse, ResponseHeader, ServiceFault},
+        types::{ReadRequest, ReadResponse, ResponseHeader, ServiceFault, UAString},
     };
 
     use super::*;
@@ -194,5 +166,13 @@ mod tests {
         let bytes = encode(&ReadRequest::default().into()).unwrap();
         let message = Message::new(&Bytes::from(bytes)).unwrap();
         assert_eq!(message.type_id, Some(ObjectId::ReadRequest_Encoding_DefaultBinary as u32));
+    }
+
+    #[test]
+    fn a_structure_without_its_length_counts_as_empty_where_nobody_asks_for_it() {
+        let bytes = [1, 0, 7, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 42];
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(skip_extension_object(&mut reader), Ok(()));
+        assert_eq!(reader.rest(), [42]);
     }
 }

@@ -2,11 +2,13 @@
 
 use opcua::types::{
     ApplicationDescription, ApplicationType, ByteString, ChannelSecurityToken, DateTime, EndpointDescription,
-    LocalizedText, MessageSecurityMode, NodeId, SignatureData, UaEnum, UserTokenPolicy, UserTokenType,
+    MessageSecurityMode, NodeId, SignatureData, UaEnum, UserTokenPolicy, UserTokenType,
 };
 
-use super::message::text;
-use crate::opcua::value::reader::{Malformed, Reader};
+use crate::opcua::value::{
+    attributes::{localized_text, text},
+    reader::{Malformed, Reader},
+};
 
 /// What OpenSecureChannel grants.
 #[derive(Clone, Debug)]
@@ -123,17 +125,9 @@ fn token_policy(reader: &mut Reader<'_>) -> Result<Option<UserTokenPolicy>, Malf
     }))
 }
 
-pub(in crate::opcua) fn localized_text(reader: &mut Reader<'_>) -> Result<LocalizedText, Malformed> {
-    let mask = reader.u8()?;
-    Ok(LocalizedText {
-        locale: if mask & 0x01 == 0 { opcua::types::UAString::null() } else { text(reader)? },
-        text: if mask & 0x02 == 0 { opcua::types::UAString::null() } else { text(reader)? },
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use opcua::types::{BinaryEncodable, ContextOwned};
+    use opcua::types::{BinaryEncodable, ContextOwned, LocalizedText};
 
     use super::*;
 

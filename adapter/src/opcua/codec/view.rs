@@ -1,15 +1,14 @@
 //! Answers about the address space.
 
 use opcua::types::{
-    BrowsePathResult, BrowsePathTarget, BrowseResult, ByteString, NodeClass, QualifiedName, ReferenceDescription,
-    UaEnum,
+    BrowsePathResult, BrowsePathTarget, BrowseResult, ByteString, NodeClass, ReferenceDescription, UaEnum,
 };
 
-use super::{
-    message::{status, text},
-    session::localized_text,
+use super::message::status;
+use crate::opcua::value::{
+    attributes::{localized_text, qualified_name},
+    reader::{Malformed, Reader},
 };
-use crate::opcua::value::reader::{Malformed, Reader};
 
 /// Of Browse and of BrowseNext.
 pub(in crate::opcua) fn browse_results(reader: &mut Reader<'_>) -> Result<Vec<BrowseResult>, Malformed> {
@@ -37,7 +36,7 @@ fn reference(reader: &mut Reader<'_>) -> Result<ReferenceDescription, Malformed>
         reference_type_id: reader.node_id()?,
         is_forward: reader.boolean()?,
         node_id: reader.expanded_node_id()?,
-        browse_name: QualifiedName { namespace_index: reader.u16()?, name: text(reader)? },
+        browse_name: qualified_name(reader)?,
         display_name: localized_text(reader)?,
         node_class: NodeClass::from_repr(reader.i32()?).unwrap_or(NodeClass::Unspecified),
         type_definition: reader.expanded_node_id()?,
@@ -46,7 +45,7 @@ fn reference(reader: &mut Reader<'_>) -> Result<ReferenceDescription, Malformed>
 
 #[cfg(test)]
 mod tests {
-    use opcua::types::{BinaryEncodable, ContextOwned, LocalizedText, NodeId, StatusCode};
+    use opcua::types::{BinaryEncodable, ContextOwned, LocalizedText, NodeId, QualifiedName, StatusCode};
 
     use super::*;
 

@@ -1,11 +1,10 @@
-//! What was learned about the server. It outlives every session: a server that says so once says so again.
-
-use std::time::Duration;
+//! What was learned about the server. It outlives every session: a server that says so once says so again, at least for
+//! an hour.
 
 use tokio::time::Instant;
 
 use crate::opcua::{
-    session::call_size::CallSize,
+    session::call_size::{CallSize, RELEARN},
     subscribe::{publish_requests::PublishRequests, room::Room},
 };
 
@@ -44,8 +43,6 @@ pub(super) struct Notifications {
 
 const MOST_NOTIFICATIONS: u32 = 10_000;
 const FEWEST_NOTIFICATIONS: u32 = 1;
-/// After how long larger messages are tried again.
-const RELEARN: Duration = Duration::from_hours(1);
 
 impl Notifications {
     /// How many to ask for.

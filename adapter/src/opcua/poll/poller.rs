@@ -2,6 +2,7 @@
 //! done.
 
 use std::{
+    collections::HashSet,
     convert::Infallible,
     ops::Range,
     sync::{
@@ -15,7 +16,10 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use opcua::types::{NodeId, StatusCode};
 use prometheus::IntCounter;
 use tokio::{
-    sync::Semaphore,
+    sync::{
+        Semaphore,
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+    },
     time::{self, Instant, MissedTickBehavior},
 };
 use tracing::info;
@@ -24,6 +28,7 @@ use crate::opcua::{
     intake::conversion::Intake,
     intake::shared::Shared,
     intake::tag_table::TagTable,
+    poll::late::{self, LateReader, SetAside},
     poll::round::{Health, Item, Round, rounds, skipped},
     problem::{Problem, Step},
     service_error::ServiceError,
@@ -43,6 +48,8 @@ use crate::{
 
 /// Reads that may be under way at a time, however many intervals there are.
 const CALLS_AT_ONCE: usize = 4;
+/// Reads of what is late that may be under way beside them.
+const LATE_CALLS_AT_ONCE: usize = 4;
 
 /// Polls for one session.
 pub(in crate::opcua) struct Poller<'a> {
@@ -53,6 +60,7 @@ pub(in crate::opcua) struct Poller<'a> {
     state: &'a PollState,
     request_timeout: Duration,
     calls: Semaphore,
+    late_calls: Semaphore,
     refusals: Mutex<Refusals>,
     has_heard: AtomicBool,
 }
@@ -61,6 +69,8 @@ pub(in crate::opcua) struct Poller<'a> {
 pub(in crate::opcua) struct PollState {
     /// What was learned about the server stays true.
     call_size: Mutex<CallSize>,
+    /// Tags whose nodes were asked for alone and did not come in time.
+    late: Mutex<HashSet<TagId>>,
     /// Rounds left out.
     skipped: IntCounter,
 }
@@ -68,7 +78,7 @@ pub(in crate::opcua) struct PollState {
 impl PollState {
     /// Reads of at most `most` nodes.
     pub(in crate::opcua) fn new(most: usize, skipped: IntCounter) -> Self {
-        Self { call_size: Mutex::new(CallSize::new(most)), skipped }
+        Self { call_size: Mutex::new(CallSize::new(most)), late: Mutex::default(), skipped }
     }
 }
 
@@ -81,10 +91,10 @@ impl<'a> Poller<'a> {
         request_timeout: Duration,
     ) -> Self {
         let Shared { tags, table, intake, .. } = shared;
-        let calls = Semaphore::new(CALLS_AT_ONCE);
+        let (calls, late_calls) = (Semaphore::new(CALLS_AT_ONCE), Semaphore::new(LATE_CALLS_AT_ONCE));
         lock(&state.call_size).declare(live.limits.nodes_per_read);
         let (refusals, has_heard) = (Mutex::default(), AtomicBool::new(false));
-        Self { live, tags, table, intake, state, request_timeout, calls, refusals, has_heard }
+        Self { live, tags, table, intake, state, request_timeout, calls, late_calls, refusals, has_heard }
     }
 
     /// Whether the server has answered since this was asked last.
@@ -100,7 +110,6 @@ impl<'a> Poller<'a> {
         }
         for round in &mut rounds {
             self.resolve(round).await?;
-            self.prepare_percent(round).await;
         }
         info!(tags = rounds.iter().map(|round| round.items.len()).sum::<usize>(), intervals = rounds.len(), "polling");
         let mut running: FuturesUnordered<_> = rounds.into_iter().map(|round| self.keep(round)).collect();
@@ -110,8 +119,24 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// One round after the other. A round that was due while the last one was under way is left out.
-    async fn keep(&self, mut round: Round) -> Result<Infallible, Problem> {
+    /// One round after the other, and beside them what is late.
+    async fn keep(&self, round: Round) -> Result<Infallible, Problem> {
+        let (set_aside, late) = mpsc::unbounded_channel();
+        let (give_back, back) = mpsc::unbounded_channel();
+        let reader = LateReader { poller: self, interval: round.interval, give_back };
+        tokio::select! {
+            ended = self.keep_rounds(round, &set_aside, back) => ended,
+            ended = reader.run(late) => ended,
+        }
+    }
+
+    /// A round that was due while the last one was under way is left out.
+    async fn keep_rounds(
+        &self,
+        mut round: Round,
+        set_aside: &UnboundedSender<SetAside>,
+        mut back: UnboundedReceiver<Vec<Item>>,
+    ) -> Result<Infallible, Problem> {
         let mut ticks = time::interval(round.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut last: Option<Instant> = None;
@@ -126,8 +151,24 @@ impl<'a> Poller<'a> {
             if round.is_time_to_resolve() {
                 self.resolve(&mut round).await?;
             }
-            self.read_all(&mut round.items).await?;
+            while let Ok(items) = back.try_recv() {
+                round.items.extend(items);
+            }
+            let known = self.known_late(&mut round.items).into_iter().map(SetAside::Known);
+            known.for_each(|item| drop(set_aside.send(item)));
+            let late = self.read_all(&mut round.items).await?;
+            let late = late::take_out(&mut round.items, late).into_iter().map(SetAside::Call);
+            late.for_each(|call| drop(set_aside.send(call)));
         }
+    }
+
+    /// Takes out what was late in a session before.
+    fn known_late(&self, items: &mut Vec<Item>) -> Vec<Item> {
+        let known = lock(&self.state.late);
+        if known.is_empty() {
+            return Vec::new();
+        }
+        items.extract_if(.., |item| known.contains(&item.tag)).collect()
     }
 
     /// Finds the nodes of tags that have none yet; a server may add a namespace while it runs.
@@ -138,10 +179,10 @@ impl<'a> Poller<'a> {
         }
         let places: Vec<&NodeLocator> = round.missing.iter().map(|id| &self.tags[id.index()].node).collect();
         let found = self.live.locate(&places).await.map_err(fatal(Step::ResolvePaths))?;
-        let mut states = Vec::new();
+        let (mut states, before) = (Vec::new(), round.items.len());
         for (id, found) in std::mem::take(&mut round.missing).into_iter().zip(found) {
             match found {
-                Ok(node) => round.items.push(Item { tag: id, node, health: Health::Unknown }),
+                Ok(node) => round.items.push(Item::new(id, node)),
                 Err(why) => {
                     round.missing.push(id);
                     states.push((id, lock(&self.refusals).state(&self.tags[id.index()], &why)));
@@ -150,11 +191,12 @@ impl<'a> Poller<'a> {
         }
         round.tried();
         self.show(states);
+        self.prepare_percent(&round.items[before..]).await;
         Ok(())
     }
 
-    async fn prepare_percent(&self, round: &Round) {
-        let nodes = round.items.iter().filter_map(|item| match self.tags[item.tag.index()].subscription.deadband {
+    async fn prepare_percent(&self, items: &[Item]) {
+        let nodes = items.iter().filter_map(|item| match self.tags[item.tag.index()].subscription.deadband {
             Some(Deadband::Percent(share)) => Some(Percent { tag: item.tag, node: item.node.clone(), share }),
             _ => None,
         });
@@ -163,9 +205,9 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Reads in calls that the server takes.
-    async fn read_all(&self, items: &mut [Item]) -> Result<(), Problem> {
-        let mut left = Vec::new();
+    /// Reads in calls that the server takes. Returns what was not answered in time.
+    async fn read_all(&self, items: &mut [Item]) -> Result<Vec<Range<usize>>, Problem> {
+        let (mut left, mut late) = (Vec::new(), Vec::new());
         left.push(0..items.len());
         while let Some(part) = left.pop() {
             if part.is_empty() {
@@ -174,54 +216,77 @@ impl<'a> Poller<'a> {
             let size = lock(&self.state.call_size).current();
             let call = part.start..part.end.min(part.start.saturating_add(size));
             left.push(call.end..part.end);
-            match self.read(&items[call.clone()]).await {
+            match self.read_in_round(&items[call.clone()]).await {
                 Ok(values) if values.len() == call.len() => self.take(&mut items[call], values),
                 Ok(_) => self.fail_all(&mut items[call], StatusCode::BadUnknownResponse),
-                Err(ServiceError::Timeout) if !self.live.services.is_answering().await => {
-                    return Err(Problem::Unanswered { silence: self.request_timeout });
+                Err(error) => {
+                    self.survive(&error, call.len()).await?;
+                    if Failure::of(&error) == Failure::Late {
+                        lock(&self.state.call_size).suspected(call.len());
+                        late.push(call);
+                    } else {
+                        self.failed(items, call, &error, &mut left);
+                    }
                 }
-                Err(error) => self.failed(items, call, &error, &mut left)?,
             }
+        }
+        Ok(late)
+    }
+
+    /// An error where a Read of so many nodes failed because the session, or the server, is of no more use.
+    pub(super) async fn survive(&self, error: &ServiceError, count: usize) -> Result<(), Problem> {
+        if Failure::of(error) == Failure::Session {
+            lock(&self.state.call_size).suspected(count);
+            return Err(Problem::service(Step::Poll, error, self.request_timeout));
+        }
+        if *error == ServiceError::Timeout && !self.live.services.is_answering().await {
+            return Err(Problem::Unanswered { silence: self.request_timeout });
         }
         Ok(())
     }
 
-    async fn read(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
+    /// Beside the rounds, however many of those calls wait.
+    pub(super) async fn read_late(&self, items: &[Item]) -> (Result<Vec<RawValue>, ServiceError>, Duration) {
+        let _permit = self.late_calls.acquire().await;
+        let begun = Instant::now();
+        let read = self.read(items).await;
+        (read, begun.elapsed())
+    }
+
+    async fn read_in_round(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
         let _permit = self.calls.acquire().await;
+        self.read(items).await
+    }
+
+    async fn read(&self, items: &[Item]) -> Result<Vec<RawValue>, ServiceError> {
         let nodes: Vec<NodeId> = items.iter().map(|item| item.node.clone()).collect();
         let values = self.live.services.read_values(&nodes).await?;
         self.has_heard.store(true, Ordering::Relaxed);
         Ok(values)
     }
 
-    fn failed(
-        &self,
-        items: &mut [Item],
-        call: Range<usize>,
-        error: &ServiceError,
-        left: &mut Vec<Range<usize>>,
-    ) -> Result<(), Problem> {
-        let mut size = lock(&self.state.call_size);
+    fn failed(&self, items: &mut [Item], call: Range<usize>, error: &ServiceError, left: &mut Vec<Range<usize>>) {
         match Failure::of(error) {
-            Failure::Session => {
-                size.suspected(call.len());
-                return Err(Problem::service(Step::Poll, error, self.request_timeout));
-            }
-            Failure::Size if size.refused(call.len()) => left.push(call),
-            // One node may be what the server waits for; whether it lives is asked elsewhere.
-            Failure::Call | Failure::Late if call.len() > 1 => {
+            Failure::Size if lock(&self.state.call_size).refused(call.len()) => left.push(call),
+            Failure::Call if call.len() > 1 => {
                 let middle = call.start + call.len() / 2;
                 left.extend([middle..call.end, call.start..middle]);
             }
-            _ => {
-                drop(size);
-                self.fail_all(&mut items[call], error.status());
-            }
+            _ => self.fail_all(&mut items[call], error.status()),
         }
-        Ok(())
     }
 
-    fn take(&self, items: &mut [Item], values: Vec<RawValue>) {
+    /// One that does not come in time is read beside the rounds in later sessions, too, until it does.
+    pub(super) fn note_late(&self, tag: TagId, is_late: bool) {
+        let mut late = lock(&self.state.late);
+        if is_late {
+            late.insert(tag);
+        } else {
+            late.remove(&tag);
+        }
+    }
+
+    pub(super) fn take(&self, items: &mut [Item], values: Vec<RawValue>) {
         let mut read = Vec::with_capacity(values.len());
         let mut states = Vec::new();
         for (item, value) in items.iter_mut().zip(values) {
@@ -245,8 +310,12 @@ impl<'a> Poller<'a> {
         self.intake.take_read(read);
     }
 
-    fn fail_all(&self, items: &mut [Item], status: StatusCode) {
-        let states = items.iter_mut().filter_map(|item| self.fail(item, status)).collect();
+    /// Whoever has a value of these learns once that it is good no more.
+    pub(super) fn fail_all(&self, items: &mut [Item], status: StatusCode) {
+        let states: Vec<_> = items.iter_mut().filter_map(|item| self.fail(item, status)).collect();
+        for (tag, _) in &states {
+            self.intake.take_refusal(*tag, status::from_library(status));
+        }
         self.show(states);
     }
 

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::opcua::{
     backoff::Backoff,
+    poll::late::Lateness,
     subscribe::retries::{RETRY_INITIAL, RETRY_MAX},
 };
 use crate::{config::effective::Tag, domain::TagId};
@@ -33,6 +34,14 @@ pub(in crate::opcua) struct Item {
     pub(in crate::opcua) tag: TagId,
     pub(in crate::opcua) node: NodeId,
     pub(in crate::opcua) health: Health,
+    pub(in crate::opcua) lateness: Lateness,
+}
+
+impl Item {
+    /// Not yet read.
+    pub(in crate::opcua) fn new(tag: TagId, node: NodeId) -> Self {
+        Self { tag, node, health: Health::Unknown, lateness: Lateness::default() }
+    }
 }
 
 /// What a tag's last Read said.

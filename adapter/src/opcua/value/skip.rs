@@ -84,7 +84,8 @@ fn value(reader: &mut Reader<'_>, number: u8) -> Result<(), Malformed> {
     }
 }
 
-fn extension_object(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+/// Passes a structure.
+pub(in crate::opcua) fn extension_object(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     let encoding = reader.node_id()?;
     let wrong = reader.no_such("encoding of a structure");
     match reader.u8()? {

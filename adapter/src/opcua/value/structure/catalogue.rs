@@ -47,7 +47,8 @@ pub(super) enum LoadError {
 #[derive(Default)]
 pub(super) struct Catalogue {
     kinds: HashMap<NodeId, Kind>,
-    entries: usize,
+    /// How many each DataType has.
+    entries: HashMap<NodeId, usize>,
 }
 
 /// What was read for one encoding id, not yet among the [`Types`].
@@ -71,7 +72,7 @@ impl Catalogue {
         let mut met = HashSet::from([data_type.clone()]);
         let mut level = vec![data_type];
         level.retain(|data_type| !self.kinds.contains_key(data_type));
-        let mut entries = self.entries;
+        let mut entries: usize = self.entries.values().sum();
         while !level.is_empty() {
             if met.len() > MAX_NESTED {
                 return Err(LoadError::Unknown(format!("it nests more than {MAX_NESTED} types")));
@@ -131,9 +132,16 @@ impl Catalogue {
             return Err(LoadError::Unknown(format!("the server does not define the structure {data_type}")));
         };
         self.kinds.extend(kinds);
-        self.entries += definitions.values().map(Definition::entries).sum::<usize>();
+        self.entries
+            .extend(definitions.iter().map(|(data_type, definition)| (data_type.clone(), definition.entries())));
         types.extend(structures);
         Ok(index)
+    }
+
+    /// Forgets these structures, and all that is no structure: such a type may have changed with them.
+    pub(super) fn forget(&mut self, structures: &HashSet<StructureIndex>) {
+        self.kinds.retain(|_, kind| matches!(kind, Kind::Structure(index) if !structures.contains(index)));
+        self.entries.retain(|data_type, _| self.kinds.contains_key(data_type));
     }
 }
 

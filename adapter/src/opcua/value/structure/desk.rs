@@ -22,10 +22,11 @@ use tracing::debug;
 
 use super::{
     catalogue::{Catalogue, LoadError},
+    doubts::Doubts,
     finish::{Finisher, Report, Unfinished},
     hold::{Held, Place, Waiting},
     server::TypeServer,
-    types::{Known, Names, Types},
+    types::{Forgotten, Known, Names, StructureIndex, Types},
 };
 use crate::{
     config::effective::{EnumerationForm, Tag},
@@ -42,8 +43,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Questions of one session. A server that invents an encoding id for each value gets no further.
 const MAX_QUESTIONS: usize = 10_000;
-/// How often at most types and names are read anew because a value contradicts them.
-const DOUBT: Duration = Duration::from_mins(1);
 /// After how long a server that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -66,30 +65,15 @@ struct State {
     /// In which form bytes of the tags' nodes go out.
     forms: HashMap<TagId, BytesForm>,
     doubts: Doubts,
-    /// The types that were read are to be read anew.
+    /// All types that were read are to be read anew.
     is_outdated: bool,
+    /// Of those that were read, these are to be read anew.
+    outdated: HashSet<StructureIndex>,
     held: Held,
     questions: VecDeque<Question>,
     /// Questions that were put in this session.
     put: HashSet<Question>,
     reports: Reports,
-}
-
-/// When a value last contradicted what the server had said, so that it is not asked for each value.
-#[derive(Default)]
-struct Doubts {
-    types: Option<Instant>,
-    names: HashMap<TagId, Instant>,
-}
-
-impl Doubts {
-    fn may_doubt_types(&self) -> bool {
-        self.types.is_none_or(|last| last.elapsed() >= DOUBT)
-    }
-
-    fn may_doubt_names(&self, tag: TagId) -> bool {
-        self.names.get(&tag).is_none_or(|last| last.elapsed() >= DOUBT)
-    }
 }
 
 /// Tags about which each thing was said once.
@@ -128,17 +112,32 @@ impl State {
         self.forms.clear();
         self.put.clear();
         self.is_outdated = true;
+        self.outdated.clear();
     }
 
-    /// A value contradicts the answer to this question.
+    /// A value contradicts the answer to this question, and to no other.
     fn doubt(&mut self, question: &Question) {
-        if let Question::Names(tag) = question {
-            self.doubts.names.insert(*tag, Instant::now());
-            self.names.remove(tag);
-            self.put.remove(question);
-        } else {
-            self.doubts.types = Some(Instant::now());
-            self.forget();
+        let now = Instant::now();
+        match question {
+            Question::Names(tag) => {
+                self.doubts.doubt_names(*tag, now);
+                self.names.remove(tag);
+                self.put.remove(question);
+            }
+            Question::Encoding(encoding, tag) => {
+                self.doubts.doubt_type(encoding, now);
+                let Forgotten { structures, encodings } = self.types.forget(encoding);
+                for encoding in encodings {
+                    self.put.remove(&Question::Encoding(encoding, TagId(0)));
+                }
+                self.outdated.extend(structures);
+                // The node may be another one, too.
+                self.names.remove(tag);
+                self.forms.remove(tag);
+                self.put.remove(&Question::Names(*tag));
+                self.put.remove(&Question::Form(*tag));
+            }
+            Question::Form(_) | Question::Again(_) => {}
         }
     }
 }
@@ -224,9 +223,7 @@ impl Structures {
                 }
                 continue;
             };
-            if std::mem::take(&mut self.lock().is_outdated) {
-                catalogue = Catalogue::default();
-            }
+            self.forget_outdated(&mut catalogue);
             let answered = self.answer(&question, &mut catalogue, server).await;
             // Only now, so that no question is lost with a run that is given up in the middle of it.
             self.lock().questions.pop_front();
@@ -234,6 +231,16 @@ impl Structures {
                 unanswered.push(question);
             }
             hand_on(self.release());
+        }
+    }
+
+    fn forget_outdated(&self, catalogue: &mut Catalogue) {
+        let mut state = self.lock();
+        let outdated = std::mem::take(&mut state.outdated);
+        if std::mem::take(&mut state.is_outdated) {
+            *catalogue = Catalogue::default();
+        } else if !outdated.is_empty() {
+            catalogue.forget(&outdated);
         }
     }
 
@@ -252,8 +259,9 @@ impl Structures {
                 };
                 let load = time::timeout(PATIENCE, load).await;
                 let mut state = self.lock();
-                if state.is_outdated {
+                if state.is_outdated || !state.outdated.is_empty() {
                     // What was loaded belongs to types that are gone; whoever waits asks again.
+                    state.put.remove(&question.key());
                     return Ok(());
                 }
                 let loaded = match load {
@@ -361,8 +369,7 @@ impl Structures {
             types: &state.types,
             names: state.names.get(&id).map(|names| &**names),
             form: state.forms.get(&id).copied(),
-            may_doubt_types: !is_forced && state.doubts.may_doubt_types(),
-            may_doubt_names: !is_forced && state.doubts.may_doubt_names(id),
+            doubts: Some(&state.doubts).filter(|_| !is_forced),
             is_forced,
         };
         let finished = finisher.finish(update, wire).map_err(|mut unfinished| {

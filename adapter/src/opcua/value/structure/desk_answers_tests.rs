@@ -1,6 +1,7 @@
 //! What the server says of nodes and types, and what becomes of values that contradict it.
 
 use super::*;
+use crate::opcua::value::structure::doubts::DOUBT;
 
 const BYTES: [u8; 3] = [1, 2, 255];
 
@@ -116,4 +117,40 @@ async fn a_layout_that_has_changed_is_read_anew_and_no_value_is_lost() {
     assert_eq!(take(&desk, 0, malformed()), []);
     assert!(next(&desk, &server, &mut receiver).await[0].flags.is_undecoded);
     assert!(take(&desk, 0, malformed())[0].flags.is_undecoded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_contradicts_its_type_costs_no_other_type_and_is_asked_for_less_and_less_often() {
+    const OTHER: u32 = 40;
+    let tags = vec![tag("bad", 3, "x"), tag("other", 3, "y"), by_name(), tag("bytes", 3, "z")];
+    let (desk, mut receiver) = desk(tags);
+    let mut server = Table::with_types();
+    let field = StructureField {
+        name: "on".into(),
+        data_type: DataTypeId::Byte.into(),
+        value_rank: -1,
+        ..StructureField::default()
+    };
+    server.define(OTHER, StructureDefinition { fields: Some(vec![field]), ..StructureDefinition::default() });
+    let others = || {
+        let bytes = Variant::ByteString(ByteString::from(BYTES.to_vec()));
+        [(1, raw(OTHER + ENCODING, vec![1])), (2, Variant::Int32(2)), (3, bytes)]
+    };
+    take(&desk, 0, raw(INNER + ENCODING, vec![5, 0]));
+    next(&desk, &server, &mut receiver).await;
+    for (tag, value) in others() {
+        assert_eq!(take(&desk, tag, value), []);
+        next(&desk, &server, &mut receiver).await;
+    }
+    let malformed = || raw(INNER + ENCODING, vec![1]);
+    for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+        assert_eq!(take(&desk, 0, malformed()), [], "before {minutes} min");
+        for (tag, value) in others() {
+            assert_eq!(take(&desk, tag, value).len(), 1, "{tag} does not wait");
+        }
+        assert!(next(&desk, &server, &mut receiver).await[0].flags.is_undecoded);
+        time::advance((DOUBT * minutes).saturating_sub(Duration::from_secs(1))).await;
+        assert!(take(&desk, 0, malformed())[0].flags.is_undecoded, "within {minutes} min");
+        time::advance(Duration::from_secs(1)).await;
+    }
 }

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use opcua::types::NodeId;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
     decode::{Decoder, Stop, Undecoded},
     desk::Question,
+    doubts::Doubts,
     types::{Names, Types},
 };
 use crate::{
     config::effective::{EnumerationForm, Tag},
-    domain::{DataType, TagUpdate, TagValue},
+    domain::{DataType, TagId, TagUpdate, TagValue},
     opcua::value::{
         bytes_form::{BytesForm, has_two_forms},
         raw::Wire,
@@ -26,9 +29,8 @@ pub(super) struct Finisher<'a> {
     pub(super) names: Option<&'a Names>,
     /// In which form bytes of the node go out; `None` where the server was not yet asked.
     pub(super) form: Option<BytesForm>,
-    /// Whether the server is to be asked again where a body contradicts its type, and a number its names.
-    pub(super) may_doubt_types: bool,
-    pub(super) may_doubt_names: bool,
+    /// Whether the server is to be asked again where a body contradicts its type, and a number its names; `None`: no.
+    pub(super) doubts: Option<&'a Doubts>,
     /// Whether to go on without what is not known yet.
     pub(super) is_forced: bool,
 }
@@ -76,7 +78,7 @@ impl Finisher<'_> {
                     }
                     Err(Stop::Malformed(malformed)) => unreadable(&mut update, &mut reports, malformed.to_string()),
                 };
-                if let Some(encoding) = decoder.contradicted.filter(|_| self.may_doubt_types) {
+                if let Some(encoding) = decoder.contradicted.filter(|encoding| self.may_doubt_type(encoding)) {
                     // The PLC's program may have changed, and the type with it.
                     let question = Question::Again(Box::new(Question::Encoding(encoding, update.tag)));
                     return Err(Box::new((update, Wire::Encoded(encoded), question)));
@@ -106,7 +108,7 @@ impl Finisher<'_> {
                 Some(names) if names.is_empty() && value.data_type() == Some(DataType::Boolean) => {}
                 Some(names) if names.is_empty() => reports.push(Report::NoNames),
                 Some(names) => {
-                    if self.may_doubt_names && !has_name(&value, names) {
+                    if self.may_doubt_names(update.tag) && !has_name(&value, names) {
                         let question = Question::Again(Box::new(Question::Names(update.tag)));
                         return Err(Box::new((update, Wire::Plain(value), question)));
                     }
@@ -133,6 +135,14 @@ impl Finisher<'_> {
         update.flags.is_undecoded |= value.has_opaque();
         update.value = value;
         Ok((update, reports))
+    }
+
+    fn may_doubt_type(&self, encoding: &NodeId) -> bool {
+        self.doubts.is_some_and(|doubts| doubts.may_doubt_type(encoding, Instant::now()))
+    }
+
+    fn may_doubt_names(&self, tag: TagId) -> bool {
+        self.doubts.is_some_and(|doubts| doubts.may_doubt_names(tag, Instant::now()))
     }
 }
 

@@ -11,6 +11,7 @@ mod catalogue;
 mod decode;
 mod definition;
 mod desk;
+mod doubts;
 mod finish;
 mod hold;
 pub mod hostile;

@@ -1,6 +1,9 @@
 //! Types that were read from the server, as the decoder needs them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use opcua::types::NodeId;
 
@@ -24,7 +27,7 @@ pub(super) enum Known {
 }
 
 /// The place of a structure among the [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct StructureIndex(usize);
 
 /// A structure or union.
@@ -34,6 +37,22 @@ pub(super) struct StructureType {
     pub(super) layout: Layout,
     /// As many as the shape has members.
     pub(super) members: Vec<Member>,
+}
+
+impl StructureType {
+    fn nested(&self) -> impl Iterator<Item = StructureIndex> {
+        self.members.iter().filter_map(|member| match member.kind {
+            Kind::Structure(index) => Some(index),
+            Kind::BuiltIn(_) | Kind::Enumeration(_) => None,
+        })
+    }
+}
+
+/// What is known no more.
+#[derive(Debug, Default)]
+pub(super) struct Forgotten {
+    pub(super) structures: HashSet<StructureIndex>,
+    pub(super) encodings: Vec<NodeId>,
 }
 
 /// How members follow one another.
@@ -124,8 +143,79 @@ impl Types {
         self.structures.extend(structures);
     }
 
+    /// Forgets the type with an encoding id, those that it nests, and those that nest one of them.
+    pub(super) fn forget(&mut self, encoding: &NodeId) -> Forgotten {
+        let mut structures = HashSet::new();
+        if let Some(Known::Structure(index)) = self.encodings.get(encoding) {
+            self.add_nested(*index, &mut structures);
+            self.add_nesting(&mut structures);
+        }
+        let is_gone = |id: &NodeId, known: &Known| {
+            id == encoding || matches!(known, Known::Structure(index) if structures.contains(index))
+        };
+        let encodings = self.encodings.extract_if(|id, known| is_gone(id, known)).map(|(id, _)| id).collect();
+        for index in &structures {
+            if let Some(structure) = self.structures.get_mut(index.0) {
+                structure.members = Vec::new();
+                structure.shape = Arc::new(StructureShape { name: "".into(), members: [].into() });
+            }
+        }
+        Forgotten { structures, encodings }
+    }
+
+    fn add_nested(&self, index: StructureIndex, found: &mut HashSet<StructureIndex>) {
+        let mut left = vec![index];
+        while let Some(index) = left.pop() {
+            if found.insert(index) {
+                left.extend(self.structure(index).into_iter().flat_map(StructureType::nested));
+            }
+        }
+    }
+
+    fn add_nesting(&self, found: &mut HashSet<StructureIndex>) {
+        loop {
+            let before = found.len();
+            for (at, structure) in self.structures.iter().enumerate() {
+                if structure.nested().any(|index| found.contains(&index)) {
+                    found.insert(StructureIndex(at));
+                }
+            }
+            if found.len() == before {
+                return;
+            }
+        }
+    }
+
     /// Notes what was found out about an encoding id.
     pub(super) fn note(&mut self, encoding: NodeId, known: Known) {
         self.encodings.insert(encoding, known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn structure(nested: &[usize]) -> StructureType {
+        let member =
+            |at: &usize| Member { kind: Kind::Structure(StructureIndex(*at)), rank: Rank::Scalar, is_optional: false };
+        let shape = Arc::new(StructureShape { name: "S".into(), members: [].into() });
+        StructureType { shape, layout: Layout::Plain, members: nested.iter().map(member).collect() }
+    }
+
+    #[test]
+    fn a_type_is_forgotten_with_what_it_nests_and_what_nests_that_and_no_other() {
+        let id = |at: usize| NodeId::new(3, u32::try_from(at).unwrap());
+        // 1 nests 0, which 2 and, by it, 3 nest too; 4 nests 5.
+        let mut types = Types::default();
+        types.extend([&[][..], &[0], &[0], &[2], &[5], &[]].map(structure));
+        (0..6).for_each(|at| types.note(id(at), Known::Structure(StructureIndex(at))));
+        types.note(id(6), Known::Not("unknown".into()));
+        let Forgotten { structures, mut encodings } = types.forget(&id(1));
+        assert_eq!(structures, HashSet::from([0, 1, 2, 3].map(StructureIndex)));
+        encodings.sort_by_key(ToString::to_string);
+        assert_eq!(encodings, [0, 1, 2, 3].map(id));
+        assert!([4, 5, 6].iter().all(|at| types.known(&id(*at)).is_some()));
+        assert_eq!(types.forget(&id(6)).encodings, [id(6)]);
     }
 }
