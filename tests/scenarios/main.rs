@@ -39,6 +39,7 @@ mod odd_commands;
 mod odd_discovery;
 mod odd_filters;
 mod odd_grants;
+mod odd_items;
 mod odd_nodes;
 mod odd_peers;
 mod odd_polls;

@@ -17,6 +17,7 @@ mod form;
 mod keys;
 mod load;
 mod mask;
+mod node_help;
 mod report;
 mod resolve;
 mod resolved;

@@ -9,6 +9,8 @@ pub mod identity;
 pub mod locator;
 pub mod message;
 pub mod node;
+pub mod node_doubt;
+pub mod node_spelling;
 pub mod quality;
 pub mod tag;
 pub mod time;

@@ -148,6 +148,10 @@ pub(in crate::opcua) enum Problem {
     #[error("the server ended subscription {subscription} ({}); it is being created anew", status_symbol(*status))]
     SubscriptionEnded { subscription: u32, status: StatusCode },
     #[error(
+        "a change of the items of subscription {subscription} was not answered, and nobody knows which of them exist; it is being created anew"
+    )]
+    ItemsUnknown { subscription: u32 },
+    #[error(
         "the server takes no more than {items} items in a subscription; the session is being set up anew with more \
          subscriptions"
     )]

@@ -3,4 +3,4 @@
 `asyncua_server.py --odd NAME[:ARGUMENT]` chooses one; `registry.py` says how a file offers one.
 """
 
-from . import answers, bytes_forms, certificates, channel, clock, discovery, enumerations, filters, grants, nodes, polls, publishing, raw, sessions, texts  # noqa: F401
+from . import answers, bytes_forms, certificates, channel, clock, discovery, enumerations, filters, grants, items, nodes, polls, publishing, raw, sessions, texts  # noqa: F401

@@ -5,7 +5,7 @@ use tagwise_model::Registry;
 use super::guess::{home_of, lone_placeholder, meant_key, missing_space};
 use crate::config::{
     keys::{Key, Need, ROOT, Section, Shape, TextKind},
-    mask,
+    mask, node_help,
     report::Report,
     scalar::{self, Problem},
     size,
@@ -126,7 +126,10 @@ impl Form<'_> {
         let problem = match shape {
             Shape::Text(kind) => {
                 self.comment_in_text(node, scalar, kind);
-                scalar::read_text(scalar).err()
+                scalar::read_text(scalar).err().map(|problem| match kind {
+                    TextKind::NodeId => node_help::of_other_type(problem, &scalar.text),
+                    _ => problem,
+                })
             }
             Shape::Boolean => scalar::read_boolean(scalar).err(),
             Shape::Integer { min, max } => scalar::read_integer(scalar, min, max).err(),
@@ -181,8 +184,19 @@ impl Form<'_> {
                 .report
                 .warning(node.span, "this secret ends before ` #`, which starts a comment in YAML")
                 .help("if the rest belongs to the secret, put all of it in quotes"),
-            TextKind::Any | TextKind::Topic => {}
+            _ if is_numbering(comment) => self.numbering(node, scalar, &after),
+            TextKind::Any | TextKind::NodeId | TextKind::Topic => {}
         }
+    }
+
+    /// `Pump #2`
+    fn numbering(&mut self, node: &Node, scalar: &Scalar, after: &str) {
+        let rest = Span::on_line(node.span.line, node.span.column, usize::MAX / 2);
+        let whole = format!("{}{}", scalar.text, after.trim_end()).replace('\'', "''");
+        let all = if self.source.is_secret(rest) { String::new() } else { format!(": '{whole}'") };
+        self.report.warning(node.span, "this text ends before ` #`, which starts a comment in YAML").help(format!(
+            "if the rest belongs to the text, put all of it in quotes{all}; else write a space behind `#`"
+        ));
     }
 
     pub(super) fn no_value(&mut self, entry: &Entry, shape: Shape) {
@@ -301,4 +315,9 @@ pub(super) fn join(path: &str, key: &str) -> String {
         key.chars().take(60).filter(|c| !c.is_control()).collect()
     };
     if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+/// Whether a comment looks like the rest of `Pump #2`: people write a space before the words of a comment.
+fn is_numbering(comment: &str) -> bool {
+    comment[1..].starts_with(|c: char| c.is_ascii_digit())
 }

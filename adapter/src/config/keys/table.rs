@@ -140,6 +140,8 @@ pub(crate) enum Shape {
 pub(crate) enum TextKind {
     /// Any text.
     Any,
+    /// A node id.
+    NodeId,
     /// A topic, topic filter or glob: `#` and `*` may stand in it.
     Topic,
     /// Never shown.
@@ -175,6 +177,8 @@ impl Key {
 
 /// Any text.
 pub(super) const TEXT: Shape = Shape::Text(TextKind::Any);
+/// A node id.
+pub(super) const NODE_ID: Shape = Shape::Text(TextKind::NodeId);
 /// A topic or the like.
 pub(super) const TOPIC: Shape = Shape::Text(TextKind::Topic);
 /// A secret.

@@ -3,14 +3,18 @@
 use super::{
     northbound::NORTHBOUND_KEYS,
     subscription::SUBSCRIPTION,
-    table::{Key, Section, Shape, TEXT, choice, key, planned},
+    table::{Key, NODE_ID, Section, Shape, TEXT, choice, key, planned},
 };
 
 pub(super) static TAG: Section = Section { groups: &[TAG_KEYS, SUBSCRIPTION_KEY, NORTHBOUND_KEYS] };
 
 const TAG_KEYS: &[Key] = &[
     key("name", TEXT, "Unique; `/` makes levels for `{tag[0]}` and `tag_names` globs.").required("write `name: …`"),
-    key("node", TEXT, "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=. This or `browse_path`."),
+    key(
+        "node",
+        NODE_ID,
+        "The node id: nsu=<uri>;s=<text>, ns=<index>;i=<number>, also g= and b=. This or `browse_path`.",
+    ),
     key(
         "browse_path",
         Shape::Texts,

@@ -3,10 +3,14 @@
 use super::context::Context;
 use crate::{
     config::{
+        node_help,
         span::Span,
         view::{Text, View},
     },
-    domain::{BrowsePath, NodeAddress, NodeLocator},
+    domain::{
+        BrowsePath, NodeAddress, NodeLocator,
+        node_doubt::{doubt, is_escape},
+    },
 };
 
 /// Reads it, with its place; what is wrong with it goes into the report.
@@ -38,13 +42,43 @@ pub(super) fn read(view: &View<'_>, tag: Span, context: &mut Context<'_>) -> Opt
 
 fn node(text: Text<'_>, context: &mut Context<'_>) -> Option<NodeAddress> {
     match text.value.parse() {
-        Ok(node) => Some(node),
+        Ok(node) => {
+            warn_of_doubt(text, &node, context);
+            Some(node)
+        }
         Err(error) => {
-            let help = "copy it from the server's browser, such as `nsu=http://www.siemens.com/simatic-s7-opcua;s=\"Machine\".\"Vibration\"`, and put it in single quotes";
-            context.reject(text, "node id", error, help);
+            let advice = if is_shown(text, context) { node_help::advice(text.value) } else { None };
+            context.reject(text, "node id", error, advice.as_deref().unwrap_or(node_help::EXAMPLE));
             None
         }
     }
+}
+
+/// What can be read and hardly be meant.
+fn warn_of_doubt(text: Text<'_>, node: &NodeAddress, context: &mut Context<'_>) {
+    let Some(doubt) = doubt(text.value, node) else { return };
+    let advice = if is_shown(text, context) {
+        let raw = raw_of_escapes(text, context).and_then(|raw| node_help::advice(&raw));
+        raw.or_else(|| node_help::written(&doubt.meant?))
+    } else {
+        None
+    };
+    let help = advice.unwrap_or_else(|| node_help::EXAMPLE.to_owned());
+    context.report.warning(text.span, doubt.why).help(help);
+}
+
+/// Whether advice may quote it.
+fn is_shown(text: Text<'_>, context: &Context<'_>) -> bool {
+    !text.scalar.is_interpolated && !context.source.is_secret(text.span)
+}
+
+/// What stands between the double quotes, where an escape yielded a control character.
+fn raw_of_escapes(text: Text<'_>, context: &Context<'_>) -> Option<String> {
+    if text.span.line != text.span.end_line || !text.value.chars().any(is_escape) {
+        return None;
+    }
+    let raw = context.source.raw(text.span);
+    raw.strip_prefix('"')?.strip_suffix('"').map(str::to_owned)
 }
 
 fn path(texts: &[Text<'_>], is_list: bool, span: Span, context: &mut Context<'_>) -> Option<BrowsePath> {

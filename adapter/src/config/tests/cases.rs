@@ -76,6 +76,34 @@ fn mistakes_of_meaning_are_explained() {
 }
 
 #[test]
+fn node_ids_of_other_tools_are_rewritten() {
+    check_file("node_ids.txt");
+}
+
+/// What stands between the quotes of `write '…'`.
+fn suggestions(said: &str) -> Vec<String> {
+    let parts = said.lines().filter_map(|line| line.trim().strip_prefix("= help: write '"));
+    parts.filter_map(|rest| rest.split("' with").next()?.split("'\n").next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn what_is_written_in_place_of_a_node_id_is_accepted() {
+    let ids = include_str!("cases/node_ids.txt").lines().filter_map(|line| line.split_once("node: '"));
+    let ids = ids.filter_map(|(_, rest)| rest.split_once("', topic: t/"));
+    let mut tried = 0;
+    for (id, _) in ids.filter(|(id, _)| !id.contains("''")) {
+        let mapping = |id: &str| said_about(&format!("tags: [ {{ name: a, node: '{id}', topic: t }} ]\n"));
+        for suggestion in suggestions(&mapping(id)) {
+            let suggestion = suggestion.trim_end_matches('\'').replace("<namespace uri>", "urn:x");
+            let said = mapping(&suggestion);
+            assert!(!said.contains("error:") && !said.contains("warning:"), "{id} -> {suggestion}: {said}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 30, "{tried}");
+}
+
+#[test]
 fn mistakes_between_mappings_are_explained() {
     check_file("conflicts.txt");
 }

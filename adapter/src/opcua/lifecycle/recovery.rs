@@ -6,6 +6,7 @@
 //! | no connection can be had: refused, unreachable, unknown host | resume, twice a second, for ever | new session, twice a second, for ever |
 //! | a Subscription is silent, and the server answers | re-create that Subscription | |
 //! | a Subscription has ended; all of them where the server knows none | re-create that Subscription | |
+//! | nobody knows which items a Subscription has, since a call was not answered | re-create that Subscription | |
 //! | a Subscription cannot be re-created | new session | |
 //! | the session has ended, a service failed, an answer did not come or cannot be read | new session | new session |
 //! | user, certificate, security, endpoint or address are refused | wait for a person | wait for a person |
@@ -48,7 +49,11 @@ pub(super) fn remedy(problem: &Problem, situation: Situation) -> Remedy {
     let Situation { has_session, has_asked, has_heard } = situation;
     let can_resume = has_session && has_asked && has_heard;
     match problem {
-        Problem::Silent { subscription, .. } | Problem::SubscriptionEnded { subscription, .. } if has_session => {
+        Problem::Silent { subscription, .. }
+        | Problem::SubscriptionEnded { subscription, .. }
+        | Problem::ItemsUnknown { subscription }
+            if has_session =>
+        {
             Remedy::Resubscribe { subscription: *subscription }
         }
         problem if problem.is_of_the_connection() && can_resume => Remedy::Resume,
@@ -130,6 +135,7 @@ mod tests {
         for problem in [
             Problem::Silent { subscription: 7, silence: TIME },
             Problem::SubscriptionEnded { subscription: 7, status: StatusCode(Code::BadTimeout.bits()) },
+            Problem::ItemsUnknown { subscription: 7 },
         ] {
             check(&problem, Remedy::Resubscribe { subscription: 7 }, Remedy::NewSession);
             let barren = Situation { has_heard: false, ..STANDING };

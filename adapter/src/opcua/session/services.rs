@@ -294,18 +294,21 @@ impl Services {
         Ok(subscription::transfer_results(&mut message.answer(expected)?)?)
     }
 
+    /// Waits for the answer as long as for others, or `longest` where that is longer.
     pub(in crate::opcua) async fn create_monitored_items(
         &self,
         subscription: u32,
         items: Vec<MonitoredItemCreateRequest>,
+        longest: Duration,
     ) -> Answer<Vec<MonitoredItemCreateResult>> {
-        let request = |request_header| CreateMonitoredItemsRequest {
-            request_header,
+        let channel = self.channel();
+        let request = CreateMonitoredItemsRequest {
+            request_header: channel.header(&self.authentication_token(), self.limit),
             subscription_id: subscription,
             timestamps_to_return: TimestampsToReturn::Both,
             items_to_create: Some(items),
         };
-        let message = self.call(self.limit, request).await?;
+        let message = channel.call(request, longest.max(self.limit)).await?;
         let expected = ObjectId::CreateMonitoredItemsResponse_Encoding_DefaultBinary;
         Ok(subscription::created_items(&mut message.answer(expected)?)?)
     }

@@ -1,89 +1,93 @@
-//! Creates the MonitoredItems of a session, checks each answer, and comes back to those that were refused and those whose
-//! node has gone.
+//! Gets the MonitoredItems of a session created, and comes back to those that were refused and those whose node has gone.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     sync::Arc,
     time::Duration,
 };
 
-use opcua::types::{MonitoredItemCreateResult, NodeId, StatusCode};
+use opcua::types::NodeId;
 use tokio::time;
 use tracing::info;
 
 use crate::opcua::{
     intake::conversion::Intake,
-    intake::grants::{FilterPlace, TagGrant, TagGrants},
+    intake::grants::{FilterPlace, TagGrants},
     intake::lost_nodes::LostNodes,
     intake::shared::Shared,
     intake::tag_table::TagTable,
     problem::{Problem, Step},
-    service_error::ServiceError,
     session::ask::{self, Values},
     session::call_size::CallSize,
-    session::failure::Failure,
     session::live::LiveSession,
     status,
-    subscribe::filter::{self, Filter},
+    subscribe::filter,
     subscribe::filter_report,
-    subscribe::item::{Item, request},
+    subscribe::item::Item,
+    subscribe::item_calls::ItemCalls,
     subscribe::percent::{self, Percent},
     subscribe::probe::{self, Probe},
     subscribe::refused_tags::Refusals,
     subscribe::retries::Retries,
     subscribe::revised::Revised,
     subscribe::room::Room,
-    subscribe::subscription::{Subscription, Subscriptions},
+    subscribe::subscription::Subscriptions,
 };
 use crate::{
     config::effective::{Deadband, Tag},
     domain::{Namespace, NodeLocator, TagId},
-    supervisor::TagState,
 };
 
 /// Gets the tags of one session subscribed.
 pub(in crate::opcua) struct Subscriber<'a> {
-    live: &'a LiveSession,
-    tags: &'a [Tag],
-    subscriptions: &'a Subscriptions,
-    call_size: &'a mut CallSize,
-    room: &'a mut Room,
-    table: &'a TagTable,
-    grants: &'a TagGrants,
-    intake: &'a Intake,
-    request_timeout: Duration,
-    lost_nodes: Arc<LostNodes>,
+    pub(super) live: &'a LiveSession,
+    pub(super) tags: &'a [Tag],
+    pub(super) subscriptions: &'a Subscriptions,
+    pub(super) call_size: &'a mut CallSize,
+    pub(super) room: &'a mut Room,
+    pub(super) table: &'a TagTable,
+    pub(super) grants: &'a TagGrants,
+    pub(super) intake: &'a Intake,
+    pub(super) request_timeout: Duration,
+    pub(super) lost_nodes: Arc<LostNodes>,
     /// The items that exist.
-    created: BTreeMap<TagId, Created>,
+    pub(super) created: BTreeMap<TagId, Created>,
     probe: Probe,
     /// Tags that the server refuses; `None` until all were asked for once.
-    retries: Option<Retries>,
+    pub(super) retries: Option<Retries>,
     /// Tags whose Subscription was made anew, and whose item was not created yet.
-    again: Vec<TagId>,
+    again: BTreeSet<TagId>,
     /// What is said of nodes that have gone.
     losses: Refusals,
     /// Items in the call that waits for its answer.
-    under_way: usize,
+    pub(super) under_way: usize,
+    pub(super) calls: ItemCalls,
+    /// Items to be deleted, by Subscription.
+    pub(super) surplus: BTreeMap<u32, Vec<u32>>,
+    /// Subscriptions of which nobody knows which items exist.
+    pub(super) unknown: BTreeSet<u32>,
+    /// Whether the server did not know the Subscription of the last call.
+    pub(super) was_refused_by_subscription: bool,
 }
 
 /// A MonitoredItem that exists.
-struct Created {
-    subscription: u32,
-    item: u32,
-    node: NodeId,
+pub(super) struct Created {
+    pub(super) subscription: u32,
+    pub(super) item: u32,
+    pub(super) node: NodeId,
 }
 
 /// What came of one round.
 #[derive(Default)]
-struct Outcome {
-    revised: Revised,
-    refusals: Refusals,
-    refused: Vec<TagId>,
+pub(super) struct Outcome {
+    pub(super) revised: Revised,
+    pub(super) refusals: Refusals,
+    pub(super) refused: Vec<TagId>,
     /// Items whose filter the server refuses.
-    unfiltered: Vec<Item>,
+    pub(super) unfiltered: Vec<Item>,
     /// Tags with a deadband whose values are no numbers.
-    no_numbers: Vec<TagId>,
+    pub(super) no_numbers: Vec<TagId>,
 }
 
 impl<'a> Subscriber<'a> {
@@ -111,9 +115,13 @@ impl<'a> Subscriber<'a> {
             created: BTreeMap::new(),
             probe: Probe::new(),
             retries: None,
-            again: Vec::new(),
+            again: BTreeSet::new(),
             losses: Refusals::default(),
             under_way: 0,
+            calls: ItemCalls::new(request_timeout),
+            surplus: BTreeMap::new(),
+            unknown: BTreeSet::new(),
+            was_refused_by_subscription: false,
         }
     }
 
@@ -132,6 +140,11 @@ impl<'a> Subscriber<'a> {
             self.created.remove(tag);
         }
         self.again.extend(tags);
+        let all = self.subscriptions.all();
+        let exists = |id| all.iter().any(|subscription| subscription.id == id);
+        self.calls.retain(exists);
+        self.surplus.retain(|id, _| exists(*id));
+        self.unknown.retain(|id| exists(*id));
     }
 
     /// Whether every tag was asked for once.
@@ -142,12 +155,15 @@ impl<'a> Subscriber<'a> {
     /// Creates all items, then tries the refused ones again, for as long as the session lasts. Goes on where it was when
     /// it is run again.
     pub(in crate::opcua) async fn run(&mut self) -> Result<Infallible, Problem> {
+        self.finish_call().await?;
         if self.retries.is_none() {
             self.ask_for_all().await?;
         }
         let lost_nodes = Arc::clone(&self.lost_nodes);
         loop {
+            self.delete_surplus().await?;
             self.ask_again().await?;
+            self.note_found();
             self.take_lost();
             let next = self.retries.as_ref().and_then(Retries::next);
             let due = async {
@@ -159,16 +175,21 @@ impl<'a> Subscriber<'a> {
             tokio::select! {
                 () = lost_nodes.news() => {}
                 () = due => self.retry().await?,
+                ended = self.calls.late() => self.take_ended(ended),
                 () = time::sleep_until(self.probe.next) => self.look_at_resting().await,
             }
         }
     }
 
+    /// Creates all items that do not exist. A run that is given up in the middle of it leaves those that do.
     async fn ask_for_all(&mut self) -> Result<(), Problem> {
         let all = (0_u32..).map(TagId).take(self.tags.len());
         let all: Vec<TagId> = all.filter(|tag| self.subscriptions.position_of(*tag).is_some()).collect();
         let asked = all.len();
-        let refused = self.create(all, Refusals::default()).await?;
+        self.intake.await_initial(&self.again.iter().copied().collect::<Vec<_>>());
+        let left = all.into_iter().filter(|tag| !self.created.contains_key(tag)).collect();
+        let refused = self.create(left, Refusals::default()).await?;
+        self.again.clear();
         info!(tags = asked, refused = refused.len(), "tags are subscribed");
         let mut retries = Retries::new();
         // Had in an earlier session.
@@ -185,7 +206,7 @@ impl<'a> Subscriber<'a> {
         if self.again.is_empty() {
             return Ok(());
         }
-        let tags = self.again.clone();
+        let tags: Vec<TagId> = self.again.iter().copied().collect();
         self.intake.await_initial(&tags);
         let refused = self.create(tags, Refusals::silent()).await?;
         self.again.clear();
@@ -201,8 +222,10 @@ impl<'a> Subscriber<'a> {
         let due = self.retries.as_ref().map(Retries::due).unwrap_or_default();
         self.refresh_namespaces(&due).await?;
         self.delete_lost(&due).await?;
-        let asked = due.iter().copied().filter(|tag| !self.created.contains_key(tag)).collect();
-        let refused = self.create(asked, Refusals::silent()).await?;
+        let missing = due.iter().copied().filter(|tag| !self.created.contains_key(tag));
+        let (late, asked): (Vec<TagId>, _) = missing.partition(|tag| self.calls.is_late(*tag));
+        let mut refused = self.create(asked, Refusals::silent()).await?;
+        refused.extend(late);
         if let Some(retries) = &mut self.retries {
             retries.settle(&due, &refused);
             if refused.len() < due.len() {
@@ -211,6 +234,14 @@ impl<'a> Subscriber<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tags whose node was lost and that have values again: one that is lost anew at once is tried less often.
+    fn note_found(&mut self) {
+        let lost_nodes = &self.lost_nodes;
+        if let Some(retries) = &mut self.retries {
+            retries.note_found(|tag| !lost_nodes.is_lost(tag));
+        }
     }
 
     /// Those of which the server has said, in the place of a value, that their node has gone.
@@ -245,24 +276,12 @@ impl<'a> Subscriber<'a> {
 
     /// Deletes items whose node has gone: many servers keep them, and they stay dead when the node comes back.
     async fn delete_lost(&mut self, tags: &[TagId]) -> Result<(), Problem> {
-        let mut ids: HashMap<u32, Vec<u32>> = HashMap::new();
         for tag in tags.iter().filter(|tag| self.lost_nodes.is_lost(**tag)) {
             if let Some(created) = self.created.remove(tag) {
-                ids.entry(created.subscription).or_default().push(created.item);
+                self.surplus.entry(created.subscription).or_default().push(created.item);
             }
         }
-        for (subscription, ids) in ids {
-            for call in ids.chunks(self.call_size.current()) {
-                match self.live.services.delete_monitored_items(subscription, call.to_vec()).await {
-                    Err(error) if Failure::of(&error).is_final() => {
-                        return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
-                    }
-                    // A server that has deleted them by itself is right as well.
-                    Ok(_) | Err(_) => {}
-                }
-            }
-        }
-        Ok(())
+        self.delete_surplus().await
     }
 
     async fn refresh_namespaces(&self, refused: &[TagId]) -> Result<(), Problem> {
@@ -351,125 +370,6 @@ impl<'a> Subscriber<'a> {
         Ok(())
     }
 
-    /// Creates items of one Subscription. A call that is refused as a whole is tried again in halves, down to the one
-    /// item that is to blame.
-    async fn create_group(
-        &mut self,
-        subscription: Subscription,
-        items: &[Item],
-        outcome: &mut Outcome,
-    ) -> Result<(), Problem> {
-        let mut left = vec![items];
-        let mut held = 0;
-        while let Some(part) = left.pop() {
-            let (call, rest) = self.call_size.split(part);
-            if !rest.is_empty() {
-                left.push(rest);
-            }
-            self.under_way = call.len();
-            let called = self.call(subscription, call).await;
-            self.under_way = 0;
-            match called {
-                Ok(results) => {
-                    held += results.iter().filter(|result| result.status_code.is_good()).count();
-                    let is_full = |result: &MonitoredItemCreateResult| is_full(result.status_code);
-                    self.look_for_room(results.iter().any(is_full), held)?;
-                    self.take_results(subscription, call, &results, outcome);
-                }
-                Err(error) => match Failure::of(&error) {
-                    Failure::Session | Failure::Late => {
-                        self.under_way = call.len();
-                        return Err(Problem::service(Step::CreateItems, &error, self.request_timeout));
-                    }
-                    Failure::Size if self.call_size.refused(call.len()) => left.push(call),
-                    Failure::Call if call.len() > 1 => {
-                        let (first, second) = call.split_at(call.len() / 2);
-                        left.extend([second, first]);
-                    }
-                    _ => {
-                        self.look_for_room(is_full(error.status()), held)?;
-                        let states =
-                            call.iter().filter_map(|item| self.refuse(item, error.status(), outcome)).collect();
-                        self.table.set(states);
-                    }
-                },
-            }
-        }
-        Ok(())
-    }
-
-    /// A Subscription that is full before the server's limit is reached is a reason to begin again with more of them.
-    fn look_for_room(&mut self, is_full: bool, held: usize) -> Result<(), Problem> {
-        if is_full && !self.has_asked() && self.room.learn(held) {
-            return Err(Problem::FullSubscription { items: held });
-        }
-        Ok(())
-    }
-
-    async fn call(
-        &self,
-        subscription: Subscription,
-        items: &[Item],
-    ) -> Result<Vec<MonitoredItemCreateResult>, ServiceError> {
-        let interval = subscription.publishing_interval;
-        let requests = items.iter().map(|item| request(item, &self.tags[item.tag.index()], interval)).collect();
-        self.live.services.create_monitored_items(subscription.id, requests).await
-    }
-
-    fn take_results(
-        &mut self,
-        subscription: Subscription,
-        call: &[Item],
-        results: &[MonitoredItemCreateResult],
-        outcome: &mut Outcome,
-    ) {
-        let mut states = Vec::with_capacity(call.len());
-        let mut grants = Vec::with_capacity(call.len());
-        for (item, result) in call.iter().zip(results) {
-            if result.status_code.is_bad() {
-                states.extend(self.refuse(item, result.status_code, outcome));
-                continue;
-            }
-            let tag = &self.tags[item.tag.index()];
-            let asked_queue = tag.subscription.queue_size_at(subscription.publishing_interval);
-            outcome.revised.look_at(tag, asked_queue, result);
-            // A server may take an item of a node that it has not; a value tells.
-            if !self.lost_nodes.is_lost(item.tag) {
-                states.push((item.tag, TagState::Active));
-            }
-            let grant = TagGrant {
-                publishing_interval: subscription.publishing_interval,
-                sampling_interval_ms: result.revised_sampling_interval,
-                queue_size: result.revised_queue_size,
-                filter: item.filter.place,
-            };
-            let node = item.node.clone();
-            let created = Created { subscription: subscription.id, item: result.monitored_item_id, node };
-            self.created.insert(item.tag, created);
-            grants.push((item.tag, grant));
-        }
-        // A server that leaves answers out must not leave tags pending for ever.
-        let unanswered = call.get(results.len()..).unwrap_or_default();
-        states.extend(unanswered.iter().filter_map(|item| self.refuse(item, StatusCode::BadUnknownResponse, outcome)));
-        self.grants.set(grants);
-        self.table.set(states);
-    }
-
-    /// The state of an item that the server refuses; none yet where it may take it without the filter.
-    fn refuse(&self, item: &Item, status: StatusCode, outcome: &mut Outcome) -> Option<(TagId, TagState)> {
-        if item.filter.asked.is_some() && filter::may_be_of_filter(status) {
-            let place = filter::place_without(&self.tags[item.tag.index()].subscription, item.filter.place);
-            let unfiltered = Item::new(item.tag, item.node.clone(), Filter { asked: None, place });
-            outcome.unfiltered.push(unfiltered);
-            return None;
-        }
-        outcome.refused.push(item.tag);
-        if status::is_about_node(status::from_library(status)) {
-            self.intake.take_refusal(item.tag, status::from_library(status));
-        }
-        Some((item.tag, outcome.refusals.state_of(&self.tags[item.tag.index()], status)))
-    }
-
     /// Trigger and deadband of these tags are applied here, as far as they can be.
     async fn filter_here(&self, items: &[Item]) {
         let mut percents = Vec::new();
@@ -492,8 +392,4 @@ impl<'a> Subscriber<'a> {
             }
         }
     }
-}
-
-fn is_full(status: StatusCode) -> bool {
-    status == StatusCode::BadTooManyMonitoredItems
 }

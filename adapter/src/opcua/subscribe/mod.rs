@@ -1,8 +1,10 @@
 //! Subscriptions, their MonitoredItems, and the messages that they publish.
 
+pub(in crate::opcua) mod create_items;
 pub(in crate::opcua) mod filter;
 pub(in crate::opcua) mod filter_report;
 pub(in crate::opcua) mod item;
+pub(in crate::opcua) mod item_calls;
 pub(in crate::opcua) mod items;
 pub(in crate::opcua) mod percent;
 pub(in crate::opcua) mod plan;

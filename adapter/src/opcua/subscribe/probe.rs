@@ -7,7 +7,7 @@ use opcua::types::{AttributeId, NodeId, StatusCode};
 use tokio::time::Instant;
 
 use crate::domain::TagId;
-use crate::opcua::session::live::LiveSession;
+use crate::opcua::{session::live::LiveSession, value::raw::RawValue};
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -45,10 +45,29 @@ impl Probe {
             self.next = Instant::now() + PAUSE;
             return Vec::new();
         };
-        let gone = |status: &StatusCode| is_gone(*status);
         let found = nodes.iter().zip(answers);
-        found.filter_map(|((tag, _), answer)| Some((*tag, answer.status.filter(gone)?))).collect()
+        let gone =
+            found.filter(|(_, answer)| answer.status.is_some_and(is_gone)).map(|(node, _)| node.clone()).collect();
+        confirm(live, gone).await
     }
+}
+
+/// Of these nodes, those whose value is not known either: what a server says of a NodeClass may be wrong.
+async fn confirm(live: &LiveSession, gone: Vec<(TagId, NodeId)>) -> Vec<(TagId, StatusCode)> {
+    let most = live.limits.nodes_per_read.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(NODES);
+    let mut confirmed = Vec::new();
+    for call in gone.chunks(most.max(1)) {
+        let nodes: Vec<NodeId> = call.iter().map(|(_, node)| node.clone()).collect();
+        let Ok(values) = live.services.read_values(&nodes).await else { break };
+        confirmed.extend(without_value(call, &values));
+    }
+    confirmed
+}
+
+/// Those whose value has a status that says that there is no node.
+fn without_value(nodes: &[(TagId, NodeId)], values: &[RawValue]) -> Vec<(TagId, StatusCode)> {
+    let statuses = values.iter().map(|value| StatusCode::from(value.status.0));
+    nodes.iter().zip(statuses).filter(|(_, status)| is_gone(*status)).map(|((tag, _), status)| (*tag, status)).collect()
 }
 
 /// Only what speaks of the node: a NodeClass that may not be read says nothing of the value.
@@ -59,10 +78,24 @@ fn is_gone(status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opcua::status;
 
     #[test]
     fn a_right_that_is_missing_is_no_node_that_has_gone() {
         assert!(is_gone(StatusCode::BadNodeIdUnknown));
         assert!(!is_gone(StatusCode::BadUserAccessDenied) && !is_gone(StatusCode::Good));
+    }
+
+    #[test]
+    fn a_node_that_has_a_value_is_there_whatever_is_said_of_its_class() {
+        let nodes: Vec<(TagId, NodeId)> = (0..4).map(|tag| (TagId(tag), NodeId::new(3, tag))).collect();
+        let value = |status: StatusCode| RawValue::null(status::from_library(status));
+        let values = [
+            value(StatusCode::Good),
+            value(StatusCode::BadNodeIdUnknown),
+            value(StatusCode::BadNotReadable),
+            RawValue::unanswered(),
+        ];
+        assert_eq!(without_value(&nodes, &values), [(TagId(1), StatusCode::BadNodeIdUnknown)]);
     }
 }

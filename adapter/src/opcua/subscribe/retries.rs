@@ -1,9 +1,13 @@
 //! When tags that the server refuses are asked for again.
 //!
 //! Those that have never been had are tried less and less often. One whose node has gone may be back at any moment, as
-//! after a download to the PLC: it is tried every few seconds, and of very many only some, until one of them is back.
+//! after a download to the PLC: it is tried every few seconds, and of very many only some, until one of them is back. One
+//! that goes again soon after it was back is tried less and less often, too.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -18,6 +22,8 @@ pub(in crate::opcua) const RETRY_MAX: Duration = Duration::from_mins(1);
 const LOST_INITIAL: Duration = Duration::from_secs(2);
 /// The longest, so that a node that is back has values within five seconds.
 const LOST_MAX: Duration = Duration::from_secs(4);
+/// A node that goes again within this time after it was back comes and goes.
+const RELAPSE: Duration = Duration::from_secs(30);
 /// So many of those are tried at a time.
 const MOST_LOST_AT_ONCE: usize = 500;
 
@@ -26,8 +32,18 @@ const MOST_LOST_AT_ONCE: usize = 500;
 pub(in crate::opcua) struct Retries {
     refused: Group,
     lost: Group,
+    /// Lost ones that come and go.
+    unsteady: Group,
+    /// When tags were asked for with success that had been lost, and whether they have values since then.
+    back: BTreeMap<TagId, Back>,
     /// The lost tag that was tried last, so that each gets its turn.
     last: Option<TagId>,
+}
+
+#[derive(Debug)]
+struct Back {
+    since: Instant,
+    has_values: bool,
 }
 
 #[derive(Debug)]
@@ -50,26 +66,57 @@ impl Group {
         self.next.is_some_and(|next| next <= Instant::now())
     }
 
-    /// Something changed for the better: the next try comes soon.
+    /// Something changed: the next try comes soon, and no later than planned.
     fn hurry(&mut self) {
+        let planned = self.next;
         self.backoff.reset();
         self.plan();
+        if let (Some(next), Some(planned)) = (&mut self.next, planned) {
+            *next = planned.min(*next);
+        }
+    }
+
+    /// Takes a tag up.
+    fn add(&mut self, tag: TagId) {
+        self.tags.insert(tag);
+        if self.next.is_none() {
+            self.plan();
+        }
+    }
+
+    /// Takes out those that were had; whether there were any. A try that was due is over.
+    fn remove(&mut self, had: &[TagId]) -> bool {
+        let before = self.tags.len();
+        for tag in had {
+            self.tags.remove(tag);
+        }
+        if self.tags.is_empty() {
+            self.next = None;
+        } else if self.is_due() {
+            self.plan();
+        }
+        self.tags.len() < before
     }
 }
 
 impl Retries {
     /// Nothing is refused yet.
     pub(in crate::opcua) fn new() -> Self {
-        let (refused, lost) = (Group::new(RETRY_INITIAL, RETRY_MAX), Group::new(LOST_INITIAL, LOST_MAX));
-        Self { refused, lost, last: None }
+        Self {
+            refused: Group::new(RETRY_INITIAL, RETRY_MAX),
+            lost: Group::new(LOST_INITIAL, LOST_MAX),
+            unsteady: Group::new(LOST_INITIAL, RETRY_MAX),
+            back: BTreeMap::new(),
+            last: None,
+        }
     }
 
     /// Tags that were refused.
     pub(in crate::opcua) fn refuse(&mut self, tags: impl IntoIterator<Item = TagId>) {
-        let lost = &self.lost.tags;
-        self.refused.tags.extend(tags.into_iter().filter(|tag| !lost.contains(tag)));
-        if self.refused.next.is_none() {
-            self.refused.plan();
+        for tag in tags {
+            if !self.lost.tags.contains(&tag) && !self.unsteady.tags.contains(&tag) {
+                self.refused.add(tag);
+            }
         }
     }
 
@@ -78,21 +125,37 @@ impl Retries {
         let before = self.lost.tags.len();
         for tag in tags {
             self.refused.tags.remove(&tag);
-            self.lost.tags.insert(tag);
+            let was_back = self.back.remove(&tag).is_some_and(|back| back.has_values);
+            if was_back || self.unsteady.tags.contains(&tag) {
+                self.unsteady.add(tag);
+            } else {
+                self.lost.tags.insert(tag);
+            }
         }
-        if self.lost.tags.len() > before || self.lost.next.is_none() {
+        if self.lost.tags.len() > before {
             self.lost.hurry();
+        }
+    }
+
+    /// Those for which `has_values` holds are back, not only asked for with success. Forgets what was long ago.
+    pub(in crate::opcua) fn note_found(&mut self, has_values: impl Fn(TagId) -> bool) {
+        self.back.retain(|tag, back| {
+            back.has_values |= has_values(*tag);
+            back.since.elapsed() < RELAPSE
+        });
+        if self.back.is_empty() && self.unsteady.tags.is_empty() {
+            self.unsteady.backoff.reset();
         }
     }
 
     /// How many are left.
     pub(in crate::opcua) fn len(&self) -> usize {
-        self.refused.tags.len() + self.lost.tags.len()
+        self.refused.tags.len() + self.lost.tags.len() + self.unsteady.tags.len()
     }
 
     /// When some are due; `None` when none is left.
     pub(in crate::opcua) fn next(&self) -> Option<Instant> {
-        [self.refused.next, self.lost.next].into_iter().flatten().min()
+        [self.refused.next, self.lost.next, self.unsteady.next].into_iter().flatten().min()
     }
 
     /// The tags whose time has come. They stay among the refused until they are settled.
@@ -100,6 +163,9 @@ impl Retries {
         let mut due = Vec::new();
         if self.refused.is_due() {
             due.extend(&self.refused.tags);
+        }
+        if self.unsteady.is_due() {
+            due.extend(&self.unsteady.tags);
         }
         if self.lost.is_due() {
             let after = self.lost.tags.iter().filter(|tag| self.last.is_none_or(|last| **tag > last));
@@ -114,19 +180,24 @@ impl Retries {
         let refused: BTreeSet<TagId> = refused.iter().copied().collect();
         let had: Vec<TagId> = due.iter().copied().filter(|tag| !refused.contains(tag)).collect();
         self.last = due.iter().rev().find(|tag| self.lost.tags.contains(tag)).copied().or(self.last);
-        for group in [&mut self.refused, &mut self.lost] {
-            for tag in &had {
-                group.tags.remove(tag);
-            }
-            if !had.is_empty() {
-                group.hurry();
-            } else if group.is_due() {
-                group.plan();
-            }
+        let was_lost = |tag: &TagId| self.lost.tags.contains(tag) || self.unsteady.tags.contains(tag);
+        let since = Instant::now();
+        let back: Vec<TagId> = had.iter().copied().filter(was_lost).collect();
+        self.back.extend(back.into_iter().map(|tag| (tag, Back { since, has_values: false })));
+        if self.refused.remove(&had) {
+            self.refused.hurry();
         }
-        // Where one is back, the others are likely to be.
-        if !had.is_empty() && !self.lost.tags.is_empty() {
-            self.lost.next = Some(Instant::now());
+        self.settle_lost(&had);
+        self.unsteady.remove(&had);
+    }
+
+    fn settle_lost(&mut self, had: &[TagId]) {
+        if self.lost.remove(had) {
+            self.lost.hurry();
+            // Where one is back, the others are likely to be.
+            if !self.lost.tags.is_empty() {
+                self.lost.next = Some(Instant::now());
+            }
         }
     }
 }
@@ -189,5 +260,78 @@ mod tests {
             rounds += 1;
         }
         assert_eq!((rounds, retries.next()), (4, None));
+    }
+
+    /// A node that comes and goes, every `pause`, beside a refused one; when either was tried.
+    async fn with_an_unsteady_node(minutes: u64, has_values: bool) -> (Vec<Instant>, Vec<Instant>) {
+        let mut retries = Retries::new();
+        retries.refuse(tags(0..1));
+        retries.lose(tags(1..2));
+        let end = Instant::now() + Duration::from_mins(minutes);
+        let (mut of_refused, mut of_unsteady) = (vec![Instant::now()], vec![Instant::now()]);
+        while Instant::now() < end {
+            let (_, due) = wait(&retries).await;
+            let now = Instant::now();
+            of_refused.extend(due.contains(&TagId(0)).then_some(now));
+            let is_back = due.contains(&TagId(1));
+            of_unsteady.extend(is_back.then_some(now));
+            retries.settle(&due, if due.contains(&TagId(0)) { &due[..1] } else { &[] });
+            if is_back {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                retries.note_found(|_| has_values);
+                retries.lose(tags(1..2));
+            }
+        }
+        (of_refused, of_unsteady)
+    }
+
+    fn longest(times: &[Instant]) -> Duration {
+        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_comes_and_goes_does_not_keep_refused_tags_from_their_turn() {
+        for has_values in [false, true] {
+            let (of_refused, _) = with_an_unsteady_node(30, has_values).await;
+            assert!(longest(&of_refused) <= RETRY_MAX * 2, "{:?}", longest(&of_refused));
+            assert!(of_refused.len() > 20, "{}", of_refused.len());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_comes_and_goes_is_tried_less_often_and_one_that_only_seems_to_come_is_not() {
+        let (_, of_unsteady) = with_an_unsteady_node(30, true).await;
+        assert!(longest(&of_unsteady) > Duration::from_secs(29) && of_unsteady.len() < 80, "{}", of_unsteady.len());
+        // A server that creates items of nodes that it has not.
+        let (_, of_absent) = with_an_unsteady_node(30, false).await;
+        assert!(longest(&of_absent) <= LOST_MAX + Duration::from_secs(1), "{:?}", longest(&of_absent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_goes_again_much_later_is_tried_soon() {
+        let mut retries = Retries::new();
+        for _ in 0..5 {
+            retries.lose(tags(1..2));
+            let (pause, due) = wait(&retries).await;
+            assert!(pause <= LOST_INITIAL, "{pause:?}");
+            retries.settle(&due, &[]);
+            retries.note_found(|_| true);
+            tokio::time::sleep(RELAPSE).await;
+            retries.note_found(|_| true);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nodes_that_go_one_after_the_other_do_not_put_off_the_first() {
+        let mut retries = Retries::new();
+        let begun = Instant::now();
+        for tag in 0..10 {
+            retries.lose(tags(tag..tag + 1));
+            if retries.due().contains(&TagId(0)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        assert!(retries.due().contains(&TagId(0)) && begun.elapsed() <= LOST_INITIAL + Duration::from_millis(500));
     }
 }

@@ -197,7 +197,7 @@ impl Explorer {
             request.monitoring_mode = MonitoringMode::Disabled;
             request
         });
-        let results = services.create_monitored_items(subscription, requests.collect()).await?;
+        let results = services.create_monitored_items(subscription, requests.collect(), Duration::ZERO).await?;
         let ids: Vec<u32> = results
             .iter()
             .filter(|result| result.status_code.is_good())
