@@ -88,3 +88,21 @@ async fn an_expiry_that_is_no_age_does_not_make_a_command_young() -> Result<()> 
     ensure!(stand.server.count_of("Write").await? == 2, "only the young ones were executed");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_may_be_written_by_now_is_written() -> Result<()> {
+    let Some(mut stand) = odd(&[]).await? else { return Ok(()) };
+    let text = format!(
+        "tags:\n{}southbound_mappings:\n  - {{ topic_filter: cmd, tag_name: healthy }}\n",
+        tag("healthy", "Types.Double", "")
+    );
+    let _adapter = Adapter::start(&stand.mapping(&stand.server.url())?.with(&text)).await?;
+    heard(&stand.probe, "healthy", "a value came", |_| true).await?;
+    stand.server.tell("writable Types.Double no").await?;
+    let verdict = stand.probe.request("cmd", "2.5").await?;
+    ensure!(verdict["reason"] == "not_writable", "{verdict}");
+    stand.server.tell("writable Types.Double yes").await?;
+    let verdict = stand.probe.request("cmd", "3.5").await?;
+    ensure!(verdict["outcome"] == "succeeded", "{verdict}");
+    Ok(())
+}

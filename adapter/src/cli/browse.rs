@@ -26,7 +26,8 @@ pub(super) fn browse(arguments: &Browse) -> anyhow::Result<u8> {
         Ok(target) => target,
         Err(code) => return Ok(code),
     };
-    let from = match target.place(&arguments.from) {
+    let known = target.memory(&target.tags)?;
+    let from = match target.place(&arguments.from, &known) {
         Ok(from) => from,
         Err(message) => return usage(&message),
     };

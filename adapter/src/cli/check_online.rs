@@ -1,7 +1,7 @@
 //! `tagwise check --online`: the mapping against the server and the brokers it is for; nothing is written or published.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::{self, Write as _},
     path::Path,
 };
@@ -20,7 +20,7 @@ use super::{
     run::block_on,
 };
 use crate::{
-    config::{self, Config, ProcessEnvironment},
+    config::{self, Config, ProcessEnvironment, effective::Range},
     domain::TagId,
     mqtt::probe_broker,
     opcua::TagReport,
@@ -58,9 +58,13 @@ async fn look(mapping: &Path, config: &Config) -> anyhow::Result<OnlineReport> {
         Err(error) => (Vec::new(), Some(format!("{error:#}"))),
     };
     let north: HashSet<TagId> = config.northbound_mappings.iter().map(|mapping| mapping.tag).collect();
-    let south: HashSet<TagId> = config.southbound_mappings.iter().map(|mapping| mapping.tag).collect();
+    let mut south: HashMap<TagId, Vec<Range>> = HashMap::new();
+    for mapping in &config.southbound_mappings {
+        south.entry(mapping.tag).or_default().push(mapping.range);
+    }
+    let ranges = |tag: &TagId| south.get(tag).map_or(&[][..], Vec::as_slice);
     let lines = (0_u32..).map(TagId).zip(config.tags.iter().zip(tags));
-    let lines = lines.map(|(id, (tag, report))| TagLine::judge(tag, report, north.contains(&id), south.contains(&id)));
+    let lines = lines.map(|(id, (tag, report))| TagLine::judge(tag, report, north.contains(&id), ranges(&id)));
     Ok(OnlineReport {
         file: mapping.display().to_string(),
         server: config.opcua.uri.clone(),

@@ -9,9 +9,10 @@ use super::{
     printable::printable,
 };
 use crate::{
-    config::effective::{Deadband, Tag},
+    config::effective::{Deadband, Range, Tag},
     mqtt::BrokerReport,
     opcua::{Details, FilterPlace, TagReport, ValueKind, status_symbol},
+    pipeline::southbound::range,
 };
 
 /// A sampling interval this much longer than asked for is worth a word.
@@ -46,7 +47,8 @@ pub(super) struct TagLine {
 
 impl TagLine {
     /// Holds a tag's node against what the mapping wants of it.
-    pub(super) fn judge(tag: &Tag, report: TagReport, is_north: bool, is_south: bool) -> Self {
+    /// `south` has the ranges of the southbound mappings that write it.
+    pub(super) fn judge(tag: &Tag, report: TagReport, is_north: bool, south: &[Range]) -> Self {
         let mut line = Self {
             name: tag.name.to_string(),
             line: tag.line,
@@ -57,12 +59,13 @@ impl TagLine {
             problems: Vec::new(),
             notes: Vec::new(),
         };
-        let (problems, notes) = line.findings(is_north, is_south);
+        let (problems, notes) = line.findings(is_north, south);
         (line.problems, line.notes) = (problems, notes);
         line
     }
 
-    fn findings(&self, is_north: bool, is_south: bool) -> (Vec<String>, Vec<String>) {
+    fn findings(&self, is_north: bool, south: &[Range]) -> (Vec<String>, Vec<String>) {
+        let is_south = !south.is_empty();
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
         if let Some(why) = &self.report.missing {
             problems.push(format!("there is no such node ({why}); look for it with `tagwise browse`"));
@@ -87,6 +90,9 @@ impl TagLine {
                 "southbound_mappings write it, and its values are structures, which cannot be written yet".to_owned(),
             );
         }
+        let misfits =
+            details.built_in.map(|data_type| south.iter().filter_map(move |one| range::misfit(*one, data_type)));
+        problems.extend(misfits.into_iter().flatten());
         notes.extend(self.about_filter(details));
         match &self.report.item {
             Some(Err(why)) if is_north => problems.push(format!("the server does not monitor it: {why}")),
@@ -292,11 +298,16 @@ mod tests {
     }
 
     fn judge(report: TagReport, is_north: bool, is_south: bool) -> TagLine {
+        let south: &[Range] = if is_south { &[Range { min: None, max: None }] } else { &[] };
+        judge_with(report, is_north, south)
+    }
+
+    fn judge_with(report: TagReport, is_north: bool, south: &[Range]) -> TagLine {
         let node: NodeAddress = "nsu=urn:plc;s=x".parse().unwrap();
         let mut tag = Tag::new("line1/x", node);
         tag.subscription.sampling_interval = Duration::from_millis(250);
         tag.subscription.queue_size = QueueSize::Values(4);
-        TagLine::judge(&tag, report, is_north, is_south)
+        TagLine::judge(&tag, report, is_north, south)
     }
 
     #[track_caller]
@@ -333,6 +344,19 @@ mod tests {
         check(&judge(short, true, false), None, Some("1 values instead of 4"));
         let bad = TagReport { status: Some(StatusCode(0x808C_0000)), ..found() };
         check(&judge(bad, true, false), None, Some("BadSensorFailure"));
+    }
+
+    #[test]
+    fn a_range_that_the_node_cannot_meet_is_an_error() {
+        let with = |data_type, max| {
+            let mut report = found();
+            report.details =
+                report.details.map(|details| Details { built_in: Some(data_type), is_writable: true, ..details });
+            judge_with(report, false, &[Range { min: Some(max - 5.0), max: Some(max) }])
+        };
+        check(&with(DataType::Float, 5.0), None, None);
+        check(&with(DataType::String, 5.0), Some("`range`"), None);
+        check(&with(DataType::Byte, 500.0), Some("`range`"), None);
     }
 
     #[test]

@@ -20,9 +20,9 @@ use super::{
 use crate::{
     config::{
         self, Config, ProcessEnvironment,
-        effective::{OpcUaAuth, OpcUaConfig, Tag},
+        effective::{OpcUaAuth, OpcUaConfig, Range, SouthboundMapping, Tag},
     },
-    domain::{NodeLocator, locator::NodeLocatorError},
+    domain::{NodeLocator, TagId, locator::NodeLocatorError},
     opcua::{Explorer, NamespaceMemory},
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Target {
     pub(super) adapter_id: String,
     /// The tags of the mapping; none without one.
     pub(super) tags: Vec<Tag>,
+    /// What the mapping allows to be written.
+    pub(super) southbound_mappings: Vec<SouthboundMapping>,
     /// Where the adapter of the mapping keeps its state; none without a mapping.
     pub(super) state_dir: Option<PathBuf>,
     /// What stood behind the URI.
@@ -60,7 +62,14 @@ impl ConnectionArgs {
             return usage("the server is due first, such as opc.tcp://plc:4840, or --config FILE").map(Err);
         };
         let opcua = OpcUaConfig { auth: self.auth()?, ..OpcUaConfig::new(&uri) };
-        Ok(Ok(Target { opcua, adapter_id: ID.to_owned(), tags: Vec::new(), state_dir: None, places: places.into() }))
+        Ok(Ok(Target {
+            opcua,
+            adapter_id: ID.to_owned(),
+            tags: Vec::new(),
+            southbound_mappings: Vec::new(),
+            state_dir: None,
+            places: places.into(),
+        }))
     }
 
     fn auth(&self) -> anyhow::Result<OpcUaAuth> {
@@ -87,6 +96,7 @@ impl Target {
             opcua: config.opcua.clone(),
             adapter_id: config.adapter.id.clone(),
             tags: config.tags.clone(),
+            southbound_mappings: config.southbound_mappings.clone(),
             state_dir: Some(config.adapter.state_dir.clone()),
             places: Vec::new(),
         }
@@ -129,17 +139,26 @@ impl Target {
         outcome
     }
 
-    /// The node that an argument names: by the name of a tag, its id, or the names that lead to it.
-    pub(super) fn place(&self, text: &str) -> Result<NodeLocator, String> {
+    /// The node that an argument names: by the name of a tag, its id, or the names that lead to it. The node of a tag is the
+    /// one that the adapter takes by what is `known` of the namespaces; an index of the argument itself is the server's.
+    pub(super) fn place(&self, text: &str, known: &NamespaceMemory) -> Result<NodeLocator, String> {
         match self.tags.iter().find(|tag| tag.name.as_str() == text) {
-            Some(tag) => Ok(tag.node.clone()),
+            Some(tag) => Ok(known.by_uri(&tag.node)),
             None => text.parse().map_err(|error: NodeLocatorError| format!("`{text}` is no node: {error}")),
         }
     }
 
     /// The nodes that all arguments name, or the first that names none.
-    pub(super) fn all_places(&self) -> Result<Vec<NodeLocator>, String> {
-        self.places.iter().map(|text| self.place(text)).collect()
+    pub(super) fn all_places(&self, known: &NamespaceMemory) -> Result<Vec<NodeLocator>, String> {
+        self.places.iter().map(|text| self.place(text, known)).collect()
+    }
+
+    /// The ranges of all southbound mappings of the tag that an argument names; `None` where it names no tag.
+    pub(super) fn ranges(&self, text: &str) -> Option<Vec<Range>> {
+        let position = self.tags.iter().position(|tag| tag.name.as_str() == text)?;
+        let tag = TagId(u32::try_from(position).ok()?);
+        let of_tag = self.southbound_mappings.iter().filter(|mapping| mapping.tag == tag);
+        Some(of_tag.map(|mapping| mapping.range).collect())
     }
 }
 
@@ -176,7 +195,8 @@ mod tests {
     fn the_server_stands_first_and_the_nodes_behind_it() {
         let target = connection().target(texts(&["opc.tcp://plc", "i=1", "/Server"])).unwrap().unwrap();
         assert_eq!((target.opcua.uri.as_str(), target.places.len()), ("opc.tcp://plc", 2));
-        assert_eq!(target.all_places().unwrap()[1].to_string(), "/Server");
+        let places = target.all_places(&NamespaceMemory::default()).unwrap();
+        assert_eq!(places[1].to_string(), "/Server");
         assert_eq!(connection().target(texts(&["i=1"])).unwrap().unwrap_err(), USAGE);
         assert_eq!(connection().target(Vec::new()).unwrap().unwrap_err(), USAGE);
     }
@@ -190,11 +210,40 @@ mod tests {
         let arguments = ConnectionArgs { config: Some(file.clone()), ..connection() };
         let target = arguments.target(texts(&["speed", "i=8"])).unwrap().unwrap();
         assert_eq!((target.opcua.uri.as_str(), target.adapter_id.as_str()), ("opc.tcp://plc:4840", "line1"));
-        let places: Vec<String> = target.all_places().unwrap().iter().map(ToString::to_string).collect();
+        let known = target.memory(&target.tags).unwrap();
+        let places: Vec<String> = target.all_places(&known).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(places, ["i=7", "i=8"]);
-        assert!(target.place("sped").unwrap_err().contains("sped"));
+        assert!(target.place("sped", &known).unwrap_err().contains("sped"));
         fs::write(&file, "version: 2\n").unwrap();
         assert_eq!(arguments.target(Vec::new()).unwrap().unwrap_err(), MAPPING_INVALID);
+    }
+
+    #[test]
+    fn a_tag_is_the_node_that_the_adapter_has_learned_and_an_id_the_one_that_the_server_has_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let learned = r#"{"server":"opc.tcp://plc:4840","namespaces":{"2":"urn:mine"}}"#;
+        fs::write(state.join("namespaces.json"), learned).unwrap();
+        let file = folder.path().join("line1.yaml");
+        let text = format!(
+            "version: 1
+adapter: {{ state_dir: '{}' }}
+opcua: {{ uri: opc.tcp://plc, security: {{ policy: none }} }}
+broker: {{ url: mqtt://b }}
+tags: [ {{ name: speed, node: ns=2;s=Speed, topic: t }}, {{ name: mode, node: ns=2;s=Mode, topic: m }} ]
+southbound_mappings: [ {{ tag_name: speed, topic_filter: s, range: {{ min: 0, max: 100 }} }} ]
+",
+            state.display()
+        );
+        fs::write(&file, text).unwrap();
+        let arguments = ConnectionArgs { config: Some(file), ..connection() };
+        let target = arguments.target(texts(&["speed", "ns=2;s=Speed"])).unwrap().unwrap();
+        let known = target.memory(&target.tags).unwrap();
+        let places: Vec<String> = target.all_places(&known).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(places, ["nsu=urn:mine;s=Speed", "ns=2;s=Speed"]);
+        assert_eq!(target.ranges("speed"), Some(vec![Range { min: Some(0.0), max: Some(100.0) }]));
+        assert_eq!((target.ranges("mode"), target.ranges("ns=2;s=Speed")), (Some(Vec::new()), None));
     }
 
     #[test]

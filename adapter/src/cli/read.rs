@@ -26,7 +26,8 @@ pub(super) fn read(arguments: &Read) -> anyhow::Result<u8> {
         Ok(target) => target,
         Err(code) => return Ok(code),
     };
-    let places = match target.all_places() {
+    let known = target.memory(&target.tags)?;
+    let places = match target.all_places(&known) {
         Ok(places) if !places.is_empty() => places,
         Ok(_) => return usage("a node is due, such as 'nsu=urn:plc;s=Speed' or i=2258"),
         Err(message) => return usage(&message),
@@ -35,7 +36,7 @@ pub(super) fn read(arguments: &Read) -> anyhow::Result<u8> {
     let mut code = DONE;
     let mut text = String::new();
     for (place, reading) in places.iter().zip(&readings) {
-        if !reading.as_ref().is_ok_and(|reading| reading.status.is_good() && !reading.is_unsupported) {
+        if !reading.as_ref().is_ok_and(|reading| reading.status.is_good() && reading.undecoded.is_none()) {
             code = FAILED;
         }
         text.push_str(&match arguments.format {
@@ -66,8 +67,8 @@ fn paragraph(place: &NodeLocator, reading: &Result<Reading, String>) -> String {
 
 /// The value as a message would carry it, and what the message says beside it where that is not all.
 fn shown_value(reading: &Reading) -> String {
-    if reading.is_unsupported {
-        return "null (a type that has no form here)".to_owned();
+    if let Some(why) = &reading.undecoded {
+        return format!("null ({})", printable(why));
     }
     match non_finite::name_of(&reading.value) {
         Some(name) => format!("null ({name})"),
@@ -86,6 +87,9 @@ fn line(place: &NodeLocator, reading: &Result<Reading, String>) -> anyhow::Resul
                 "sourceTimestamp": reading.source_timestamp.map(crate::domain::Timestamp::unix_millis),
                 "serverTimestamp": reading.server_timestamp.map(crate::domain::Timestamp::unix_millis),
             });
+            if let (Some(why), Value::Object(answer)) = (&reading.undecoded, &mut answer) {
+                answer.insert("undecoded".to_owned(), json!(why));
+            }
             if let (Some(details), Value::Object(answer)) = (&reading.details, &mut answer) {
                 answer.insert("dataType".to_owned(), json!(details.data_type));
                 answer.insert("valueRank".to_owned(), json!(details.value_rank));
@@ -114,7 +118,7 @@ mod tests {
     fn reading(value: TagValue) -> Reading {
         Reading {
             value,
-            is_unsupported: false,
+            undecoded: None,
             status: StatusCode::GOOD,
             source_timestamp: Some(Timestamp::from_unix_millis(1_767_225_600_250)),
             server_timestamp: None,
@@ -150,6 +154,10 @@ mod tests {
             text.starts_with("{\"node\":\"i=7\",\"value\":18446744073709551615,") && text.ends_with("}\n"),
             "{text}"
         );
+        let hidden = Reading { undecoded: Some("cannot be read: dimensions".into()), ..reading(TagValue::Null) };
+        let text = line(&place, &Ok(hidden.clone())).unwrap();
+        assert!(text.contains("\"undecoded\":\"cannot be read: dimensions\""), "{text}");
+        assert!(paragraph(&place, &Ok(hidden)).contains("null (cannot be read: dimensions)"));
         assert_eq!(line(&place, &Err("why".into())).unwrap(), "{\"node\":\"i=7\",\"error\":\"why\"}\n");
     }
 }

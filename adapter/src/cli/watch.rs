@@ -20,7 +20,7 @@ use super::{
 use crate::{
     config::effective::Tag,
     domain::TagUpdate,
-    opcua::OpcUaLink,
+    opcua::{NamespaceMemory, OpcUaLink},
     pipeline::ingress::{self, IngressReceiver, ingress},
     supervisor::Board,
     telemetry::Metrics,
@@ -57,9 +57,10 @@ fn tags(target: &Target) -> Result<Vec<Tag>, String> {
         return Ok(target.tags.clone());
     }
     let of_mapping = |name: &String| target.tags.iter().find(|tag| tag.name.as_str() == name).cloned();
+    let nothing = NamespaceMemory::default();
     let tag = |name: &String| match of_mapping(name) {
         Some(tag) => Ok(tag),
-        None => Ok(Tag::new(name, target.place(name)?)),
+        None => Ok(Tag::new(name, target.place(name, &nothing)?)),
     };
     target.places.iter().map(tag).collect()
 }

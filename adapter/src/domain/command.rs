@@ -81,6 +81,8 @@ pub enum RejectReason {
     Expired,
     /// The broker may have sent it before, and it has no id to tell.
     PossibleDuplicate,
+    /// Its id, or its correlation data at this response topic, was that of another value within five minutes.
+    IdReused,
     /// More commands wait than the adapter takes.
     Overloaded,
     /// The adapter is shutting down.
@@ -103,6 +105,7 @@ impl RejectReason {
             Self::AgeUnknown => "age_unknown",
             Self::Expired => "expired",
             Self::PossibleDuplicate => "possible_duplicate",
+            Self::IdReused => "id_reused",
             Self::Overloaded => "overloaded",
             Self::ShuttingDown => "shutting_down",
         }

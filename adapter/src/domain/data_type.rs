@@ -35,7 +35,7 @@ impl fmt::Display for DataType {
     }
 }
 
-/// What a node's attributes say; read once per session, before the first write.
+/// What a node's attributes say; read before the first write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeDescription {
     /// The built-in type, enumerations and subtypes already resolved; `None` for one that has no JSON form here.

@@ -1,6 +1,9 @@
 //! The PLC as commands see it: describe a node, write a value, through whatever session stands.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use arc_swap::ArcSwapOption;
 use opcua::types::{NodeId, StatusCode as Code, Variant, VariantScalarTypeId};
@@ -9,6 +12,7 @@ use tokio::time::Instant;
 use crate::opcua::{
     plc::{Plc, PlcError},
     service_error::ServiceError,
+    session::addresses::NotLocated,
     session::describe::{self, BytesWire},
     session::live::LiveSession,
     status,
@@ -27,11 +31,13 @@ pub(in crate::opcua) type CurrentSession = Arc<ArcSwapOption<LiveSession>>;
 pub struct PlcHandle {
     current: CurrentSession,
     tags: Arc<[Tag]>,
+    /// Those whose last write was not answered.
+    unanswered: Arc<Mutex<HashSet<TagId>>>,
 }
 
 impl PlcHandle {
     pub(in crate::opcua) fn new(current: CurrentSession, tags: Arc<[Tag]>) -> Self {
-        Self { current, tags }
+        Self { current, tags, unanswered: Arc::default() }
     }
 
     fn live(&self) -> Result<Arc<LiveSession>, PlcError> {
@@ -41,9 +47,10 @@ impl PlcHandle {
     async fn node(&self, live: &LiveSession, tag: TagId) -> Result<NodeId, PlcError> {
         let unknown = |reason: String| PlcError::UnknownNode { reason };
         let tag = self.tags.get(tag.index()).ok_or_else(|| unknown("there is no such tag".to_owned()))?;
-        // Nothing was written, so that a failed look-up is no more than a missing session.
-        let found = live.locate(&[&tag.node]).await.map_err(|_| PlcError::NotConnected)?;
-        found.into_iter().next().unwrap_or_else(|| Err(String::new())).map_err(unknown)
+        live.locate_one(&tag.node).await.map_err(|error| match error {
+            NotLocated::Nowhere(reason) => unknown(reason),
+            NotLocated::Unanswered(error) => describe::unanswered(&error),
+        })
     }
 }
 
@@ -55,8 +62,16 @@ impl Plc for PlcHandle {
         }
         let node = self.node(&live, tag).await?;
         let described = describe::describe(&live, node).await?;
-        live.descriptions.lock().await.insert(tag, described.clone());
+        // Somebody may allow the write at any time.
+        if described.node.is_writable {
+            live.descriptions.lock().await.insert(tag, described.clone());
+        }
         Ok(described.node)
+    }
+
+    async fn describe_anew(&self, tag: TagId) -> Result<NodeDescription, PlcError> {
+        self.live()?.descriptions.lock().await.remove(&tag);
+        self.describe(tag).await
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
@@ -77,6 +92,7 @@ impl PlcHandle {
         value: TagValue,
     ) -> Result<StatusCode, PlcError> {
         let live = self.live()?;
+        self.hear_from_server(&live, tag).await?;
         let node = self.node(&live, tag).await?;
         let wire = live.descriptions.lock().await.get(&tag).and_then(|described| described.wire);
         let Some(value) = variant::into_variant(value) else {
@@ -86,12 +102,33 @@ impl PlcHandle {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(PlcError::TooLate);
         }
-        let written = write(&live, node, as_it_travels(value, wire)).await;
+        let written = write(&live, node, as_it_travels(value, wire), deadline).await;
         if written.as_ref().is_ok_and(|status| is_doubtful(*status)) {
             // Another program in the PLC may have given the node another type.
             live.forget(tag).await;
         }
+        if matches!(written, Err(PlcError::NoAnswer { .. })) {
+            self.unanswered().insert(tag);
+        }
         written
+    }
+
+    /// A server that is held up carries out all that was sent to it once it goes on: after a write without an answer the
+    /// tag's next one is sent only to a server that answers.
+    async fn hear_from_server(&self, live: &LiveSession, tag: TagId) -> Result<(), PlcError> {
+        if !self.unanswered().contains(&tag) {
+            return Ok(());
+        }
+        if !live.services.is_answering().await {
+            let reason = "it has answered nothing since the last write to this tag".to_owned();
+            return Err(PlcError::Undescribed { reason });
+        }
+        self.unanswered().remove(&tag);
+        Ok(())
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<TagId>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,17 +150,23 @@ fn is_doubtful(status: StatusCode) -> bool {
     says(Code::BadTypeMismatch) || status::is_about_node(status)
 }
 
-/// Sends one Write, and tells a server's refusal from an answer that never came.
+/// Sends one Write that is wanted before `deadline`, and tells a server's refusal from an answer that never came.
 pub(in crate::opcua) async fn write(
     live: &LiveSession,
     node_id: NodeId,
     value: Variant,
+    deadline: Option<Instant>,
 ) -> Result<StatusCode, PlcError> {
-    match live.services.write(node_id, value).await {
+    outcome(live.services.write(node_id, value, deadline).await)
+}
+
+fn outcome(answer: Result<Code, ServiceError>) -> Result<StatusCode, PlcError> {
+    match answer {
         Ok(status) | Err(ServiceError::Refused(status) | ServiceError::NotSent(status)) => {
             Ok(status::from_library(status))
         }
         Err(ServiceError::NotConnected) => Err(PlcError::NotConnected),
+        Err(error @ ServiceError::Unreadable(_)) => Err(PlcError::NoAnswer { reason: error.to_string() }),
         Err(error) => {
             Err(PlcError::NoAnswer { reason: status::status_symbol(status::from_library(error.status())).into_owned() })
         }
@@ -143,6 +186,15 @@ mod tests {
         assert_eq!(as_it_travels(list(), Some(BytesWire::Bytes)), list());
         assert_eq!(as_it_travels(list(), None), list());
         assert_eq!(as_it_travels(Variant::Int32(1), Some(BytesWire::ByteString)), Variant::Int32(1));
+    }
+
+    #[test]
+    fn only_what_the_server_says_of_the_write_is_its_refusal() {
+        let refused = Ok(status::from_library(Code::BadNotWritable));
+        assert_eq!(outcome(Ok(Code::BadNotWritable)), refused);
+        assert_eq!(outcome(Err(ServiceError::Refused(Code::BadNotWritable))), refused);
+        let open = outcome(Err(ServiceError::Unreadable("a WriteResponse without a result".to_owned())));
+        assert!(matches!(&open, Err(PlcError::NoAnswer { reason }) if reason.contains("without a result")), "{open:?}");
     }
 
     #[test]

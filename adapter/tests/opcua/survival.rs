@@ -91,6 +91,25 @@ async fn silence_is_noticed_while_the_connection_looks_alive() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_write_without_an_answer_the_next_one_is_sent_only_to_a_server_that_answers() {
+    let server = plc(load()).await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let mut config = config(&proxy.url());
+    config.connection.request_timeout = Duration::from_secs(1);
+    config.connection.keep_alive_interval = Duration::from_secs(30);
+    let mut rig = Rig::start(config, &[&load_tag(1)]);
+    rig.value(TagId(0)).await;
+
+    proxy.open_hole();
+    let first = rig.plc.write(TagId(0), TagValue::Double(1.0)).await;
+    assert!(matches!(first, Err(PlcError::NoAnswer { .. })), "{first:?}");
+    let second = rig.plc.write(TagId(0), TagValue::Double(2.0)).await;
+    assert!(matches!(second, Err(PlcError::Undescribed { .. })), "{second:?}");
+    rig.stop().await;
+    server.stop().await;
+}
+
 /// Takes values of the first tag until `how_many` more have come. Ticks count by one, so that a hole in them is a loss.
 async fn count_on(rig: &mut Rig, last: &mut f64, how_many: usize) {
     let mut counted = 0;

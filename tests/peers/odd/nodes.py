@@ -67,3 +67,11 @@ def data_type_expanded(_):
         return results
 
     AttributeService.read = read_expanded
+
+
+@command("writable")
+async def set_writable(test, rest):
+    """`NAME yes|no`: whether AccessLevel and UserAccessLevel of a node allow CurrentWrite."""
+    name, _, answer = rest.partition(" ")
+    await test.nodes[name][0].set_writable(answer == "yes")
+    return "done"

@@ -51,6 +51,21 @@ impl LiveSession {
         Ok(found)
     }
 
+    /// The node id of one place.
+    ///
+    /// # Errors
+    /// Whether there is no such node, or nobody says.
+    pub(in crate::opcua) async fn locate_one(&self, place: &NodeLocator) -> Result<NodeId, NotLocated> {
+        let namespaces = self.namespaces.load_full();
+        let nowhere = |error: UnknownNamespace| NotLocated::Nowhere(error.to_string());
+        let names = match place {
+            NodeLocator::Id(address) => return namespaces.resolve(address).map_err(nowhere),
+            NodeLocator::Path(path) => namespaces.qualify(path).map_err(nowhere)?,
+        };
+        let results = self.translate(&[wire(names)]).await.map_err(NotLocated::Unanswered)?;
+        only_target(&results, &namespaces)
+    }
+
     /// Where each path leads to, or why nowhere.
     ///
     /// # Errors
@@ -86,6 +101,27 @@ impl LiveSession {
     async fn translate(&self, paths: &[WireBrowsePath]) -> Result<Vec<BrowsePathResult>, ServiceError> {
         self.services.translate_browse_paths(paths.to_vec()).await
     }
+}
+
+/// Why a place has no node id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::opcua) enum NotLocated {
+    /// There is no such node, in one word or sentence.
+    Nowhere(String),
+    /// The server did not say.
+    Unanswered(ServiceError),
+}
+
+/// Only what a server says of the path itself tells that nothing is there.
+fn only_target(results: &[BrowsePathResult], namespaces: &NamespaceTable) -> Result<NodeId, NotLocated> {
+    let result =
+        results.first().ok_or(NotLocated::Unanswered(ServiceError::Refused(StatusCode::BadUnknownResponse)))?;
+    match result.status_code {
+        StatusCode::BadNoMatch | StatusCode::BadNodeIdUnknown => {}
+        status if status.is_bad() => return Err(NotLocated::Unanswered(ServiceError::Refused(status))),
+        _ => {}
+    }
+    target(result, namespaces).map_err(NotLocated::Nowhere)
 }
 
 /// The one node that a path leads to.
@@ -170,6 +206,20 @@ mod tests {
         assert!(several.contains("2 nodes") && several.contains("ns=2;i=1"), "{several}");
         let bad = BrowsePathResult { status_code: StatusCode::BadNodeIdUnknown, targets: None };
         assert_eq!(to(&bad), Err("BadNodeIdUnknown".to_owned()));
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_where_a_path_leads_does_not_deny_the_node() {
+        let of = |results: &[BrowsePathResult]| only_target(results, &NamespaceTable::default());
+        let bad = |status_code| of(&[BrowsePathResult { status_code, targets: None }]);
+        assert_eq!(of(&[result(&[(1, WHOLE_PATH)])]), Ok(NodeId::new(2, 1_u32)));
+        for status in [StatusCode::BadNoMatch, StatusCode::BadNodeIdUnknown] {
+            assert_eq!(bad(status), Err(NotLocated::Nowhere(symbol(status))));
+        }
+        assert!(matches!(of(&[result(&[])]), Err(NotLocated::Nowhere(_))));
+        let unanswered = |status| Err(NotLocated::Unanswered(ServiceError::Refused(status)));
+        assert_eq!(bad(StatusCode::BadResourceUnavailable), unanswered(StatusCode::BadResourceUnavailable));
+        assert_eq!(of(&[]), unanswered(StatusCode::BadUnknownResponse));
     }
 
     #[test]

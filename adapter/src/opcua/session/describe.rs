@@ -52,8 +52,9 @@ pub(in crate::opcua) async fn describe(live: &LiveSession, node: NodeId) -> Resu
     ];
     let attributes = attributes.map(|attribute| (node.clone(), attribute));
     let values = live.read(&attributes).await.map_err(|error| unanswered(&error))?;
-    let [class, data_type, rank, access, user_access, value] =
-        <[DataValue; 6]>::try_from(values).map_err(|_| PlcError::NotConnected)?;
+    let [class, data_type, rank, access, user_access, value] = <[DataValue; 6]>::try_from(values).map_err(|_| {
+        PlcError::Undescribed { reason: "the answer has not as many values as were asked for".to_owned() }
+    })?;
     check_class(&class, &data_type)?;
     let built_in = match local::data_type_of(&data_type) {
         Some(data_type) => types::trace(live, data_type).await.map_err(|error| unanswered(&error))?,
@@ -73,10 +74,11 @@ pub(in crate::opcua) async fn describe(live: &LiveSession, node: NodeId) -> Resu
     Ok(Described { node: NodeDescription { data_type, value_rank, is_writable }, wire })
 }
 
-fn unanswered(error: &ServiceError) -> PlcError {
+/// Nothing was written yet.
+pub(in crate::opcua) fn unanswered(error: &ServiceError) -> PlcError {
     match error {
         ServiceError::NotConnected => PlcError::NotConnected,
-        error => PlcError::NoAnswer { reason: error.to_string() },
+        error => PlcError::Undescribed { reason: error.to_string() },
     }
 }
 

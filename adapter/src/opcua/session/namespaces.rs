@@ -16,7 +16,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use crate::opcua::session::node::NamespaceTable;
-use crate::{config::effective::Tag, supervisor::state_dir::write_atomically};
+use crate::{config::effective::Tag, domain::NodeLocator, supervisor::state_dir::write_atomically};
 
 /// The file in the state directory.
 const FILE: &str = "namespaces.json";
@@ -116,6 +116,12 @@ impl NamespaceMemory {
             memory.lock().meanings.extend(used);
         }
         Ok(memory)
+    }
+
+    /// The place with the URI of each namespace that an index of the mapping is known to mean.
+    pub fn by_uri(&self, node: &NodeLocator) -> NodeLocator {
+        let state = self.lock();
+        node.with_uris(|index| state.meanings.get(&index).cloned())
     }
 
     /// Takes a server's NamespaceArray: learns what is new, and returns a table in which every index means what it

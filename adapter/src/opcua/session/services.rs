@@ -15,6 +15,7 @@ use opcua::{
         WriteValue,
     },
 };
+use tokio::time::Instant;
 
 use crate::opcua::{
     codec::{
@@ -365,10 +366,17 @@ impl Services {
         Ok(Notification::read(&mut reader, &message.body, message.received_at)?)
     }
 
-    /// Writes a value, without status and timestamps: many servers refuse a write with one (BadWriteNotSupported).
-    pub(in crate::opcua) async fn write(&self, node_id: NodeId, value: Variant) -> Answer<StatusCode> {
+    /// Writes a value, without status and timestamps: many servers refuse a write with one (BadWriteNotSupported). From
+    /// `deadline` on the server need not carry it out.
+    pub(in crate::opcua) async fn write(
+        &self,
+        node_id: NodeId,
+        value: Variant,
+        deadline: Option<Instant>,
+    ) -> Answer<StatusCode> {
+        let timeout_hint = timeout_hint(self.limit, deadline, Instant::now());
         let request = |request_header| WriteRequest {
-            request_header,
+            request_header: RequestHeader { timeout_hint, ..request_header },
             nodes_to_write: Some(vec![WriteValue {
                 node_id,
                 attribute_id: AttributeId::Value as u32,
@@ -378,10 +386,39 @@ impl Services {
         };
         let message = self.call(self.limit, request).await?;
         let results = statuses(&mut message.answer(ObjectId::WriteResponse_Encoding_DefaultBinary)?)?;
-        Ok(results.first().copied().unwrap_or(StatusCode::BadUnknownResponse))
+        only_result(&results)
     }
+}
+
+/// Milliseconds after which nobody waits for a write any more; never 0, which says nothing.
+fn timeout_hint(limit: Duration, deadline: Option<Instant>, now: Instant) -> u32 {
+    let left = deadline.map_or(limit, |deadline| limit.min(deadline.saturating_duration_since(now)));
+    u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+/// The server may have carried out what it gives no result for.
+fn only_result(results: &[StatusCode]) -> Answer<StatusCode> {
+    results.first().copied().ok_or_else(|| ServiceError::Unreadable("a WriteResponse without a result".to_owned()))
 }
 
 fn question(node_id: NodeId, attribute: AttributeId) -> ReadValueId {
     ReadValueId { node_id, attribute_id: attribute as u32, ..ReadValueId::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_tells_the_server_how_long_it_is_wanted() {
+        let (now, limit) = (Instant::now(), Duration::from_secs(10));
+        let hint = |left: Option<u64>| timeout_hint(limit, left.map(|left| now + Duration::from_millis(left)), now);
+        assert_eq!([hint(None), hint(Some(60_000)), hint(Some(1_500)), hint(Some(0))], [10_000, 10_000, 1_500, 1]);
+    }
+
+    #[test]
+    fn a_write_without_a_result_is_no_refusal() {
+        assert_eq!(only_result(&[StatusCode::BadTypeMismatch]), Ok(StatusCode::BadTypeMismatch));
+        assert!(matches!(only_result(&[]), Err(ServiceError::Unreadable(_))));
+    }
 }

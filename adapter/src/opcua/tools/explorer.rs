@@ -54,6 +54,13 @@ impl Explorer {
         Ok(Self { open, live })
     }
 
+    /// The place with the URIs that its namespace indices stand for in this session.
+    pub fn by_uri(&self, place: &NodeLocator) -> NodeLocator {
+        let namespaces = self.live.namespaces.load();
+        let uri = |index: u16| namespaces.uri_of(index).filter(|uri| index > 0 && !uri.is_empty()).cloned();
+        place.with_uris(uri)
+    }
+
     /// What a node says of itself before it is written.
     ///
     /// # Errors
@@ -74,7 +81,7 @@ impl Explorer {
             // A text that is no Guid or NodeId; any server would say the same.
             return Ok(status::from_library(opcua::types::StatusCode::BadTypeMismatch));
         };
-        Ok(write::write(&self.live, node, write::as_it_travels(value, wire)).await?)
+        Ok(write::write(&self.live, node, write::as_it_travels(value, wire), None).await?)
     }
 
     /// Takes leave of the server, which would otherwise keep the session until its timeout.

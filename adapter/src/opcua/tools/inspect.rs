@@ -23,6 +23,8 @@ use crate::opcua::{
 const MAX_ATTRIBUTES_PER_CALL: usize = 100;
 /// What stands for a DataType that the server does not tell.
 const UNKNOWN_TYPE: &str = "?";
+/// What is said in place of a value that takes the types of the server to be decoded.
+const STRUCTURE: &str = "a structure; `tagwise watch` shows it";
 const CURRENT_READ: u8 = 0x01;
 const CURRENT_WRITE: u8 = 0x02;
 
@@ -59,8 +61,8 @@ pub enum ValueKind {
 pub struct Reading {
     /// The value; `Null` when there is none, or none that has a form here.
     pub value: TagValue,
-    /// Whether the value is of a type that has no form here.
-    pub is_unsupported: bool,
+    /// Why the value is not decoded here, if there is one and it is not.
+    pub undecoded: Option<String>,
     /// How far the value can be trusted.
     pub status: StatusCode,
     /// When the source took the value.
@@ -230,13 +232,14 @@ fn class_of(answer: &DataValue) -> Option<NodeClass> {
 fn reading(data: RawValue, found: Found) -> Reading {
     let Found { details, other_class } = found;
     let details = details.map(|details| with_value(details, &data.value));
-    let value = match data.value {
-        Wire::Plain(value) => Some(in_one_form(value, details.as_ref())),
-        Wire::Encoded(_) | Wire::Unreadable(_) => None,
+    let (value, undecoded) = match data.value {
+        Wire::Plain(value) => (in_one_form(value, details.as_ref()), None),
+        Wire::Encoded(_) => (TagValue::Null, Some(STRUCTURE.to_owned())),
+        Wire::Unreadable(why) => (TagValue::Null, Some(format!("cannot be read: {why}"))),
     };
     Reading {
-        is_unsupported: value.is_none(),
-        value: value.unwrap_or(TagValue::Null),
+        value,
+        undecoded,
         status: data.status,
         source_timestamp: data.source_timestamp,
         server_timestamp: data.server_timestamp,
@@ -288,6 +291,22 @@ mod tests {
             is_readable: true,
             is_writable: true,
         }
+    }
+
+    #[test]
+    fn what_is_not_decoded_says_why() {
+        let of = |value: Wire| {
+            let data = RawValue {
+                value,
+                status: StatusCode::GOOD,
+                source_timestamp: None,
+                server_timestamp: None,
+                is_lossy: false,
+            };
+            reading(data, Found { details: None, other_class: None })
+        };
+        assert_eq!(of(Wire::Plain(TagValue::Null)).undecoded, None);
+        assert_eq!(of(Wire::Encoded(bytes::Bytes::new())).undecoded.as_deref(), Some(STRUCTURE));
     }
 
     #[test]

@@ -30,6 +30,11 @@ pub(super) fn repeat(command: &Command) {
     info!(target: TARGET, topic = command.topic, "command repeated: answered with its first verdict");
 }
 
+/// A command that came again before its verdict, and for which there was no room to wait.
+pub(super) fn repeat_without_verdict(command: &Command) {
+    info!(target: TARGET, topic = command.topic, "command repeated: the verdict on the first one is on its way");
+}
+
 /// An alarm's bit.
 pub(super) fn alarm(tag: &TagName, is_active: bool, answer: &Answer) {
     info!(

@@ -7,13 +7,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
     age::{self, Limit, Now},
     answer::{Answer, Rejection},
     lanes::{Full, Lanes},
-    memory::{CommandKey, Recalled, VerdictMemory},
+    memory::{CommandKey, Recalled, SharedMemory},
     payload::CommandPayload,
     plc::Plc,
     routes::Destination,
@@ -26,10 +27,13 @@ use crate::{
     domain::{BrokerId, Command, OutboundMessage, RejectReason, TagId},
 };
 
+const ID_REUSED: &str = "a command with the same `id`, or correlation data and response topic, and another value came within 5 minutes, \
+     and nothing was written; send it under a new id";
+
 /// All commands that have no verdict yet, and what is remembered of the others.
 pub(super) struct Commands<O> {
     pub(super) verdicts: Arc<Verdicts<O>>,
-    pub(super) memory: VerdictMemory,
+    pub(super) memory: SharedMemory,
     pub(super) lanes: Lanes<Taken>,
     pub(super) session: SessionClock,
 }
@@ -71,12 +75,15 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
             return verdicts.refuse(&command, Rejection::new(RejectReason::Retained, message));
         }
         let payload = CommandPayload::read(&command.payload, mapping.value.as_deref());
-        let key = CommandKey::of(&command, payload.id.as_ref());
-        let recalled = key.as_ref().map_or(Recalled::Unknown, |key| self.memory.recall(key, now));
+        let key = CommandKey::of(&command, &payload);
+        let recalled = self.memory.recall(key.as_ref(), now);
         let mut taken = Taken { command, mapping, key, age_limit: None };
         match recalled {
             Recalled::Known(first) => return verdicts.repeat(&taken.command, first),
-            Recalled::Pending => return self.line_up(taken, None),
+            Recalled::Pending => return self.wait_for_first(taken),
+            Recalled::Reused => {
+                return verdicts.refuse(&taken.command, Rejection::new(RejectReason::IdReused, ID_REUSED));
+            }
             Recalled::Unknown => {}
         }
         match self.check(&taken, &payload, now) {
@@ -86,7 +93,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
         let waited = now.saturating_duration_since(Instant::from_std(taken.command.received_at));
         let left = taken.mapping.max_wait.saturating_sub(waited);
         let expires = self.session.read(now).saturating_add(left);
-        self.line_up(taken, Some(expires));
+        self.line_up(taken, expires);
     }
 
     fn check(&self, taken: &Taken, payload: &CommandPayload, now: Instant) -> Result<Option<Limit>, Rejection> {
@@ -98,7 +105,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
                 "the broker may have sent it before and it has neither an `id` nor correlation data to tell by";
             return Err(Rejection::new(RejectReason::PossibleDuplicate, message));
         }
-        if taken.key.is_some() && !self.memory.has_room() {
+        if taken.key.is_some() && !self.memory.lock().has_room() {
             let message = "too many commands with an id within 5 minutes to remember them all; send it again later";
             return Err(Rejection::new(RejectReason::Overloaded, message));
         }
@@ -107,7 +114,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
     }
 
     /// A command that finds no room is not remembered: sent again later, it is taken.
-    fn line_up(&mut self, taken: Taken, expires: Option<Duration>) {
+    fn line_up(&mut self, taken: Taken, expires: Duration) {
         let tag = taken.mapping.tag;
         if let Err(Full { of_tag, of_all }) = self.lanes.check_room(tag) {
             let message = format!(
@@ -116,9 +123,18 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
             return self.verdicts.refuse(&taken.command, Rejection::new(RejectReason::Overloaded, message));
         }
         if let Some(key) = &taken.key {
-            self.memory.begin(key);
+            self.memory.lock().begin(key);
         }
-        self.lanes.line_up(tag, expires, taken);
+        self.lanes.line_up(tag, Some(expires), taken);
+    }
+
+    /// A repeat waits for the verdict on the first; where there is no room it gets none, as any other would contradict that.
+    fn wait_for_first(&mut self, mut taken: Taken) {
+        taken.command.payload = Bytes::new();
+        match self.lanes.check_room(taken.mapping.tag) {
+            Ok(()) => self.lanes.line_up(taken.mapping.tag, None, taken),
+            Err(Full { .. }) => self.verdicts.pass_over_repeat(&taken.command),
+        }
     }
 
     /// Rejects what has waited too long.
@@ -172,7 +188,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Commands<O> {
         for repeat in self.lanes.take_of(mapping.tag, |waiting| waiting.key.as_ref() == Some(&key)) {
             self.verdicts.repeat(&repeat.command, verdict.clone());
         }
-        self.memory.remember(&key, verdict, now);
+        self.memory.lock().remember(&key, verdict, now);
     }
 }
 

@@ -17,11 +17,11 @@ mod lanes;
 mod memory;
 mod payload;
 pub mod plc;
-mod range;
+pub mod range;
 mod routes;
 mod session_clock;
 mod task;
-mod unique_keys;
+pub mod unique_keys;
 mod verdicts;
 mod writer;
 

@@ -31,6 +31,12 @@ pub enum PlcError {
         /// What they are.
         reason: String,
     },
+    /// The server did not say what the node is, or where it is; nothing was written.
+    #[error("the server did not say what the node is: {reason}")]
+    Undescribed {
+        /// What it answered, or what became of the question.
+        reason: String,
+    },
     /// The write could not be sent before its time was over; nothing was sent.
     #[error("the time for the write was over before it could be sent")]
     TooLate,
@@ -44,8 +50,13 @@ pub enum PlcError {
 
 /// What a command needs of a PLC. Several tags may be written at once, one tag never twice at once.
 pub trait Plc: Send + Sync + 'static {
-    /// DataType, ValueRank and AccessLevel of the tag's node; read once per session.
+    /// DataType, ValueRank and AccessLevel of the tag's node. What was read of a node that can be written may be remembered.
     fn describe(&self, tag: TagId) -> impl Future<Output = Result<NodeDescription, PlcError>> + Send;
+
+    /// Like `describe`, with nothing remembered.
+    fn describe_anew(&self, tag: TagId) -> impl Future<Output = Result<NodeDescription, PlcError>> + Send {
+        self.describe(tag)
+    }
 
     /// Writes the value, without timestamps, and returns what the server answered. Never tried twice.
     fn write(&self, tag: TagId, value: TagValue) -> impl Future<Output = Result<StatusCode, PlcError>> + Send;

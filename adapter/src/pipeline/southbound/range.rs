@@ -5,8 +5,53 @@ use std::fmt;
 use super::answer::Rejection;
 use crate::{
     config::effective::Range,
-    domain::{RejectReason, TagValue},
+    domain::{DataType, RejectReason, TagValue},
 };
+
+/// Why no value of this type can be within `range`; `None` where one can, and without a range.
+pub fn misfit(range: Range, data_type: DataType) -> Option<String> {
+    if range == Range::default() {
+        return None;
+    }
+    let Some((least, most)) = limits(data_type) else {
+        return Some(format!(
+            "the mapping has a `range` and the node is of the type {data_type}, which is no number; take the range away"
+        ));
+    };
+    let (min, max) = (range.min.unwrap_or(least), range.max.unwrap_or(most));
+    (max < least || min > most).then(|| {
+        format!("no {data_type} is within the mapping's `range` ({min} to {max}); its values are {least} to {most}")
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the ends of 64-bit types to the nearest Double, as a range has them")]
+fn limits(data_type: DataType) -> Option<(f64, f64)> {
+    Some(match data_type {
+        DataType::SByte => (i8::MIN.into(), i8::MAX.into()),
+        DataType::Byte => (u8::MIN.into(), u8::MAX.into()),
+        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+        DataType::UInt16 => (u16::MIN.into(), u16::MAX.into()),
+        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
+        DataType::UInt32 => (u32::MIN.into(), u32::MAX.into()),
+        DataType::Int64 => (i64::MIN as f64, i64::MAX as f64),
+        DataType::UInt64 => (0.0, u64::MAX as f64),
+        DataType::Float => (f32::MIN.into(), f32::MAX.into()),
+        DataType::Double => (f64::MIN, f64::MAX),
+        _ => return None,
+    })
+}
+
+/// Whether one of these ranges allows the value, as that of one mapping is enough.
+///
+/// # Errors
+/// Why the first does not, in a sentence.
+pub fn allow(value: &TagValue, ranges: &[Range]) -> Result<(), String> {
+    let mut refused = ranges.iter().map_while(|range| check(value, *range).err());
+    match refused.next() {
+        Some(first) if refused.count() + 1 == ranges.len() => Err(first.message),
+        _ => Ok(()),
+    }
+}
 
 /// Refuses what lies outside `range`; with a range, only numbers and arrays of them can be written.
 pub(super) fn check(value: &TagValue, range: Range) -> Result<(), Rejection> {
@@ -92,7 +137,7 @@ impl fmt::Display for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{DataType, value::ArrayValue};
+    use crate::domain::value::ArrayValue;
 
     #[track_caller]
     fn expect(value: &TagValue, min: Option<f64>, max: Option<f64>, expected: Option<RejectReason>) {
@@ -112,6 +157,31 @@ mod tests {
         expect(&TagValue::Int16(3), None, Some(2.5), out);
         expect(&TagValue::Double(0.1), Some(0.1), Some(0.1), None);
         expect(&TagValue::Double(0.100_000_000_000_000_1), None, Some(0.1), out);
+    }
+
+    #[test]
+    fn a_range_that_no_value_of_the_type_meets_is_told() {
+        let of = |min, max, data_type| misfit(Range { min, max }, data_type);
+        assert!(of(Some(0.0), Some(5.0), DataType::String).unwrap().contains("String"));
+        assert!(of(Some(300.0), Some(500.0), DataType::Byte).unwrap().contains("0 to 255"));
+        assert!(of(None, Some(-1.0), DataType::UInt32).is_some());
+        for fits in [of(Some(200.0), Some(500.0), DataType::Byte), of(None, None, DataType::String)] {
+            assert_eq!(fits, None);
+        }
+        assert_eq!(of(Some(0.0), None, DataType::Double), None);
+    }
+
+    #[test]
+    fn one_range_of_several_is_enough() {
+        let range = |max| Range { min: None, max: Some(max) };
+        let allowed = |ranges: &[Range]| allow(&TagValue::Int16(50), ranges);
+        assert_eq!(allowed(&[]), Ok(()));
+        assert_eq!(allowed(&[range(10.0), range(100.0)]), Ok(()));
+        assert_eq!(allowed(&[range(100.0), range(10.0)]), Ok(()));
+        assert_eq!(
+            allowed(&[range(10.0), range(20.0)]),
+            Err("50 is above the mapping's range, at most 10 is allowed".into())
+        );
     }
 
     #[test]

@@ -17,9 +17,10 @@ use super::{
     audit,
     commands::{Commands, Turn},
     lanes::{Lanes, MAX_WAITING_COMMANDS},
-    memory::VerdictMemory,
+    memory::{CommandKey, Recalled, SharedMemory},
+    payload::CommandPayload,
     plc::Plc,
-    routes::CommandRoutes,
+    routes::{CommandRoutes, Destination},
     session_clock::SessionClock,
     verdicts::Verdicts,
     writer::TagWriter,
@@ -124,7 +125,7 @@ impl<P: Plc, O: Fn(BrokerId, OutboundMessage) + Send + Sync + 'static> Southboun
         let verdicts = Arc::new(Verdicts { routes, tag_names, outbox, metrics, clock, symbol });
         let commands = Commands {
             verdicts,
-            memory: VerdictMemory::default(),
+            memory: SharedMemory::default(),
             lanes: Lanes::new(writes_in_flight),
             session: SessionClock::default(),
         };
@@ -142,7 +143,11 @@ impl<P: Plc, O: Fn(BrokerId, OutboundMessage) + Send + Sync + 'static> Southboun
     /// What to call with a command that cannot be handed over: it gives the verdict and returns.
     pub fn refuse_handler(&self) -> impl Fn(Command, RejectReason) + Send + Sync + use<P, O> {
         let verdicts = Arc::clone(&self.commands.verdicts);
+        let memory = self.commands.memory.clone();
         move |command, reason| {
+            if is_answered_otherwise(&verdicts, &memory, &command) {
+                return;
+            }
             let message = match reason {
                 RejectReason::Overloaded => {
                     format!("{MAX_WAITING_COMMANDS} commands wait already; send fewer, or send it again later")
@@ -257,6 +262,22 @@ impl<P: Plc, O: Fn(BrokerId, OutboundMessage) + Send + Sync + 'static> Southboun
             tracing::warn!(count = self.alarm_writes.waiting(), "alarm bits were not written before the shutdown");
         }
     }
+}
+
+/// Whether a command that cannot be handed over has a verdict already, which is given again, or gets it with the first.
+fn is_answered_otherwise<O: Fn(BrokerId, OutboundMessage)>(
+    verdicts: &Verdicts<O>,
+    memory: &SharedMemory,
+    command: &Command,
+) -> bool {
+    let Destination::Command(mapping) = verdicts.routes.find(command.broker, &command.topic) else { return false };
+    let payload = CommandPayload::read(&command.payload, mapping.value.as_deref());
+    match memory.recall(CommandKey::of(command, &payload).as_ref(), Instant::now()) {
+        Recalled::Known(first) => verdicts.repeat(command, first),
+        Recalled::Pending => verdicts.pass_over_repeat(command),
+        Recalled::Unknown | Recalled::Reused => return false,
+    }
+    true
 }
 
 /// One write. How long it may take is the PLC link's own bound.

@@ -8,8 +8,11 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Parses `text`; besides what `serde_json` refuses (nesting deeper than 128 included), a repeated key is an error.
-pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+/// Parses `text`.
+///
+/// # Errors
+/// What `serde_json` refuses (nesting deeper than 128 included), and a repeated key.
+pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(text).map(|Unique(value)| value)
 }
 

@@ -83,6 +83,12 @@ impl<O: Fn(BrokerId, OutboundMessage)> Verdicts<O> {
         self.publish(command, payload, (self.clock)());
     }
 
+    /// Counts a repeat whose first verdict is on its way and which gets none of its own.
+    pub(super) fn pass_over_repeat(&self, command: &Command) {
+        self.count("repeated");
+        audit::repeat_without_verdict(command);
+    }
+
     /// Passes over a verdict that came back to us.
     pub(super) fn ignore(&self, command: &Command) {
         self.count("ignored");

@@ -56,26 +56,42 @@ impl<P: Plc> TagWriter<P> {
         }
     }
 
-    /// The value as the node takes it.
+    /// The value as the node takes it. Before a value is refused for its type, the node is asked whether it still has the
+    /// remembered one.
     async fn prepare(&self, tag: TagId, json: &Value, range: Range) -> Result<TagValue, Rejection> {
-        let described = self.hurry.run_until_cancelled(self.plc.describe(tag)).await.ok_or_else(|| {
-            let message = "the adapter is shutting down and the PLC has not said what the node is, nothing was written";
-            Rejection::new(RejectReason::ShuttingDown, message)
-        })?;
-        let node = described.map_err(|error| rejection(&error))?;
-        let NodeDescription { data_type, value_rank, is_writable } = node;
-        if !is_writable {
-            let message = "the node's AccessLevel or UserAccessLevel does not allow CurrentWrite; allow it in the PLC";
-            return Err(Rejection::new(RejectReason::NotWritable, message));
-        }
-        let data_type = data_type.ok_or_else(|| {
-            Rejection::new(RejectReason::WrongType, "the node's DataType is none that can be written from JSON")
-        })?;
-        let value =
-            coerce(json, data_type, value_rank).map_err(|error| Rejection::new(error.reason(), error.to_string()))?;
+        let node = self.unless_hurried(self.plc.describe(tag)).await?;
+        let value = match as_node_takes_it(json, &node) {
+            Err(refused) if node.is_writable => {
+                let anew = self.unless_hurried(self.plc.describe_anew(tag)).await?;
+                if anew == node { Err(refused) } else { as_node_takes_it(json, &anew) }
+            }
+            value => value,
+        }?;
         range::check(&value, range)?;
         Ok(value)
     }
+
+    async fn unless_hurried(
+        &self,
+        described: impl Future<Output = Result<NodeDescription, PlcError>>,
+    ) -> Result<NodeDescription, Rejection> {
+        let described = self.hurry.run_until_cancelled(described).await.ok_or_else(|| {
+            let message = "the adapter is shutting down and the PLC has not said what the node is, nothing was written";
+            Rejection::new(RejectReason::ShuttingDown, message)
+        })?;
+        described.map_err(|error| rejection(&error))
+    }
+}
+
+fn as_node_takes_it(json: &Value, node: &NodeDescription) -> Result<TagValue, Rejection> {
+    if !node.is_writable {
+        let message = "the node's AccessLevel or UserAccessLevel does not allow CurrentWrite; allow it in the PLC";
+        return Err(Rejection::new(RejectReason::NotWritable, message));
+    }
+    let data_type = node.data_type.ok_or_else(|| {
+        Rejection::new(RejectReason::WrongType, "the node's DataType is none that can be written from JSON")
+    })?;
+    coerce(json, data_type, node.value_rank).map_err(|error| Rejection::new(error.reason(), error.to_string()))
 }
 
 fn answer(written: Result<StatusCode, PlcError>, symbol: fn(StatusCode) -> Cow<'static, str>) -> Answer {
@@ -91,15 +107,17 @@ fn rejection(error: &PlcError) -> Rejection {
     match error {
         PlcError::NotConnected => Rejection::new(
             RejectReason::NotConnected,
-            "there is no OPC UA session, nothing was written; send it again later",
+            "there is no OPC UA session, nothing was written; send it again later, under a new id if it has one",
         ),
         PlcError::NoVariable { .. } => Rejection::new(RejectReason::NotWritable, error.to_string()),
         PlcError::NoForm { .. } => Rejection::new(RejectReason::WrongType, error.to_string()),
         PlcError::TooLate => Rejection::new(RejectReason::Expired, error.to_string()),
         PlcError::UnknownNode { .. } => Rejection::new(RejectReason::UnknownNode, error.to_string()),
-        PlcError::NoAnswer { reason } => {
-            let message =
-                format!("the server did not say what the node is ({reason}), nothing was written; send it again later");
+        PlcError::Undescribed { reason } | PlcError::NoAnswer { reason } => {
+            let message = format!(
+                "the server did not say what the node is ({reason}), nothing was written; send it again later, under a new id \
+                 if it has one"
+            );
             Rejection::new(RejectReason::NotConnected, message)
         }
     }

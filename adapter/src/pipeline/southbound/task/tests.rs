@@ -40,6 +40,8 @@ const ALARM: TagId = TagId(1);
 /// A PLC that does what the test wants next.
 struct ScriptedPlc {
     node: Mutex<Result<NodeDescription, PlcError>>,
+    /// What the node is where nothing is remembered, if that is another.
+    node_anew: Mutex<Option<NodeDescription>>,
     /// Answers to the next writes; Good when there are none.
     answers: Mutex<VecDeque<Result<StatusCode, PlcError>>>,
     written: Mutex<Vec<(TagId, TagValue)>>,
@@ -69,6 +71,11 @@ impl Plc for Arc<ScriptedPlc> {
     async fn describe(&self, tag: TagId) -> Result<NodeDescription, PlcError> {
         let node = self.node().clone()?;
         Ok(if tag == ALARM { NodeDescription { data_type: Some(DataType::Boolean), ..node } } else { node })
+    }
+
+    async fn describe_anew(&self, tag: TagId) -> Result<NodeDescription, PlcError> {
+        let anew = self.node_anew.lock().unwrap().clone();
+        if let Some(anew) = anew { Ok(anew) } else { self.describe(tag).await }
     }
 
     async fn write(&self, tag: TagId, value: TagValue) -> Result<StatusCode, PlcError> {
@@ -111,6 +118,7 @@ impl Scene {
         let node = NodeDescription { data_type: Some(DataType::Int16), value_rank: -1, is_writable: true };
         let plc = Arc::new(ScriptedPlc {
             node: Mutex::new(Ok(node)),
+            node_anew: Mutex::default(),
             answers: Mutex::default(),
             written: Mutex::default(),
             gate: Semaphore::new(PERMITS),

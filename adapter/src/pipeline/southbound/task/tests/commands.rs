@@ -51,7 +51,7 @@ async fn an_id_that_comes_again_is_answered_with_its_first_verdict() {
     scene.send(Command {
         response_topic: Some("answers/8".into()),
         is_duplicate: true,
-        ..command(r#"{"value":2,"id":7}"#)
+        ..command(r#"{"value":1,"id":7}"#)
     });
     let repeat = scene.sent().await;
     assert_eq!(repeat.payload, first.payload);
@@ -69,10 +69,33 @@ async fn correlation_data_is_an_id_where_the_payload_has_none() {
     let mut scene = Scene::start();
     let with_data = |payload: &str| Command { correlation_data: Some(Bytes::from_static(b"x")), ..command(payload) };
     scene.ask(with_data("1")).await;
-    let repeat = scene.ask(with_data("2")).await;
+    let repeat = scene.ask(with_data("1")).await;
     assert_eq!(repeat["value"], 1);
     assert_eq!(repeat.get("id"), None);
-    assert_eq!(scene.plc.written(), [speed(1)]);
+    assert_eq!((scene.plc.written(), scene.count("repeated")), (vec![speed(1)], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_requesters_with_the_same_correlation_data_have_two_commands() {
+    let mut scene = Scene::start();
+    let from = |response_topic: &str, payload: &str| Command {
+        correlation_data: Some(Bytes::from_static(b"1")),
+        response_topic: Some(response_topic.into()),
+        ..command(payload)
+    };
+    assert_eq!(scene.ask(from("resp/A", "11")).await["value"], 11);
+    assert_eq!(scene.ask(from("resp/B", "22")).await["value"], 22);
+    assert_eq!(scene.plc.written(), [speed(11), speed(22)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_with_another_value_is_refused_and_the_first_verdict_stays() {
+    let mut scene = Scene::start();
+    assert_eq!(scene.ask(command(r#"{"value":33,"id":9}"#)).await["outcome"], "succeeded");
+    let reused = scene.ask(command(r#"{"value":44,"id":9}"#)).await;
+    assert_eq!((&reused["outcome"], &reused["reason"]), (&json!("rejected"), &json!("id_reused")), "{reused}");
+    assert_eq!(scene.ask(command(r#"{"value":33,"id":9}"#)).await["outcome"], "succeeded");
+    assert_eq!(scene.plc.written(), [speed(33)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +158,21 @@ async fn what_the_channel_cannot_take_gets_its_verdict_too() {
     let verdict = scene.verdict().await;
     assert_eq!((&verdict["reason"], &verdict["id"]), (&json!("overloaded"), &json!("x")));
     assert_eq!(scene.count("rejected"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_the_channel_cannot_take_gets_no_verdict_but_the_first() {
+    let mut scene = Scene::start();
+    scene.plc.gate.forget_permits(PERMITS);
+    let with_id = command(r#"{"value":1,"id":"x"}"#);
+    scene.send(with_id.clone());
+    scene.until(|scene| !scene.plc.sent_at.lock().unwrap().is_empty()).await;
+    (scene.refuse_handler)(with_id.clone(), RejectReason::ShuttingDown);
+    scene.plc.gate.add_permits(PERMITS);
+    let first = scene.sent().await;
+    (scene.refuse_handler)(with_id, RejectReason::Overloaded);
+    assert_eq!(scene.sent().await.payload, first.payload);
+    assert_eq!((scene.count("succeeded"), scene.count("repeated"), scene.count("rejected")), (1, 2, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -218,6 +218,26 @@ async fn an_id_that_comes_again_too_soon_waits_for_the_first_verdict_however_lon
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_repeat_has_a_verdict_that_contradicts_the_first() {
+    let mut scene = Scene::start();
+    scene.plc.gate.forget_permits(PERMITS);
+    let with_id = command(r#"{"value":1,"id":7}"#);
+    scene.send(with_id.clone());
+    scene.waiting(0).await;
+    for _ in 0..200 {
+        scene.send(with_id.clone());
+    }
+    scene.waiting(128).await;
+    scene.until(|scene| scene.count("repeated") == 72).await;
+    scene.plc.gate.add_permits(PERMITS);
+    for _ in 0..129 {
+        assert_eq!(scene.verdict().await["outcome"], "succeeded");
+    }
+    assert_eq!((scene.count("succeeded"), scene.count("repeated"), scene.count("rejected")), (1, 200, 0));
+    assert!(scene.stop().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_found_no_room_may_be_sent_again_with_its_id() {
     let mut scene = Scene::start();
     scene.plc.gate.forget_permits(PERMITS);

@@ -64,7 +64,7 @@ async fn check_node(reason: &str, node: Result<NodeDescription, PlcError>) {
 async fn what_is_wrong_with_the_node_is_said() {
     let int16 = NodeDescription { data_type: Some(DataType::Int16), value_rank: -1, is_writable: true };
     check_node("not_connected", Err(PlcError::NotConnected)).await;
-    check_node("not_connected", Err(PlcError::NoAnswer { reason: "BadTimeout".into() })).await;
+    check_node("not_connected", Err(PlcError::Undescribed { reason: "BadTimeout".into() })).await;
     check_node("unknown_node", Err(PlcError::UnknownNode { reason: "BadNodeIdUnknown".into() })).await;
     check_node("not_writable", Err(PlcError::NoVariable { reason: "an Object".into() })).await;
     check_node("wrong_type", Err(PlcError::NoForm { reason: "a structure".into() })).await;
@@ -72,6 +72,26 @@ async fn what_is_wrong_with_the_node_is_said() {
     check_node("not_writable", Ok(NodeDescription { is_writable: false, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { value_rank: 1, ..int16.clone() })).await;
     check_node("wrong_type", Ok(NodeDescription { data_type: Some(DataType::Boolean), ..int16 })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_another_type_by_now_is_asked_before_a_value_is_refused() {
+    let mut scene = Scene::start();
+    let double = NodeDescription { data_type: Some(DataType::Double), value_rank: -1, is_writable: true };
+    assert_eq!(scene.ask(command("7.5")).await["reason"], "wrong_type");
+    *scene.plc.node_anew.lock().unwrap() = Some(double);
+    assert_eq!(scene.ask(command("7.5")).await["outcome"], "succeeded");
+    assert_eq!(scene.plc.written(), [(SPEED, TagValue::Double(7.5))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_to_send_it_again_is_told_that_it_takes_a_new_id() {
+    for error in [PlcError::NotConnected, PlcError::Undescribed { reason: "BadTimeout".into() }] {
+        let mut scene = Scene::start();
+        *scene.plc.node() = Err(error);
+        let verdict = scene.ask(command(r#"{"value":5,"id":"q1"}"#)).await;
+        assert!(verdict["message"].as_str().unwrap().contains("under a new id if it has one"), "{verdict}");
+    }
 }
 
 async fn check_write(outcome: &str, reason: &str, answer: Result<StatusCode, PlcError>) {
@@ -87,6 +107,7 @@ async fn what_became_of_the_write_is_said() {
     check_write("unknown", "bad_timeout", Ok(StatusCode(0x800A_0000))).await;
     check_write("unknown", "no_answer", Err(PlcError::NoAnswer { reason: "BadConnectionClosed".into() })).await;
     check_write("rejected", "not_connected", Err(PlcError::NotConnected)).await;
+    check_write("rejected", "not_connected", Err(PlcError::Undescribed { reason: "BadTimeout".into() })).await;
     check_write("rejected", "unknown_node", Err(PlcError::UnknownNode { reason: "BadNodeIdUnknown".into() })).await;
 }
 
