@@ -221,7 +221,8 @@ fn uri_and_rest(text: &str) -> Option<(Namespace, &str)> {
 
 /// Whether an identifier with its kind stands at the beginning.
 fn is_marked(text: &str) -> bool {
-    text.starts_with(['i', 's', 'g', 'b', 'I', 'S', 'G', 'B']) && text[1..].trim_start().starts_with('=')
+    let rest = text.strip_prefix(['i', 's', 'g', 'b', 'I', 'S', 'G', 'B']);
+    rest.is_some_and(|rest| rest.trim_start().starts_with('='))
 }
 
 /// `s=X;ns=2`
@@ -311,7 +312,8 @@ fn guid(value: &str) -> Option<Identifier> {
     if digits.len() != 32 || !digits.is_ascii() {
         return None;
     }
-    let groups = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    let group = |range: std::ops::Range<usize>| digits.get(range);
+    let groups = [group(0..8)?, group(8..12)?, group(12..16)?, group(16..20)?, group(20..digits.len())?];
     format!("g={}", groups.join("-")).parse().ok()
 }
 

@@ -60,7 +60,7 @@ impl Proxy {
         let (is_hole, resets) = (watch::Sender::new(false), watch::Sender::new(0));
         let rules = Arc::<Rules>::default();
         let is_gone = watch::Sender::new(false);
-        let mut gone = is_gone.subscribe();
+        let (mut gone, mut hole) = (is_gone.subscribe(), is_hole.subscribe());
         let (switch, reset, ruling) = (is_hole.clone(), resets.clone(), Arc::clone(&rules));
         tokio::spawn(async move {
             loop {
