@@ -6,7 +6,7 @@ use std::{convert::Infallible, ops::Range, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use opcua::types::StatusCode;
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender},
+    sync::mpsc::{Receiver, Sender, error::TrySendError},
     time::{self, Instant},
 };
 
@@ -72,12 +72,12 @@ pub(super) struct LateReader<'a> {
     pub(super) poller: &'a Poller<'a>,
     pub(super) interval: Duration,
     /// Where those go that have come.
-    pub(super) give_back: UnboundedSender<Vec<Item>>,
+    pub(super) give_back: Sender<Vec<Item>>,
 }
 
 impl LateReader<'_> {
     /// Reads what was set aside for as long as the session's connection lasts.
-    pub(super) async fn run(&self, mut set_aside: UnboundedReceiver<SetAside>) -> Result<Infallible, Problem> {
+    pub(super) async fn run(&self, mut set_aside: Receiver<SetAside>) -> Result<Infallible, Problem> {
         let mut under_way = FuturesUnordered::new();
         loop {
             let pieces = tokio::select! {
@@ -123,9 +123,11 @@ impl LateReader<'_> {
         if is_late {
             return vec![Piece { pause: self.interval.saturating_sub(took), items }];
         }
-        // Nobody takes them when the session is over.
-        self.give_back.send(items).ok();
-        Vec::new()
+        match self.give_back.try_send(items) {
+            Err(TrySendError::Full(items)) => vec![Piece { pause: self.interval, items }],
+            // Nobody takes them when the session is over.
+            Ok(()) | Err(TrySendError::Closed(_)) => Vec::new(),
+        }
     }
 
     /// What came to nothing is asked for in smaller pieces; one that stands alone has failed, and waits.

@@ -18,7 +18,7 @@ use prometheus::IntCounter;
 use tokio::{
     sync::{
         Semaphore,
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        mpsc::{self, Receiver, Sender},
     },
     time::{self, Instant, MissedTickBehavior},
 };
@@ -121,8 +121,10 @@ impl<'a> Poller<'a> {
 
     /// One round after the other, and beside them what is late.
     async fn keep(&self, round: Round) -> Result<Infallible, Problem> {
-        let (set_aside, late) = mpsc::unbounded_channel();
-        let (give_back, back) = mpsc::unbounded_channel();
+        // Each item is in one place, so that there is always room.
+        let most = (round.items.len() + round.missing.len()).max(1);
+        let (set_aside, late) = mpsc::channel(most);
+        let (give_back, back) = mpsc::channel(most);
         let reader = LateReader { poller: self, interval: round.interval, give_back };
         tokio::select! {
             ended = self.keep_rounds(round, &set_aside, back) => ended,
@@ -134,8 +136,8 @@ impl<'a> Poller<'a> {
     async fn keep_rounds(
         &self,
         mut round: Round,
-        set_aside: &UnboundedSender<SetAside>,
-        mut back: UnboundedReceiver<Vec<Item>>,
+        set_aside: &Sender<SetAside>,
+        mut back: Receiver<Vec<Item>>,
     ) -> Result<Infallible, Problem> {
         let mut ticks = time::interval(round.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -154,11 +156,14 @@ impl<'a> Poller<'a> {
             while let Ok(items) = back.try_recv() {
                 round.items.extend(items);
             }
-            let known = self.known_late(&mut round.items).into_iter().map(SetAside::Known);
-            known.for_each(|item| drop(set_aside.send(item)));
+            // Nobody takes them when the session is over.
+            for item in self.known_late(&mut round.items) {
+                set_aside.send(SetAside::Known(item)).await.ok();
+            }
             let late = self.read_all(&mut round.items).await?;
-            let late = late::take_out(&mut round.items, late).into_iter().map(SetAside::Call);
-            late.for_each(|call| drop(set_aside.send(call)));
+            for call in late::take_out(&mut round.items, late) {
+                set_aside.send(SetAside::Call(call)).await.ok();
+            }
         }
     }
 
