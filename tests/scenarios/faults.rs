@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use opcua::types::StatusCode;
 use tagwise_tests::{Message, Service, Stack, UaServerOptions};
 
@@ -47,6 +47,19 @@ survives! {
     a_swallowed_message_is_fetched_again: Swallowed;
     refusals_after_a_restart_are_overcome: TooManyOperations, TooManySessions;
     refusals_of_publish_are_overcome: SubscriptionIdInvalid, NoSubscription;
+}
+
+/// Longer than a connection waits for its first answer: the kernel of a frozen server goes on taking connections.
+const LONGER_THAN_A_CONNECTION_WAITS: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_takes_connections_and_says_nothing_for_long_costs_no_value() -> Result<()> {
+    let Some(mut stand) = FaultStand::set_up(Stack::Simulator).await? else { return Ok(()) };
+    for fault in [Fault::Frozen, Fault::Hole] {
+        let outcome = stand.suffer(fault, LONGER_THAN_A_CONNECTION_WAITS).await?;
+        ensure!(outcome.sessions == 1, "{fault:?}: the session was given up");
+    }
+    Ok(())
 }
 
 /// What the proxy does without looking into messages, over connections that are encrypted.

@@ -133,6 +133,10 @@ pub(in crate::opcua) enum Problem {
         "what listens at `opcua.uri` does not speak OPC UA as it should: {reason}; correct host and port, or see to the server"
     )]
     Greeting { reason: String },
+    #[error(
+        "what listens at `opcua.uri` ends the connection before it says anything ({reason}); where a router or container forwards the port, see that the server behind it runs, else correct host and port"
+    )]
+    NoGreeting { reason: String },
     #[error("the server has taken the connection and says nothing, for {} s now; it may be starting, or overloaded", limit.as_secs_f64())]
     Mute { limit: Duration },
     #[error(
@@ -218,6 +222,7 @@ impl Problem {
                 | Self::Lost { .. }
                 | Self::Disagreed { .. }
                 | Self::Mute { .. }
+                | Self::NoGreeting { .. }
                 | Self::Unanswered { .. }
         )
     }
@@ -250,6 +255,12 @@ impl Problem {
     /// The other side is no OPC UA server, or none that can be talked to.
     pub(in crate::opcua) fn greeting(reason: &str) -> Self {
         Self::Greeting { reason: reason.to_owned() }
+    }
+
+    /// The stream has failed before the server's first word, or what came on it is no frame.
+    pub(in crate::opcua) fn of_greeting(error: &io::Error) -> Self {
+        let reason = error.to_string();
+        if error.kind() == io::ErrorKind::InvalidData { Self::Greeting { reason } } else { Self::NoGreeting { reason } }
     }
 
     /// The server has ended a connection whose secure channel was open, and has said why: whatever it was, it was not

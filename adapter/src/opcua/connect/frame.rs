@@ -101,10 +101,10 @@ pub(super) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     writer: &mut W,
     url: &str,
 ) -> Result<SendLimits, Problem> {
-    writer.write_all(&hello_message(url)).await.map_err(|error| Problem::greeting(&error.to_string()))?;
+    writer.write_all(&hello_message(url)).await.map_err(|error| Problem::of_greeting(&error))?;
     let frame = match futures_util::StreamExt::next(reader).await {
-        None => return Err(Problem::greeting("the server closed the connection")),
-        Some(Err(error)) => return Err(Problem::greeting(&error.to_string())),
+        None => return Err(Problem::NoGreeting { reason: "it closed it".to_owned() }),
+        Some(Err(error)) => return Err(Problem::of_greeting(&error)),
         Some(Ok(frame)) => frame,
     };
     match frame.kind() {

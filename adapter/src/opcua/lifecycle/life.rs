@@ -15,6 +15,7 @@ use super::{
     standing::Standing,
 };
 use crate::opcua::{
+    connect::channel::Channel,
     intake::shared::Shared,
     poll::poller::{PollState, Poller},
     problem::Problem,
@@ -219,36 +220,37 @@ struct Resume<'a> {
 }
 
 impl Resume<'_> {
-    /// Tries to connect until somebody takes the connection; what fails then is not tried again. A server that has
-    /// forgotten the session by that time may still have its Subscriptions.
+    /// Tries until a secure channel is open; what fails then is not tried again. A server that has forgotten the session
+    /// by that time may still have its Subscriptions.
     async fn run(mut self, publisher: &mut Publisher<'_>) -> Resumption {
-        self.open.cut();
-        let mut pause = Duration::ZERO;
-        loop {
-            let attempted = tokio::select! {
-                () = self.cancel.cancelled() => return Resumption::Ended(End::Cancelled),
-                attempted = self.attempt(pause, publisher) => attempted,
-            };
-            let problem = match attempted {
-                Ok(resumption) => return resumption,
-                Err(problem) => problem,
-            };
-            if !recovery::is_free(&problem) {
-                return Resumption::Ended(End::Problem(problem));
-            }
-            pause = self.standing.trouble(problem.clone());
-        }
+        let cancel = self.cancel;
+        let resumed = tokio::select! {
+            () = cancel.cancelled() => return Resumption::Ended(End::Cancelled),
+            resumed = self.resume(publisher) => resumed,
+        };
+        resumed.unwrap_or_else(|problem| Resumption::Ended(End::Problem(problem)))
     }
 
-    async fn attempt(&mut self, pause: Duration, publisher: &mut Publisher<'_>) -> Result<Resumption, Problem> {
-        time::sleep(pause).await;
-        if self.open.resume().await? == Resumed::NewSession && !publisher.take_over().await {
+    async fn resume(&mut self, publisher: &mut Publisher<'_>) -> Result<Resumption, Problem> {
+        let channel = self.channel().await?;
+        if self.open.resume(channel).await? == Resumed::NewSession && !publisher.take_over().await {
             return Ok(Resumption::Ended(End::Renewed));
         }
         publisher.restart();
         match publisher.catch_up().await {
             None => Ok(Resumption::Resumed),
             Some(problem) => Err(problem),
+        }
+    }
+
+    async fn channel(&mut self) -> Result<Arc<Channel>, Problem> {
+        loop {
+            match self.open.reconnect().await {
+                Err(problem) if recovery::leaves_the_session(&problem) => {
+                    time::sleep(self.standing.trouble(problem)).await;
+                }
+                opened => return opened,
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | the connection is lost, or the server answers nothing on it | resume once; a new session where it has been heard of nothing since the last time, or where tags were not all asked for | new session |
 //! | no connection can be had: refused, unreachable, unknown host | resume, twice a second, for ever | new session, twice a second, for ever |
+//! | the connection is taken and no secure channel opened: no answer, or closed | resume, backing off, for ever | new session, backing off |
+//! | the channel is open, and the session's activation is not answered | new session | new session |
 //! | a Subscription is silent, and the server answers | re-create that Subscription | |
 //! | a Subscription has ended; all of them where the server knows none | re-create that Subscription | |
 //! | nobody knows which items a Subscription has, since a call was not answered | re-create that Subscription | |
@@ -59,6 +61,13 @@ pub(super) fn remedy(problem: &Problem, situation: Situation) -> Remedy {
         problem if problem.is_of_the_connection() && can_resume => Remedy::Resume,
         _ => Remedy::NewSession,
     }
+}
+
+/// Whether a failure to open a secure channel says nothing about the session. A server that is frozen or starting has its
+/// kernel take connections that nobody answers, and so does a port forwarder; the session was asked nothing, and a new
+/// one would get no further.
+pub(super) fn leaves_the_session(problem: &Problem) -> bool {
+    is_free(problem) || problem.is_of_the_connection()
 }
 
 /// Whether trying costs nothing: nobody has taken the connection, so that no server is bothered.
@@ -121,6 +130,26 @@ mod tests {
             assert!(is_free(&problem));
         }
         assert!(!is_free(&Problem::lost("x")) && !is_free(&Problem::Mute { limit: TIME }));
+    }
+
+    #[test]
+    fn what_fails_before_the_session_is_asked_says_nothing_about_it() {
+        for problem in [
+            Problem::Mute { limit: TIME },
+            Problem::NoGreeting { reason: "it closed it".into() },
+            Problem::lost("the server closed it"),
+            Problem::Refused { address: "plc:4840".into() },
+            Problem::AdvertisedHost { host: "plc".into() },
+        ] {
+            assert!(leaves_the_session(&problem), "{problem}");
+        }
+        for problem in [
+            Problem::Greeting { reason: "x".into() },
+            service(Step::OpenSecureChannel, Code::BadCertificateUntrusted),
+            service(Step::OpenSecureChannel, Code::BadTcpNotEnoughResources),
+        ] {
+            assert!(!leaves_the_session(&problem), "{problem}");
+        }
     }
 
     #[test]

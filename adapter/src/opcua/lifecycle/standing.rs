@@ -86,3 +86,42 @@ impl Standing {
         self.backoff.reset();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        time::{self, Instant},
+    };
+
+    use super::*;
+    use crate::opcua::{connect::dial::dial, test_support};
+
+    async fn until_taken(standing: &mut Standing, address: SocketAddr) -> TcpStream {
+        loop {
+            match dial(&format!("opc.tcp://{address}"), Duration::from_secs(10)).await {
+                Ok(stream) => return stream,
+                Err(problem) => time::sleep(standing.trouble(problem)).await,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_was_away_for_ten_minutes_is_found_within_half_a_second_and_begins_with_a_short_pause() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let (config, metrics) = (test_support::config("opc.tcp://plc"), Arc::new(Metrics::new("line1")));
+        let mut standing = Standing::new(&config, Arc::new(Board::new(0)), metrics);
+        let away = Duration::from_mins(10);
+        assert!(time::timeout(away, until_taken(&mut standing, address)).await.is_err());
+        let _back = TcpListener::bind(address).await.unwrap();
+        let returned = Instant::now();
+        until_taken(&mut standing, address).await;
+        assert!(returned.elapsed() <= FREE_PAUSE, "{:?}", returned.elapsed());
+        let first = standing.trouble(Problem::lost("x"));
+        assert!(first <= 2 * config.connection.retry_initial, "what cost nothing lengthens no pause: {first:?}");
+    }
+}

@@ -186,21 +186,31 @@ impl OpenSession {
         self.services.channel().cut();
     }
 
-    /// Judges the server's certificate again, makes a new connection, and activates the session on it; where the server
-    /// has forgotten it, a new one.
+    /// Judges the server's certificate again and opens a new secure channel, of which the session knows nothing yet: it
+    /// can be tried again and again without asking anything of the session.
     ///
     /// # Errors
     /// Why there is none.
-    pub(in crate::opcua) async fn resume(&mut self) -> Result<Resumed, Problem> {
-        contained(Box::pin(self.resume_uncontained())).await
+    pub(in crate::opcua) async fn reconnect(&self) -> Result<Arc<Channel>, Problem> {
+        contained(Box::pin(async {
+            self.cut();
+            if let Some(judged) = &self.judged {
+                judged.again().await?;
+            }
+            connect(&self.terms).await
+        }))
+        .await
     }
 
-    async fn resume_uncontained(&mut self) -> Result<Resumed, Problem> {
-        self.cut();
-        if let Some(judged) = &self.judged {
-            judged.again().await?;
-        }
-        let channel = connect(&self.terms).await?;
+    /// Activates the session on a new channel; where the server has forgotten it, a new one.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(in crate::opcua) async fn resume(&mut self, channel: Arc<Channel>) -> Result<Resumed, Problem> {
+        contained(Box::pin(self.resume_uncontained(channel))).await
+    }
+
+    async fn resume_uncontained(&mut self, channel: Arc<Channel>) -> Result<Resumed, Problem> {
         let token = self.services.authentication_token();
         match handshake::activate(&channel, &self.terms, &token, &self.nonce).await {
             Ok(nonce) => {
