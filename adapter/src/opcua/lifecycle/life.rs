@@ -146,6 +146,11 @@ impl Life<'_> {
                 never = link::show_age(&metrics, since) => match never {},
             };
             let problem = examine(problem, open, &live.services).await;
+            if let Problem::Silent { subscription, .. } = problem
+                && !publisher.is_still_silent(subscription).await
+            {
+                continue;
+            }
             if problem.is_of_size() {
                 notifications.refused(Instant::now());
             }

@@ -195,15 +195,7 @@ impl<'a> Publisher<'a> {
             let problem = tokio::select! {
                 // First what has come: after a pause of the whole machine, all deadlines are past.
                 biased;
-                Some(answer) = self.waiting.next() => match answer.result {
-                    Ok(published) => self.accept(published).await,
-                    Err(error) => {
-                        if matches!(error, ServiceError::Refused(_)) {
-                            self.acknowledgements.extend(answer.acknowledgements);
-                        }
-                        self.fail(&error, answer.asked_at)
-                    }
-                },
+                Some(answer) = self.waiting.next() => self.on_answer(answer).await,
                 () = time::sleep_until(self.asks_from), if !may_ask => None,
                 () = time::sleep_until(deadline) => Some(self.silence(quietest)),
             };
@@ -211,6 +203,29 @@ impl<'a> Publisher<'a> {
                 return problem;
             }
         }
+    }
+
+    async fn on_answer(&mut self, answer: Answer) -> Option<Problem> {
+        match answer.result {
+            Ok(published) => self.accept(published).await,
+            Err(error) => {
+                if matches!(error, ServiceError::Refused(_)) {
+                    self.acknowledgements.extend(answer.acknowledgements);
+                }
+                self.fail(&error, answer.asked_at)
+            }
+        }
+    }
+
+    /// Whether a Subscription that was silent still is, now that a later question was answered: on a slow line its message
+    /// may have been on its way all the time, and has come before that answer.
+    pub(in crate::opcua) async fn is_still_silent(&mut self, subscription: u32) -> bool {
+        while let Some(Some(answer)) = self.waiting.next().now_or_never() {
+            if let Some(problem) = self.on_answer(answer).await {
+                self.troubles.push(problem);
+            }
+        }
+        self.watched.get(&subscription).is_some_and(|watched| watched.last_heard.elapsed() >= watched.patience)
     }
 
     /// Answers are taken in the order in which they arrive, which is the order in which they were sent.
