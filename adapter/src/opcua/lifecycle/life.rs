@@ -147,7 +147,7 @@ impl Life<'_> {
             };
             let problem = examine(problem, open, &live.services).await;
             if let Problem::Silent { subscription, .. } = problem
-                && !publisher.is_still_silent(subscription).await
+                && !publisher.is_given_up(subscription)
             {
                 continue;
             }

@@ -93,6 +93,16 @@ pub(in crate::opcua) struct Watched {
     last_heard: Instant,
     /// How long it may be silent.
     patience: Duration,
+    /// How long it may be silent still, once it is known that the server answers.
+    second_patience: Duration,
+    /// Until when, once it has been silent for longer than it may.
+    doubted_until: Option<Instant>,
+}
+
+impl Watched {
+    fn deadline(&self) -> Instant {
+        self.doubted_until.unwrap_or(self.last_heard + self.patience)
+    }
 }
 
 impl<'a> Publisher<'a> {
@@ -142,6 +152,8 @@ impl<'a> Publisher<'a> {
             has_ended: false,
             last_heard: Instant::now(),
             patience: patience(&subscription, self.failures_allowed),
+            second_patience: subscription.publishing_interval.saturating_mul(2) + GRACE,
+            doubted_until: None,
         };
         self.watched.insert(subscription.id, watched);
     }
@@ -177,7 +189,7 @@ impl<'a> Publisher<'a> {
         (self.failures, self.barren, self.asks_from) = (0, 0, now);
         self.has_heard = false;
         self.waiting = Waiting::new();
-        self.watched.values_mut().for_each(|watched| watched.last_heard = now);
+        self.watched.values_mut().for_each(|watched| (watched.last_heard, watched.doubted_until) = (now, None));
     }
 
     /// Runs until the session, or one of its Subscriptions, is of no more use. Goes on where it was when it is run again.
@@ -217,15 +229,15 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Whether a Subscription that was silent still is, now that a later question was answered: on a slow line its message
-    /// may have been on its way all the time, and has come before that answer.
-    pub(in crate::opcua) async fn is_still_silent(&mut self, subscription: u32) -> bool {
-        while let Some(Some(answer)) = self.waiting.next().now_or_never() {
-            if let Some(problem) = self.on_answer(answer).await {
-                self.troubles.push(problem);
-            }
+    /// Whether a Subscription that was silent is to be given up, now that a question was answered. On a slow line its
+    /// messages, or our requests for them, may have been on their way all the time: it has a little time more, once.
+    pub(in crate::opcua) fn is_given_up(&mut self, subscription: u32) -> bool {
+        let Some(watched) = self.watched.get_mut(&subscription) else { return false };
+        if watched.doubted_until.is_some() {
+            return true;
         }
-        self.watched.get(&subscription).is_some_and(|watched| watched.last_heard.elapsed() >= watched.patience)
+        watched.doubted_until = Some(Instant::now() + watched.second_patience);
+        false
     }
 
     /// Answers are taken in the order in which they arrive, which is the order in which they were sent.
@@ -259,7 +271,7 @@ impl<'a> Publisher<'a> {
             return None;
         };
         self.barren = 0;
-        watched.last_heard = Instant::now();
+        (watched.last_heard, watched.doubted_until) = (Instant::now(), None);
         // What is missing goes before what has come, so that no tag's values change their order.
         let (first, missing) = watched.follower.missing_before(notification.sequence_number);
         if missing > 0 {
@@ -396,7 +408,7 @@ impl<'a> Publisher<'a> {
 
     /// When the first Subscription will have been silent for too long; `None` without a Subscription.
     fn deadline(&self) -> Option<(Instant, u32)> {
-        self.watched.iter().map(|(id, watched)| (watched.last_heard + watched.patience, *id)).min()
+        self.watched.iter().map(|(id, watched)| (watched.deadline(), *id)).min()
     }
 
     fn silence(&self, subscription: u32) -> Problem {
