@@ -120,7 +120,10 @@ impl Metrics {
                 "When a mapping was last taken over, in seconds since the Unix epoch.",
             ),
             opcua_connected: new.whole_gauge("opcua_connected", "1 while an OPC UA session is up and subscribed."),
-            opcua_reconnects: new.counter("opcua_reconnects_total", "OPC UA sessions set up after the first one."),
+            opcua_reconnects: new.counter(
+                "opcua_reconnects_total",
+                "Connections to the OPC UA server after the first one: sessions taken up again, and new ones.",
+            ),
             opcua_session_age_seconds: new
                 .gauge("opcua_session_age_seconds", "How long the OPC UA session has been up; 0 without one."),
             tags: new.whole_gauges("tags", "Tags by state: active, failed, stale or pending.", &["state"]),
