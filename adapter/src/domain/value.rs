@@ -149,13 +149,14 @@ impl TagValue {
             Self::LocalizedText { locale, text } => [locale, text].into_iter().flatten().map(|text| text.len()).sum(),
             Self::Array(array) => {
                 let elements: usize = array.values.iter().map(Self::heap_bytes).sum();
-                elements + size_of_val(array.values.as_slice())
+                let dimensions = size_of_val(array.dimensions.as_slice());
+                elements + size_of_val(array.values.as_slice()) + dimensions + size_of::<ArrayValue>()
             }
             Self::Structure(structure) => {
                 let members: usize = structure.members.iter().map(|(_, value)| value.heap_bytes()).sum();
-                members + size_of_val(structure.members.as_slice())
+                members + size_of_val(structure.members.as_slice()) + size_of::<StructureValue>()
             }
-            Self::Opaque(opaque) => opaque.encoding.len() + opaque.body.len(),
+            Self::Opaque(opaque) => opaque.encoding.len() + opaque.body.len() + size_of::<OpaqueValue>(),
             _ => 0,
         }
     }

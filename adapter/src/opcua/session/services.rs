@@ -119,7 +119,7 @@ impl Services {
             let left = attributes[answers.len()..].iter().map(question).collect();
             let message = self.ask(left, TimestampsToReturn::Neither).await?;
             let mut reader = message.answer(ObjectId::ReadResponse_Encoding_DefaultBinary)?;
-            match attributes::data_values(&mut reader) {
+            match attributes::data_values(&mut reader, attributes.len() - answers.len()) {
                 Ok(found) => {
                     answers.extend(found);
                     answers.resize_with(attributes.len(), || without_value(StatusCode::BadUnknownResponse));
@@ -161,13 +161,13 @@ impl Services {
             let message = self.ask_for(nodes[values.len()..].iter(), TimestampsToReturn::Both).await?;
             let mut reader = self.values_of(&message, ObjectId::ReadResponse_Encoding_DefaultBinary)?;
             let before = values.len();
-            match attributes::raw_values(&mut reader, &message.body) {
+            match attributes::raw_values(&mut reader, &message.body, nodes.len() - before) {
                 Ok(found) => {
                     values.extend(found);
                     values.resize_with(nodes.len(), RawValue::unanswered);
                 }
                 Err((found, malformed)) => {
-                    values.extend(found.into_iter().take(nodes.len() - before));
+                    values.extend(found);
                     if values.len() == before {
                         values.push(RawValue::unreadable(malformed));
                     }

@@ -15,21 +15,19 @@ use crate::opcua::value::{
     skip,
 };
 
-/// Elements are reserved no more than this at once.
-const MOST_RESERVED: usize = 4_096;
-
-/// The results of a Read of tags' values. Where the end of one cannot be found, it is the last of those that come with the
+/// The results of a Read of tags' values, no more than `most`, which is how many were asked for. Where the end of one cannot be found, it is the last of those that come with the
 /// error, and the results behind it have to be read anew.
 pub(in crate::opcua) fn raw_values(
     reader: &mut Reader<'_>,
     body: &Bytes,
+    most: usize,
 ) -> Result<Vec<RawValue>, (Vec<RawValue>, Malformed)> {
     let mut values = Vec::new();
     let count = match reader.length() {
-        Ok(count) => count.unwrap_or(0),
+        Ok(count) => count.unwrap_or(0).min(most),
         Err(malformed) => return Err((values, malformed)),
     };
-    values.reserve(reader.reserve(count).min(MOST_RESERVED));
+    values.reserve(reader.reserve(count));
     for _ in 0..count {
         match RawValue::read(reader, body) {
             Ok(value) => values.push(value),
@@ -42,15 +40,18 @@ pub(in crate::opcua) fn raw_values(
     Ok(values)
 }
 
-/// The results of a Read of attributes. One that is malformed has no value and the status `BadDecodingError`. Where the
+/// The results of a Read of attributes, no more than `most`, which is how many were asked for. One that is malformed has no value and the status `BadDecodingError`. Where the
 /// end of one cannot be found, those before it come with the error, and the results from it on have to be read anew.
-pub(in crate::opcua) fn data_values(reader: &mut Reader<'_>) -> Result<Vec<DataValue>, (Vec<DataValue>, Malformed)> {
+pub(in crate::opcua) fn data_values(
+    reader: &mut Reader<'_>,
+    most: usize,
+) -> Result<Vec<DataValue>, (Vec<DataValue>, Malformed)> {
     let mut values = Vec::new();
     let count = match reader.length() {
-        Ok(count) => count.unwrap_or(0),
+        Ok(count) => count.unwrap_or(0).min(most),
         Err(malformed) => return Err((values, malformed)),
     };
-    values.reserve(reader.reserve(count).min(MOST_RESERVED));
+    values.reserve(reader.reserve(count));
     for _ in 0..count {
         match data_value(reader) {
             Ok(value) => values.push(value),
@@ -105,7 +106,7 @@ fn variant(reader: &mut Reader<'_>) -> Result<Variant, Malformed> {
     }
     let length = reader.length()?.unwrap_or(0);
     reader.count_many(length)?;
-    let mut values = Vec::with_capacity(reader.reserve(length).min(MOST_RESERVED));
+    let mut values = Vec::with_capacity(reader.reserve(length));
     for _ in 0..length {
         values.push(reader.nested(1, |reader| scalar(reader, value_type))?);
     }

@@ -13,7 +13,7 @@ use crate::opcua::value::test_support::{
 fn read(values: &[Vec<u8>]) -> Result<Vec<DataValue>, Malformed> {
     let bytes = [&i32::try_from(values.len()).unwrap().to_le_bytes()[..], &values.concat()].concat();
     let mut reader = Reader::new(&bytes);
-    let values = data_values(&mut reader).map_err(|(_, malformed)| malformed)?;
+    let values = data_values(&mut reader, values.len()).map_err(|(_, malformed)| malformed)?;
     assert_eq!(reader.end(), Ok(()));
     Ok(values)
 }

@@ -17,9 +17,6 @@ pub(in crate::opcua) const VARIANT: u8 = 24;
 /// The number of a `DiagnosticInfo`, the last of the built-in types.
 pub(in crate::opcua) const DIAGNOSTIC_INFO: u8 = 25;
 
-/// The vectors of elements of which nobody knows yet whether they are there reserve no more than this at once.
-const MOST_RESERVED: usize = 4_096;
-
 /// What stands in front of a Variant's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::opcua) struct Mask {
@@ -156,7 +153,7 @@ fn several<E>(
     length: usize,
     read: impl Fn(&mut Reader<'_>) -> Result<TagValue, E>,
 ) -> Result<Vec<TagValue>, E> {
-    let mut values = Vec::with_capacity(reader.reserve(length).min(MOST_RESERVED));
+    let mut values = Vec::with_capacity(reader.reserve(length));
     for _ in 0..length {
         values.push(read(reader)?);
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{DataType, value::ArrayValue};
 use crate::opcua::value::{
-    attributes::raw_values,
+    attributes::{data_values, raw_values},
     reader::Bodies,
     test_support::{LATIN_1, LOSSY, counted, endless, good, lenient, matrix, structure, unreadable, value_only},
 };
@@ -30,7 +30,7 @@ fn plain(variant: &[u8]) -> TagValue {
 /// This value between two good ones.
 fn between(value: Vec<u8>) -> Result<Vec<RawValue>, (Vec<RawValue>, Malformed)> {
     let body = Bytes::from([3_i32.to_le_bytes().to_vec(), good(1.0), value, good(2.0)].concat());
-    raw_values(&mut Reader::new(&body), &body)
+    raw_values(&mut Reader::new(&body), &body, 3)
 }
 
 #[track_caller]
@@ -224,13 +224,20 @@ fn a_structure_without_its_length_is_read_by_its_type() {
     let read = |encoding| {
         let variant = structure(encoding, &[1, 2, 3], false);
         let body = Bytes::from([&2_i32.to_le_bytes()[..], &value_only(&variant), &good(2.0)].concat());
-        (variant, raw_values(&mut Reader::new(&body).knowing(&ThreeBytes), &body))
+        (variant, raw_values(&mut Reader::new(&body).knowing(&ThreeBytes), &body, 2))
     };
     let (variant, values) = read(5001);
     let values = values.unwrap();
     assert_eq!(values[0].value, Wire::Encoded(Bytes::from(variant)));
     check_good(&values[1], 2.0);
     assert!(read(5002).1.is_err());
+}
+
+#[test]
+fn no_more_results_are_read_than_were_asked_for() {
+    let body = Bytes::from([&1_000_i32.to_le_bytes()[..], &[0; 1_000]].concat());
+    assert_eq!(raw_values(&mut Reader::new(&body), &body, 2).map(|values| values.len()), Ok(2));
+    assert_eq!(data_values(&mut Reader::new(&body), 2).map(|values| values.len()), Ok(2));
 }
 
 #[test]

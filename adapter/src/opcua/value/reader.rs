@@ -8,14 +8,22 @@ use thiserror::Error;
 use crate::domain::Timestamp;
 use crate::opcua::value::time;
 
-/// Values in one message, elements each counted: as many Doubles as the largest message holds. A value of less than a
-/// byte's width would take 40 times the memory of its bytes.
+/// Values in one message, elements each counted: as many Doubles as the largest message holds. A value of a byte's width
+/// takes 40 times the memory of its bytes.
 const MAX_VALUES_OF_A_MESSAGE: usize = 8 * 1024 * 1024;
 /// Values in one structure, members and elements each counted. More would take more memory than any PLC's structure is
 /// worth.
 const MAX_VALUES: usize = 1_000_000;
+/// Values that one byte pays for. A scalar takes a byte at least, and the structures around it take none: an array of
+/// structures, each of which holds a Boolean within two more, is four to a byte. A value takes 80 bytes of memory at the
+/// most beside what its own bytes become.
+const VALUES_OF_A_BYTE: usize = 4;
+/// Values that need no byte, in all: as many structures as may lie in one another.
+const UNPAID_VALUES: usize = MAX_DEPTH;
 /// How deep structures, dimensions and Variants may lie in one another: readers of JSON end at 128.
 const MAX_DEPTH: usize = 64;
+/// No vector reserves more than this at once: nobody knows yet whether so many values are there.
+const MOST_RESERVED: usize = 4_096;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -80,12 +88,22 @@ pub(in crate::opcua) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// At the beginning of a message's body.
     pub(in crate::opcua) fn new(bytes: &'a [u8]) -> Self {
-        Self { all: bytes, rest: bytes, values: MAX_VALUES_OF_A_MESSAGE, depth: 0, is_lossy: false, bodies: None }
+        let values = paid_by(bytes).min(MAX_VALUES_OF_A_MESSAGE);
+        Self { all: bytes, rest: bytes, values, depth: 0, is_lossy: false, bodies: None }
     }
 
-    /// At the beginning of one value.
+    /// At the beginning of one value, which takes all of these bytes.
     pub(in crate::opcua) fn of_value(bytes: &'a [u8]) -> Self {
-        Self { values: MAX_VALUES, ..Self::new(bytes) }
+        Self { values: paid_by(bytes).min(MAX_VALUES), ..Self::new(bytes) }
+    }
+
+    /// One value of a message, with the bounds of a value beside those of the message.
+    pub(in crate::opcua) fn one_value<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let others = self.values.saturating_sub(paid_by(self.rest).min(MAX_VALUES));
+        self.values -= others;
+        let result = read(self);
+        self.values += others;
+        result
     }
 
     /// With structures that are known.
@@ -244,9 +262,9 @@ impl<'a> Reader<'a> {
         Ok(usize::try_from(self.i32()?).ok())
     }
 
-    /// What a vector may reserve for so many values: no more than there can be.
+    /// What a vector may reserve for so many values: no more than there can be, and not too many at once.
     pub(in crate::opcua) fn reserve(&self, length: usize) -> usize {
-        length.min(self.values).min(self.rest.len())
+        length.min(self.values).min(self.rest.len()).min(MOST_RESERVED)
     }
 
     /// An array, each of whose elements takes a byte at least; empty for null.
@@ -320,6 +338,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Values that so many bytes pay for.
+fn paid_by(bytes: &[u8]) -> usize {
+    bytes.len().saturating_mul(VALUES_OF_A_BYTE).saturating_add(UNPAID_VALUES)
+}
+
 #[cfg(test)]
 mod tests {
     use opcua::types::{BinaryDecodable, BinaryEncodable, ContextOwned};
@@ -382,6 +405,20 @@ mod tests {
         assert_eq!(inner, Ok(7));
         assert_eq!((reader.count(), reader.count()), (Ok(()), Err(Malformed::TooMany)));
         assert_eq!(reader.within(&[7, 8], Reader::u8), Err(Malformed::Long { left: 1 }));
+    }
+
+    #[test]
+    fn values_are_paid_for_by_bytes() {
+        let many = |mut reader: Reader<'_>| std::iter::from_fn(|| reader.count().ok()).count();
+        assert_eq!(many(Reader::of_value(&[])), UNPAID_VALUES);
+        assert_eq!(many(Reader::of_value(&[0; 100])), 400 + UNPAID_VALUES);
+        assert_eq!(many(Reader::of_value(&vec![0; MAX_VALUES])), MAX_VALUES);
+        let bytes = vec![0; MAX_VALUES];
+        let mut message = Reader::new(&bytes);
+        message.bytes(MAX_VALUES - 100).unwrap();
+        let in_one = message.one_value(|reader| std::iter::from_fn(|| reader.count().ok()).count());
+        assert_eq!(in_one, 400 + UNPAID_VALUES);
+        assert_eq!(many(message), 4 * MAX_VALUES + UNPAID_VALUES - in_one, "the message pays for it");
     }
 
     #[test]

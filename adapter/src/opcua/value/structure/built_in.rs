@@ -100,7 +100,7 @@ impl Decoder<'_> {
 
     fn data_value(&mut self, reader: &mut Reader<'_>) -> Result<TagValue, Stop> {
         let mask = reader.u8()?;
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(count(mask & 0x3F));
         // The order of the bytes is not that of the bits: picoseconds follow their timestamp.
         for (bit, position) in [(0x01, 0_u16), (0x02, 1), (0x04, 2), (0x10, 4), (0x08, 3), (0x20, 5)] {
             if mask & bit == 0 {
@@ -122,7 +122,7 @@ impl Decoder<'_> {
 /// Each level counts as one, since readers of JSON bound them.
 fn diagnostic_info(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
     let mask = reader.u8()?;
-    let mut members = Vec::new();
+    let mut members = Vec::with_capacity(count(mask & 0x7F));
     for (bit, position) in [(0x01, 0_u16), (0x02, 1), (0x08, 2), (0x04, 3)] {
         if mask & bit != 0 {
             members.push((position, TagValue::Int32(reader.i32()?)));
@@ -140,4 +140,9 @@ fn diagnostic_info(reader: &mut Reader<'_>) -> Result<TagValue, Malformed> {
         members.push((6, reader.nested(1, diagnostic_info)?));
     }
     Ok(TagValue::Structure(Box::new(StructureValue { shape: Arc::clone(&DIAGNOSTIC_INFO_SHAPE), members })))
+}
+
+/// How many members a mask speaks of.
+fn count(mask: u8) -> usize {
+    mask.count_ones() as usize
 }

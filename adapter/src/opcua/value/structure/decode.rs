@@ -128,24 +128,38 @@ impl<'a> Decoder<'a> {
     /// The members of a structure, without a look at how long they ought to be.
     pub(super) fn structure(&mut self, reader: &mut Reader<'_>, index: StructureIndex) -> Result<TagValue, Stop> {
         let found = self.types.structure(index).ok_or_else(|| reader.no_such("type"))?;
-        let wanted = Wanted::read(reader, found.layout, found.members.len())?;
-        let mut members = Vec::with_capacity(wanted.count(found.members.len()));
-        let mut optional = 0;
-        for (position, member) in (0_u16..).zip(&found.members) {
-            let is_there = match wanted {
-                Wanted::All => true,
-                Wanted::One(one) => one == Some(position),
-                Wanted::Masked(_) if !member.is_optional => true,
-                Wanted::Masked(mask) => {
-                    optional += 1;
-                    mask.checked_shr(optional - 1).unwrap_or(0) & 1 == 1
-                }
-            };
-            if is_there {
-                members.push((position, self.member(reader, member)?));
+        let members = match found.layout {
+            Layout::Plain => self.members(reader, &found.members, None)?,
+            Layout::Optional => {
+                let mask = reader.u32()?;
+                self.members(reader, &found.members, Some(mask))?
             }
-        }
+            Layout::Union => self.member_of_union(reader, &found.members)?,
+        };
         Ok(TagValue::Structure(Box::new(StructureValue { shape: Arc::clone(&found.shape), members })))
+    }
+
+    /// All members, without the optional ones of which a mask says that they are not there.
+    fn members(
+        &mut self,
+        reader: &mut Reader<'_>,
+        members: &[Member],
+        mask: Option<u32>,
+    ) -> Result<Vec<(u16, TagValue)>, Stop> {
+        // Many may be left out, and an array may have many such structures.
+        let mut values = Vec::with_capacity(there(members, mask).count());
+        for (position, member) in there(members, mask) {
+            values.push((position, self.member(reader, member)?));
+        }
+        Ok(values)
+    }
+
+    /// The member whose number comes first; none for 0.
+    fn member_of_union(&mut self, reader: &mut Reader<'_>, members: &[Member]) -> Result<Vec<(u16, TagValue)>, Stop> {
+        let wrong = reader.no_such("member of the union");
+        let Some(index) = (reader.u32()? as usize).checked_sub(1) else { return Ok(Vec::new()) };
+        let (Some(member), Ok(position)) = (members.get(index), u16::try_from(index)) else { return Err(wrong.into()) };
+        Ok(vec![(position, self.member(reader, member)?)])
     }
 
     fn member(&mut self, reader: &mut Reader<'_>, member: &Member) -> Result<TagValue, Stop> {
@@ -215,7 +229,7 @@ impl Bodies for Types {
     fn pass(&self, encoding: &NodeId, reader: &mut Reader<'_>) -> Option<Result<(), Malformed>> {
         let Some(Known::Structure(index)) = self.known(encoding) else { return None };
         let mut decoder = Decoder::new(self, false).forced(true);
-        Some(match reader.nested(1, |reader| decoder.structure(reader, *index)) {
+        Some(match reader.one_value(|reader| reader.nested(1, |reader| decoder.structure(reader, *index))) {
             Ok(_) => Ok(()),
             Err(Stop::Malformed(malformed)) => Err(malformed),
             // What is forced misses nothing.
@@ -224,33 +238,17 @@ impl Bodies for Types {
     }
 }
 
-/// Which members are there.
-#[derive(Clone, Copy)]
-enum Wanted {
-    All,
-    Masked(u32),
-    One(Option<u16>),
-}
-
-impl Wanted {
-    fn read(reader: &mut Reader<'_>, layout: Layout, count: usize) -> Result<Self, Malformed> {
-        Ok(match layout {
-            Layout::Plain => Self::All,
-            Layout::Optional => Self::Masked(reader.u32()?),
-            Layout::Union => {
-                let wrong = reader.no_such("member of the union");
-                match reader.u32()? as usize {
-                    0 => Self::One(None),
-                    number if number > count => return Err(wrong),
-                    number => Self::One(Some(u16::try_from(number - 1).map_err(|_| wrong)?)),
-                }
-            }
-        })
-    }
-
-    fn count(self, members: usize) -> usize {
-        if matches!(self, Self::One(_)) { 1 } else { members }
-    }
+/// The members that are there, with their positions. Each bit of a mask speaks of one optional member.
+fn there(members: &[Member], mask: Option<u32>) -> impl Iterator<Item = (u16, &Member)> {
+    let mut left = mask;
+    (0_u16..).zip(members).filter(move |(_, member)| match &mut left {
+        Some(left) if member.is_optional => {
+            let is_there = *left & 1 == 1;
+            *left >>= 1;
+            is_there
+        }
+        _ => true,
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use opcua::types::{
     ExtensionObject, Guid, LocalizedText, QualifiedName, StatusCode as Code, UAString, Variant, VariantScalarTypeId,
     XmlElement, type_loader::ByteStringBody,
 };
+use proptest::prelude::*;
 
 use super::*;
 use crate::opcua::value::reader::Reader;
@@ -260,6 +261,88 @@ fn a_length_that_is_not_true_takes_no_memory() {
             assert!(matches!(&members[0].1, TagValue::Array(array) if array.values.is_empty()));
         }
     }
+}
+
+/// A list of structures without members takes no bytes but those of its length.
+#[test]
+fn structures_that_take_no_bytes_stay_few() {
+    let mut types = Types::default();
+    let empty = add(&mut types, 7, Layout::Plain, Vec::new());
+    let list = Member { rank: Rank::List, is_optional: true, ..member(Kind::Structure(empty)) };
+    add(&mut types, PROBE, Layout::Optional, vec![list.clone(), list, member(Kind::BuiltIn(6))]);
+    let few = decode(&types, &bytes(&[&3_u32, &7_i32, &40_i32, &1_i32])).unwrap();
+    assert!(matches!(&few[1].1, TagValue::Array(array) if array.values.len() == 40));
+    for length in [111_302, i32::MAX] {
+        let many = bytes(&[&2_u32, &length, &1_i32]);
+        assert!(decode(&types, &many).unwrap_err().contains("more values than are taken"));
+        // Without its length it is read within the message, and none of it may cost more there.
+        let whole = [&many[..], &[0; 1_000]].concat();
+        let mut reader = Reader::new(&whole);
+        assert_eq!(types.pass(&encoding(PROBE), &mut reader), Some(Err(Malformed::TooMany)));
+    }
+}
+
+/// A structure around another: that one once, or a list of so many.
+type Around = Option<usize>;
+
+/// A structure with nothing or a Boolean in it, and others around it: their types, a body, and how many values it has.
+fn nested(is_empty: bool, around: &[Around]) -> (Types, Vec<u8>, usize) {
+    let mut types = Types::default();
+    let innermost = if is_empty { vec![] } else { vec![member(Kind::BuiltIn(1))] };
+    let (mut body, mut values) = (vec![1; innermost.len()], innermost.len());
+    let mut index = add(&mut types, 0, Layout::Plain, innermost);
+    for (number, around) in (1..).zip(around) {
+        let rank = if around.is_some() { Rank::List } else { Rank::Scalar };
+        index = add(&mut types, number, Layout::Plain, vec![Member { rank, ..member(Kind::Structure(index)) }]);
+        let length = around.unwrap_or(1);
+        // No test needs bodies of gigabytes.
+        let length = if body.is_empty() { length } else { length % 20 };
+        values = (values + 1) * length;
+        body = body.repeat(length);
+        if around.is_some() {
+            body.splice(0..0, i32::try_from(length).unwrap().to_le_bytes());
+        }
+    }
+    types.note(encoding(PROBE), Known::Structure(index));
+    (types, body, values)
+}
+
+proptest! {
+    #[test]
+    fn structures_are_read_where_their_bytes_pay_for_them_and_else_take_next_to_nothing(
+        is_empty in any::<bool>(),
+        around in prop::collection::vec(prop::option::of(prop_oneof![0..20_usize, 0..3_000_000_usize]), 0..5),
+    ) {
+        let (types, body, values) = nested(is_empty, &around);
+        let encoded = bytes(&[&object(PROBE, &body)]);
+        let value = Decoder::new(&types, false).whole(&encoded).unwrap().0;
+        prop_assert_eq!(!value.has_opaque(), values <= encoded.len() * 4 + 64);
+        prop_assert!(value.heap_bytes() <= encoded.len() * 512 + 8_192);
+        let passed = types.pass(&encoding(PROBE), &mut Reader::new(&body)).unwrap();
+        prop_assert_eq!(passed.is_ok(), values <= body.len() * 4 + 64);
+    }
+}
+
+#[test]
+fn structures_around_a_byte_cost_it_nothing() {
+    let mut types = Types::default();
+    let inner = add(&mut types, 7, Layout::Plain, vec![member(Kind::BuiltIn(1))]);
+    let outer = add(&mut types, 8, Layout::Plain, vec![member(Kind::Structure(inner))]);
+    let around = add(&mut types, 9, Layout::Plain, vec![member(Kind::Structure(outer))]);
+    let list = Member { rank: Rank::List, ..member(Kind::Structure(around)) };
+    add(&mut types, PROBE, Layout::Plain, vec![list]);
+    let members = decode(&types, &bytes(&[&Some(vec![true; 100_000])])).unwrap();
+    assert!(matches!(&members[0].1, TagValue::Array(array) if array.values.len() == 100_000));
+}
+
+#[test]
+fn what_a_mask_leaves_out_takes_no_memory() {
+    let optional = Member { is_optional: true, ..member(Kind::BuiltIn(11)) };
+    let mut members = vec![optional; 25];
+    members.push(member(Kind::BuiltIn(3)));
+    let types = types(Layout::Optional, members);
+    let one = decode(&types, &bytes(&[&0_u32, &7_u8])).unwrap();
+    assert_eq!((one.capacity(), one), (1, vec![(25, TagValue::Byte(7))]));
 }
 
 #[test]
