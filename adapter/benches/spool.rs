@@ -46,6 +46,7 @@ fn batch(routes: &[Arc<Route>], payload: &Bytes, first: u64) -> Vec<OutboundMess
         correlation_data: None,
         source_timestamp: Some(now),
         created_at: now,
+        received_at: None,
     };
     (first..first + BATCH).map(message).collect()
 }

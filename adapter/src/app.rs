@@ -161,7 +161,6 @@ impl App {
                 id,
                 task: task.clone(),
                 broker,
-                adapter_id: config.adapter.id.clone(),
                 spool: Arc::clone(spool),
                 commands,
                 filters: of_broker.filter_map(|mapping| mapping.topic_filter.clone()).collect(),

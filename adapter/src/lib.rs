@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod mqtt;
+mod net;
 pub mod opcua;
 pub mod pipeline;
 pub mod spool;

@@ -3,14 +3,16 @@
 //! The simulated PLC, the adapter, mosquitto and a measuring subscriber run as processes of their own. After that, a bare
 //! OPC UA client receives the same load and a bare MQTT client publishes the same bytes, so that the adapter's cost can
 //! be compared with what its two libraries cost by themselves. `receive` measures the OPC UA side alone, `deliver` the way
-//! from the spool to the broker, and `spool` the spool while there is none.
+//! from the spool to the broker, and `spool` the spool while there is none. `link` and `backlog` measure the whole adapter
+//! again, beside a bare loop over the packets that its link writes.
 
 mod bare_mqtt;
 mod bare_opcua;
+mod broker_link;
 mod delivery;
-mod link;
 mod load;
 mod mapping;
+mod opcua_link;
 mod receive;
 mod report;
 mod spooling;
@@ -24,6 +26,7 @@ use clap::{Parser, Subcommand};
 use load::Load;
 use serde_json::Value;
 use tagwise_tests::{Adapter, Mosquitto, Peer, Process, Simulator, SimulatorOptions};
+use tokio::task;
 
 /// Measures the adapter under load, next to bare clients.
 #[derive(Debug, Parser)]
@@ -47,8 +50,16 @@ enum Role {
     Deliver(delivery::Arguments),
     /// A spool that fills without a broker, opens again and drains, beside a bare file and a bare client.
     Spool(spooling::Arguments),
+    /// The whole adapter into brokers that grant windows of different sizes, beside a bare loop over the same packets.
+    Link(broker_link::Arguments),
+    /// Many values a second through the whole adapter, and a full spool that drains, beside a bare loop.
+    Backlog(broker_link::BacklogArguments),
     #[command(hide = true)]
-    Link(link::Arguments),
+    BareLoop(broker_link::BareArguments),
+    #[command(hide = true)]
+    Swallow(broker_link::Target),
+    #[command(hide = true)]
+    OpcuaLink(opcua_link::Arguments),
     #[command(hide = true)]
     Subscriber(subscriber::Arguments),
     #[command(hide = true)]
@@ -83,7 +94,12 @@ async fn main() -> Result<()> {
     match arguments.role {
         None => compare(&arguments).await,
         Some(Role::Receive(arguments)) => receive::compare(&arguments).await,
-        Some(Role::Link(arguments)) => link::run(arguments).await,
+        Some(Role::Link(arguments)) => broker_link::measure(&arguments).await,
+        Some(Role::Backlog(arguments)) => broker_link::measure_backlog(&arguments).await,
+        // On a thread of its own, so that no other thread waits for its socket.
+        Some(Role::BareLoop(arguments)) => task::spawn_blocking(|| broker_link::run_bare(arguments)).await?,
+        Some(Role::Swallow(target)) => broker_link::swallow(target).await,
+        Some(Role::OpcuaLink(arguments)) => opcua_link::run(arguments).await,
         Some(Role::Subscriber(arguments)) => subscriber::run(arguments).await,
         Some(Role::BareOpcua(arguments)) => bare_opcua::run(arguments).await,
         Some(Role::BareMqtt(arguments)) => bare_mqtt::run(arguments).await,

@@ -35,7 +35,7 @@ pub(crate) async fn compare(arguments: &Arguments) -> Result<()> {
             result_of(&mut command, folder.path(), time).await.with_context(|| format!("measuring {role}"))
         };
         let bare = measure("bare-opcua").await?;
-        let link = measure("link").await?;
+        let link = measure("opcua-link").await?;
         rounds.push((bare, link));
     }
     report::receiving(load, &rounds);

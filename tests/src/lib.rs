@@ -15,6 +15,7 @@ mod message;
 mod metrics;
 mod mosquitto;
 mod mqtt_proxy;
+mod odd_broker;
 mod peer;
 mod ports;
 mod probe;
@@ -43,6 +44,10 @@ pub use message::Message;
 pub use metrics::{Metrics, Sample};
 pub use mosquitto::{BrokerAccess, Mosquitto, MosquittoOptions};
 pub use mqtt_proxy::MqttProxy;
+pub use odd_broker::{
+    Answer, Behaviour, Connect, Event, Farewell, Granted, OddBroker, Outcome, Publish, Reading, Rule, Seen, Subscribe,
+    Subscribed, Will,
+};
 pub use peer::{Peer, announce_skip};
 pub use ports::free_port;
 pub use probe::MqttProbe;

@@ -48,6 +48,45 @@ impl Metrics {
         self.matching(name, labels).next().is_some()
     }
 
+    /// The value at a quantile, 0 to 1, of what a histogram has seen since an earlier scrape, between the bounds of its
+    /// bucket as Prometheus' `histogram_quantile` estimates it; `None` when it has seen nothing or is not there.
+    pub fn quantile_since(&self, before: &Self, name: &str, quantile: f64) -> Option<f64> {
+        let buckets = self.buckets(name);
+        let old = before.buckets(name);
+        let seen = |(bound, count): (f64, f64)| {
+            let was = old.iter().find(|(other, _)| other.total_cmp(&bound).is_eq()).map_or(0.0, |(_, count)| *count);
+            (bound, count - was)
+        };
+        let seen: Vec<(f64, f64)> = buckets.into_iter().map(seen).collect();
+        let all = seen.last().map(|(_, count)| *count).filter(|count| *count > 0.0)?;
+        let rank = quantile * all;
+        let (mut lower, mut below) = (0.0, 0.0);
+        for (bound, count) in seen {
+            if count >= rank {
+                // What lies beyond the last finite bound is only known to.
+                let share = if count > below { (rank - below) / (count - below) } else { 1.0 };
+                return Some(if bound.is_finite() { lower + (bound - lower) * share } else { lower });
+            }
+            (lower, below) = (bound, count);
+        }
+        None
+    }
+
+    /// Upper bounds in order, and how much is at most that, over all labels.
+    fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
+        let name = format!("{name}_bucket");
+        let mut buckets: Vec<(f64, f64)> = Vec::new();
+        for sample in self.matching(&name, &[]) {
+            let Some(bound) = sample.label("le").and_then(|bound| bound.parse::<f64>().ok()) else { continue };
+            match buckets.iter_mut().find(|(other, _)| other.total_cmp(&bound).is_eq()) {
+                Some((_, count)) => *count += sample.value,
+                None => buckets.push((bound, sample.value)),
+            }
+        }
+        buckets.sort_by(|one, other| one.0.total_cmp(&other.0));
+        buckets
+    }
+
     fn matching<'a>(&'a self, name: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a Sample> {
         let is_labelled = |sample: &Sample| labels.iter().all(|(label, value)| sample.label(label) == Some(value));
         self.samples.iter().filter(move |sample| sample.name == name && is_labelled(sample))
@@ -101,5 +140,19 @@ mod tests {
         assert_eq!(metrics.sum("tags", &[]).to_string(), "5");
         assert_eq!(metrics.samples[1].label("state"), Some("x,\"}"));
         assert!(metrics.has("up", &[]) && !metrics.has("up", &[("a", "b")]));
+    }
+
+    #[test]
+    fn a_quantile_is_of_what_came_between_two_scrapes() {
+        let page = |one: u32, two: u32, all: u32| {
+            let bucket = |bound: &str, count| format!("d_bucket{{broker=\"b\",le=\"{bound}\"}} {count}\n");
+            Metrics::parse(&format!("{}{}{}", bucket("1", one), bucket("2", two), bucket("+Inf", all)))
+        };
+        let (before, after) = (page(7, 7, 7), page(7, 17, 17));
+        assert_eq!(after.quantile_since(&before, "d", 0.5).map(|seconds| seconds.to_string()).as_deref(), Some("1.5"));
+        assert_eq!(before.quantile_since(&before, "d", 0.5), None);
+        assert_eq!(after.quantile_since(&before, "other", 0.5), None);
+        let beyond = page(7, 7, 9).quantile_since(&before, "d", 0.99);
+        assert_eq!(beyond.map(|seconds| seconds.to_string()).as_deref(), Some("2"));
     }
 }

@@ -51,6 +51,8 @@ pub struct MosquittoOptions {
     pub is_persistent: bool,
     /// Whether it logs no packets, which costs it more than handling them.
     pub is_quiet: bool,
+    /// Messages of QoS 1 and 2 that a client may have in flight, which it is told as the Receive Maximum; 0 is no limit.
+    pub max_inflight: u16,
 }
 
 /// A broker that can be ended and started again on the same port.
@@ -87,7 +89,7 @@ impl Mosquitto {
             format!("persistence_location {}/", directory.path().display()),
             // The scenarios look at what the adapter loses, so the broker must not drop anything for a slow probe.
             "max_queued_messages 0".to_owned(),
-            "max_inflight_messages 0".to_owned(),
+            format!("max_inflight_messages {}", options.max_inflight),
             "set_tcp_nodelay true".to_owned(),
             "log_dest stderr".to_owned(),
             format!("log_type {}", if options.is_quiet { "warning" } else { "all" }),

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use opcua::{
     client::{ClientBuilder, IdentityToken, Session},
     types::{
-        EndpointDescription, MessageSecurityMode, NodeId, ReadValueId, StatusCode, TimestampsToReturn, UserTokenPolicy,
-        UserTokenType, VariableId, Variant,
+        AttributeId, DataValue, EndpointDescription, MessageSecurityMode, NodeId, ReadValueId, StatusCode,
+        TimestampsToReturn, UAString, UserTokenPolicy, UserTokenType, VariableId, Variant, WriteValue,
     },
 };
 use serde_json::{Value, json};
@@ -30,6 +30,8 @@ impl UaClient {
             .create_sample_keypair(false)
             .trust_server_certs(true)
             .session_retry_limit(0)
+            .max_message_size(64 * 1024 * 1024)
+            .max_chunk_count(10_000)
             .client()
             .map_err(|errors| anyhow::anyhow!("{}", errors.join("; ")))?;
         let (policy, token) = match user {
@@ -52,6 +54,19 @@ impl UaClient {
         let node = self.resolve(address).await?;
         let value = self.read(node).await?;
         to_json(&value).with_context(|| format!("{address} has the value {value:?}"))
+    }
+
+    /// Gives a node of type String this text.
+    pub async fn write_text(&self, address: &str, text: &str) -> Result<()> {
+        let write = WriteValue {
+            node_id: self.resolve(address).await?,
+            attribute_id: AttributeId::Value as u32,
+            value: DataValue::value_only(UAString::from(text)),
+            ..WriteValue::default()
+        };
+        let statuses = self.session.write(&[write]).await?;
+        ensure!(statuses == [StatusCode::Good], "{address} was not written: {statuses:?}");
+        Ok(())
     }
 
     /// How many sessions the server says it has, without this one.

@@ -89,6 +89,7 @@ impl Alarm {
             correlation_data: None,
             source_timestamp: None,
             created_at,
+            received_at: None,
         }
     }
 

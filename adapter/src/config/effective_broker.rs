@@ -20,6 +20,12 @@ pub struct BrokerConfig {
     pub protocol_version: ProtocolVersion,
     /// After how long without a packet a ping proves the connection; whole seconds from 5.
     pub keep_alive: Duration,
+    /// What we are called at the broker: 1 to 65,535 bytes.
+    pub client_id: String,
+    /// Messages per second at most, from 1 to 1,000,000; `None` for as many as the broker takes.
+    pub max_rate: Option<u32>,
+    /// The HTTP proxy that leads to the broker, as a text that [`Proxy::parse`](crate::config::Proxy::parse) takes.
+    pub proxy: Option<Credential>,
     /// How the connection is encrypted; `None` for `mqtt://` and `ws://`.
     pub tls: Option<TlsConfig>,
     /// User name and password.
@@ -38,6 +44,9 @@ impl BrokerConfig {
             websocket_path: None,
             protocol_version: ProtocolVersion::V5,
             keep_alive: Duration::from_secs(10),
+            client_id: format!("tagwise-{name}"),
+            max_rate: None,
+            proxy: None,
             tls: None,
             auth: None,
             spool: SpoolOptions::default(),
@@ -82,12 +91,15 @@ impl ProtocolVersion {
 /// How the connection to a broker is encrypted.
 #[derive(Clone, Debug, Default)]
 pub struct TlsConfig {
-    /// The certificates that are trusted (PEM); the system's roots when `None`.
+    /// The certificates that are trusted (PEM); the system's roots when `None`. One that the broker shows itself is
+    /// accepted as what it is, whatever name and purpose stand in it, until it expires.
     pub ca_file: Option<PathBuf>,
     /// The certificate that we show when the broker asks for one.
     pub client: Option<ClientCertificate>,
-    /// The name that is asked for (SNI) and checked, in place of the host.
+    /// The name or address that is asked for (SNI) and checked, in place of the host.
     pub server_name: Option<String>,
+    /// The application protocols that are offered (ALPN), each of 1 to 255 bytes.
+    pub alpn: Vec<String>,
 }
 
 /// `cert_file:` and `key_file:`, read anew for each connection.

@@ -44,7 +44,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     const PARTS: [&str; 7] = ["passw", "passphrase", "secret", "token", "pwd", "credential", "apikey"];
     let name = name.to_lowercase().replace(['_', '-'], "");
     PARTS.iter().any(|part| name.contains(part))
-        || matches!(name.as_str(), "pass" | "pw" | "psw")
+        || matches!(name.as_str(), "pass" | "pw" | "psw" | "proxy")
         || strsim::damerau_levenshtein(&name, "password") <= 2
         || strsim::damerau_levenshtein(&name, "token") <= 1
 }

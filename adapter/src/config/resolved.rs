@@ -5,12 +5,14 @@ use std::{path::Path, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
+    credential::Credential,
     duration::show_duration,
     effective::{
         AlarmConfig, AnomalyUserProperties, BrokerConfig, Config, EnumerationForm, NorthboundMapping, OpcUaAuth,
         OpcUaConfig, OpcUaLimits, QualityAction, ServerProfile, SouthboundMapping, Tag,
     },
     load::Loaded,
+    proxy::Proxy,
     resolved_model, resolved_subscription, scalar,
     size::show_size,
 };
@@ -135,16 +137,27 @@ fn broker(broker: &BrokerConfig) -> Value {
             ("cert_file", tls.client.as_ref().map(|client| path(&client.cert_file))),
             ("key_file", tls.client.as_ref().map(|client| path(&client.key_file))),
             ("server_name", tls.server_name.as_deref().map(text)),
+            ("alpn", (!tls.alpn.is_empty()).then(|| tls.alpn.iter().map(|one| text(one)).collect())),
         ])
     });
     object([
         ("url", Some(json!(format!("{scheme}://{host}:{port}{websocket_path}")))),
         ("protocol_version", Some(json!(broker.protocol_version.as_str()))),
         ("keep_alive", Some(time(broker.keep_alive))),
+        ("client_id", Some(text(&broker.client_id))),
+        ("max_rate", broker.max_rate.map(|rate| json!(rate))),
         ("auth", auth),
         ("tls", tls.filter(|tls| tls.as_object().is_some_and(|keys| !keys.is_empty()))),
+        ("proxy", broker.proxy.as_ref().and_then(proxy)),
         ("spool", Some(spool(&broker.spool))),
     ])
+}
+
+/// Where it is, but not who we are to it.
+fn proxy(proxy: &Credential) -> Option<Value> {
+    let proxy = Proxy::parse(proxy.loaded()).ok()?;
+    let login = proxy.login.as_ref().map(|_| format!("{MASK}@")).unwrap_or_default();
+    Some(json!(format!("http://{login}{}", proxy.address())))
 }
 
 fn spool(spool: &SpoolOptions) -> Value {

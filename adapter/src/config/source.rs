@@ -11,6 +11,7 @@ use super::{
     mask,
     span::Span,
 };
+use crate::domain::unsendable;
 
 /// The widest line that an excerpt shows, in characters.
 const MAX_WIDTH: usize = 120;
@@ -167,7 +168,7 @@ fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
         // Control characters, and those that turn the direction of text, could make a terminal lie.
-        _ if character.is_control()
+        _ if unsendable(character.encode_utf8(&mut [0; 4])).is_some()
             || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
         {
             '\u{fffd}'

@@ -75,6 +75,8 @@ pub struct OutboundMessage {
     pub source_timestamp: Option<Timestamp>,
     /// When it was handed to the spool; its age counts from here.
     pub created_at: Timestamp,
+    /// When its value was received from the PLC, by this process; `None` where it carries none, or comes from the disk.
+    pub received_at: Option<Timestamp>,
 }
 
 impl OutboundMessage {

@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod browse_path;
+pub mod characters;
 pub mod command;
 pub mod data_type;
 pub mod field_path;
@@ -20,6 +21,7 @@ pub mod value;
 
 pub use broker::BrokerId;
 pub use browse_path::{BrowsePath, PathElement};
+pub use characters::{Codepoint, unsendable};
 pub use command::{Command, Outcome, RejectReason, Verdict};
 pub use data_type::{DataType, NodeDescription};
 pub use field_path::FieldPath;

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use thiserror::Error;
 
+use super::characters::{Codepoint, unsendable};
+
 /// Why a text is no topic.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TopicError {
@@ -22,9 +24,9 @@ pub enum TopicError {
         /// `+` or `#`.
         wildcard: char,
     },
-    /// Control characters make brokers close the connection.
-    #[error("the control character U+{code:04X} must not stand in a topic", code = u32::from(*character))]
-    ControlCharacter {
+    /// Control characters and noncharacters make brokers close the connection.
+    #[error("the character {} must not stand in a topic", Codepoint(*character))]
+    UnsendableCharacter {
         /// The character found.
         character: char,
     },
@@ -147,8 +149,8 @@ fn check_common(text: &str) -> Result<(), TopicError> {
     if text.starts_with('$') {
         return Err(TopicError::Reserved);
     }
-    match text.chars().find(|character| character.is_control()) {
-        Some(character) => Err(TopicError::ControlCharacter { character }),
+    match unsendable(text) {
+        Some(character) => Err(TopicError::UnsendableCharacter { character }),
         None => Ok(()),
     }
 }
@@ -166,7 +168,7 @@ mod tests {
         assert!(TopicName::parse("machine/s71500/vib").is_ok());
         assert_eq!(TopicName::parse("machine/+/vib"), Err(TopicError::Wildcard { wildcard: '+' }));
         assert_eq!(TopicName::parse(""), Err(TopicError::Empty));
-        assert_eq!(TopicName::parse("a\0b"), Err(TopicError::ControlCharacter { character: '\0' }));
+        assert_eq!(TopicName::parse("a\0b"), Err(TopicError::UnsendableCharacter { character: '\0' }));
         assert!(matches!(TopicName::parse(&"x".repeat(65_536)), Err(TopicError::TooLong { .. })));
     }
 

@@ -120,6 +120,10 @@ fn degrading_reasons(state: &HttpState, snapshot: &Snapshot) -> Vec<Reason> {
         snapshot.warnings.iter().map(|(component, warning)| Reason::new(*component, warning.as_str())).collect();
     reasons.extend(spool_reasons(&snapshot.brokers));
     reasons.extend(broker_reasons(&snapshot.brokers));
+    for broker in &snapshot.brokers {
+        let component = part_of_broker("mqtt", &broker.name, snapshot.brokers.len());
+        reasons.extend(broker.concerns.iter().map(|concern| Reason::new(component.clone(), concern.as_str())));
+    }
     if snapshot.pending_tags > 0 {
         reasons.push(Reason::new("tag", format!("{} tags are not subscribed yet", snapshot.pending_tags)));
     }

@@ -10,12 +10,12 @@ use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 
 use super::{
-    client::Login,
-    tls,
+    packet::Login,
     trouble::{Address, Trouble},
+    wire::tls,
 };
 use crate::config::{
-    RereadError,
+    Credential, Proxy, RereadError,
     effective::{BrokerAuth, BrokerConfig},
 };
 
@@ -26,15 +26,19 @@ pub(super) struct Opened {
     pub(super) login: Option<Login>,
     /// Certificates, where the connection is encrypted.
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The proxy that leads to the broker, where there is one.
+    pub(super) proxy: Option<Proxy>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     login: Option<Login>,
     tls: Option<Arc<ClientConfig>>,
+    proxy: Option<Proxy>,
     /// The last warnings, so that each is given once.
     login_warning: Option<String>,
     tls_warning: Option<String>,
+    proxy_warning: Option<String>,
 }
 
 /// Reads what opens the door, and keeps what was good last.
@@ -60,8 +64,17 @@ impl Access {
             let fresh = tls::client_config(tls).map_err(|error| error.to_string());
             opened.tls = Some(choose(fresh, &mut kept.tls, &mut kept.tls_warning).map_err(lasting)?);
         }
+        if let Some(credential) = &broker.proxy {
+            let fresh = proxy(credential).map_err(|reason| format!("`proxy`: {reason}"));
+            opened.proxy = Some(choose(fresh, &mut kept.proxy, &mut kept.proxy_warning).map_err(lasting)?);
+        }
         Ok(opened)
     }
+}
+
+fn proxy(credential: &Credential) -> Result<Proxy, String> {
+    let text = credential.read().map_err(|error| error.to_string())?;
+    Proxy::parse(text.expose_secret()).map_err(|error| error.to_string())
 }
 
 fn login(auth: &BrokerAuth) -> Result<Login, RereadError> {
@@ -99,6 +112,24 @@ mod tests {
                     tags: [ { name: a, node: \"ns=1;i=1\", topic: a } ]\n";
         let registry = tagwise_model::Registry::default();
         config::parse(text, &directory.join("m.yaml"), &ProcessEnvironment, &registry).unwrap().config.brokers.remove(0)
+    }
+
+    #[test]
+    fn a_rotated_proxy_is_seen_and_the_last_one_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        std::fs::write(&file, "one").unwrap();
+        let mut broker = broker(directory.path());
+        let password = broker.auth.take().map(|auth| auth.password);
+        broker.proxy = password;
+        let access = Access::default();
+        let address = || access.read(&broker).map(|opened| opened.proxy.unwrap().address());
+        let trouble = address().unwrap_err();
+        assert!(trouble.sentence.contains("`proxy`: it must start with `http://`"), "{trouble}");
+        std::fs::write(&file, "http://joe:s3cret@one:3128\n").unwrap();
+        assert_eq!(address().as_deref(), Ok("one:3128"));
+        std::fs::write(&file, "nonsense").unwrap();
+        assert_eq!(address().as_deref(), Ok("one:3128"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::client::Incoming;
+use super::packet::Incoming;
 use crate::domain::{BrokerId, Command, RejectReason};
 
 /// Where commands go: into a bounded queue, or straight to a refusal when the queue is full.
@@ -69,6 +69,7 @@ mod tests {
 
     fn a_command(topic: &str) -> Command {
         let message = Incoming {
+            id: 1,
             topic: topic.to_owned(),
             payload: "1".into(),
             is_retained: false,

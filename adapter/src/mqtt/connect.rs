@@ -1,65 +1,95 @@
-//! From what the mapping says about a broker to a client that is let in.
+//! From what the mapping says about a broker to a connection that is let in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use rustls::ClientConfig;
-use tokio::task;
+use tokio::{task, time};
 
 use super::{
     access::{Access, Opened},
-    client::{self, Alias, CONNECT_TIMEOUT, Connack, Endpoint, Event, Events, Requests, Setup, Will},
-    relay::Relay,
-    trouble::{Address, Moment, Trouble, explain},
+    packet::{Codec, Connack, Connect, Received, TooLong, Will},
+    transport::Transport,
+    trouble::{Address, Moment, Trouble},
+    wire::{self, CONNECT_TIMEOUT, Failure, explain},
 };
 use crate::{config::effective::BrokerConfig, domain::Qos};
 
-/// A client that the broker has let in.
+/// The largest packet taken from the broker.
+const MAX_INCOMING_BYTES: u32 = 1 << 20;
+
+/// A connection that the broker has let in.
 pub(super) struct Connected {
-    pub(super) requests: Requests,
-    pub(super) events: Events,
+    pub(super) transport: Transport,
     pub(super) connack: Connack,
 }
 
 /// Why there is no connection.
 pub(super) struct NotConnected {
     pub(super) trouble: Trouble,
+    /// What has failed, where it was more than reading the mapping's files.
+    pub(super) failure: Option<Failure>,
+}
+
+impl NotConnected {
     /// Whether the broker itself said no.
-    pub(super) is_refusal: bool,
+    pub(super) fn is_refusal(&self) -> bool {
+        self.failure.as_ref().map_or(self.trouble.needs_person, Failure::is_refusal)
+    }
 }
 
 impl From<Trouble> for NotConnected {
     fn from(trouble: Trouble) -> Self {
-        Self { trouble, is_refusal: false }
+        Self { trouble, failure: None }
     }
 }
 
-/// Connects as `client_id`; the client takes `capacity` requests that wait.
+/// Connects as `client_id`, with `will` as what the broker says when we are cut off.
 pub(super) async fn connect(
     broker: &BrokerConfig,
     access: &Arc<Access>,
     client_id: &str,
     will: Option<Will>,
-    capacity: usize,
 ) -> Result<Connected, NotConnected> {
     let opened = read(broker, access).await?;
-    let (endpoint, relay) = endpoint(broker, opened.tls).await?;
-    let setup =
-        Setup { client_id: client_id.to_owned(), login: opened.login, endpoint, keep_alive: broker.keep_alive, will };
-    let (requests, mut events) = client::client(broker.protocol_version, setup, relay, capacity);
-    let connack = loop {
-        match events.next().await {
-            Ok(Event::Connected(connack)) => break connack,
-            Ok(_) => {}
-            Err(failure) => {
-                let is_refusal = failure.is_refusal();
-                return Err(NotConnected { trouble: explain(&failure, broker, Moment::Connecting), is_refusal });
-            }
-        }
+    let moment = |failure| {
+        let trouble = explain(&failure, broker, Moment::Connecting);
+        NotConnected { trouble, failure: Some(failure) }
+    };
+    let stream = wire::open(broker, &opened).await.map_err(moment)?;
+    let codec = Codec::new(broker.protocol_version, MAX_INCOMING_BYTES as usize);
+    let mut transport = Transport::new(stream, codec);
+    let greeting = Connect {
+        client_id,
+        login: opened.login.as_ref(),
+        keep_alive: broker.keep_alive,
+        will: will.as_ref(),
+        max_incoming_bytes: MAX_INCOMING_BYTES,
+    };
+    codec.connect(&mut transport.out, &greeting).map_err(|error| too_long(broker, &error))?;
+    let connack = match time::timeout(CONNECT_TIMEOUT, answer(&mut transport)).await {
+        Ok(answered) => answered.map_err(moment)?,
+        Err(_) => return Err(moment(Failure::Silence)),
     };
     if connack.max_qos == Qos::AtMostOnce {
-        return Err(NotConnected { trouble: no_qos_1(broker), is_refusal: true });
+        return Err(no_qos_1(broker).into());
     }
-    Ok(Connected { requests, events, connack })
+    Ok(Connected { transport, connack })
+}
+
+/// The broker's first packet.
+async fn answer(transport: &mut Transport) -> Result<Connack, Failure> {
+    loop {
+        match transport.take().map_err(Failure::from)? {
+            None => drop(transport.turn(true).await.map_err(Failure::from)?),
+            Some(Received::Connack(connack)) => return Ok(connack),
+            Some(Received::Refused(reason, words)) => return Err(Failure::Refused(reason, words)),
+            Some(Received::Disconnect(farewell)) => return Err(Failure::Disconnected(farewell)),
+            Some(_) => return Err(Failure::NoConnack),
+        }
+    }
+}
+
+fn too_long(broker: &BrokerConfig, error: &TooLong) -> Trouble {
+    Trouble::lasting(format!("{}: CONNECT cannot be sent: {error}", Address(broker)))
 }
 
 fn no_qos_1(broker: &BrokerConfig) -> Trouble {
@@ -70,7 +100,7 @@ fn no_qos_1(broker: &BrokerConfig) -> Trouble {
 }
 
 async fn read(broker: &BrokerConfig, access: &Arc<Access>) -> Result<Opened, Trouble> {
-    if broker.tls.is_none() && broker.auth.is_none() {
+    if broker.tls.is_none() && broker.auth.is_none() && broker.proxy.is_none() {
         return Ok(Opened::default());
     }
     let (broker, access) = (broker.clone(), Arc::clone(access));
@@ -79,19 +109,7 @@ async fn read(broker: &BrokerConfig, access: &Arc<Access>) -> Result<Opened, Tro
         .map_err(|error| Trouble::passing(format!("the connection could not be prepared: {error}")))?
 }
 
-async fn endpoint(broker: &BrokerConfig, tls: Option<Arc<ClientConfig>>) -> Result<(Endpoint, Option<Relay>), Trouble> {
-    let (host, port) = (broker.url_host(), broker.port);
-    let server_name = broker.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
-    if let Some(path) = &broker.websocket_path {
-        let url = |name: &str| format!("{}://{name}:{port}{path}", broker.scheme());
-        let alias = server_name.map(|name| Alias { authority: format!("{name}:{port}"), url: url(name) });
-        return Ok((Endpoint::WebSocket { url: url(&host), tls, alias }, None));
-    }
-    let (Some(name), Some(tls)) = (server_name.filter(|name| *name != broker.host), &tls) else {
-        return Ok((Endpoint::Stream { host, port, tls }, None));
-    };
-    let relay = Relay::open(&format!("{host}:{port}"), name, Arc::clone(tls), CONNECT_TIMEOUT)
-        .await
-        .map_err(|failure| explain(&failure, broker, Moment::Connecting))?;
-    Ok((Endpoint::Local(relay.socket().to_owned()), Some(relay)))
+/// After how long without a packet a ping is sent: as the broker says, where it says something.
+pub(super) fn keep_alive(connack: &Connack, asked: Duration) -> Duration {
+    connack.keep_alive.filter(|granted| !granted.is_zero()).unwrap_or(asked)
 }

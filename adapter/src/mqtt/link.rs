@@ -14,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     access::Access,
-    backoff::Backoff,
-    client::Will,
     commands::CommandIntake,
-    connect::{Connected, connect},
+    connect::{Connected, NotConnected, connect},
+    memory::Memory,
     metrics::LinkMetrics,
-    publisher::{CHANNEL_CAPACITY, Caution},
+    packet::{Reason, Will},
+    reconnect::{Cause, Reconnect},
     session::{End, Session},
     status::OfflinePayload,
-    suspect::Suspect,
+    suspicion::Sending,
     trouble::{Address, Trouble},
+    wire::Failure,
 };
 use crate::{
     config::effective::BrokerConfig,
@@ -33,11 +34,6 @@ use crate::{
     telemetry::Metrics,
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// A broker that is back is found within this time and its jitter; what waits for it is worth more than a few attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// The least pause when only a person can help.
-const LASTING_PAUSE: Duration = Duration::from_secs(5);
 /// How often a link without a connection shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -61,8 +57,6 @@ pub struct LinkParts {
     pub task: Cow<'static, str>,
     /// Where the broker is and who we are to it.
     pub broker: BrokerConfig,
-    /// Names this process; the client id is `<adapter id>-<broker name>`.
-    pub adapter_id: String,
     /// What is to be published.
     pub spool: Arc<Spool>,
     /// Where commands go.
@@ -97,7 +91,6 @@ impl LinkShutdown {
 #[derive(Debug)]
 pub struct MqttLink {
     parts: LinkParts,
-    client_id: String,
     access: Arc<Access>,
     metrics: Arc<LinkMetrics>,
 }
@@ -105,39 +98,43 @@ pub struct MqttLink {
 impl MqttLink {
     /// A link that has not yet connected.
     pub fn new(parts: LinkParts, metrics: &Metrics) -> Self {
-        let client_id = format!("{}-{}", parts.adapter_id, parts.broker.name);
         let metrics = Arc::new(LinkMetrics::new(metrics, &parts.broker.name));
-        Self { parts, client_id, access: Arc::default(), metrics }
+        Self { parts, access: Arc::default(), metrics }
     }
 
     /// Publishes what the spool holds and hands on commands, through every loss of the connection, until the shutdown.
     ///
     /// When the future is dropped, the connection closes without DISCONNECT and the broker publishes the Last Will.
     pub async fn run(self, shutdown: LinkShutdown) {
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut reconnect = Reconnect::new();
         let mut last_trouble = None;
-        let mut suspect = Suspect::default();
+        let mut memory = Memory::new(&self.parts.filters, self.parts.broker.max_rate);
         loop {
             let attempt = tokio::select! {
                 biased;
                 () = self.nothing_left_to_do(&shutdown) => break,
-                attempt = self.with_heartbeat(self.connect()) => attempt,
+                attempt = self.with_heartbeat(self.connect(&mut memory)) => attempt,
             };
-            let trouble = match attempt {
-                Ok(connected) => match self.run_session(connected, &shutdown, caution(&mut suspect)).await {
-                    End::Closed => break,
-                    End::Lost { trouble, has_delivered, death } => {
-                        suspect.on_death(death);
-                        last_trouble = None;
-                        if has_delivered {
-                            backoff.reset();
+            let (trouble, cause) = match attempt {
+                Ok(connected) => {
+                    let since = Instant::now();
+                    last_trouble = None;
+                    match self.run_session(connected, &shutdown, &mut memory).await {
+                        End::Closed => break,
+                        End::Lost { trouble, cause, death } => {
+                            let now = Instant::now();
+                            reconnect.on_ended(since, now);
+                            if let Some(death) = death {
+                                memory.suspicion.on_death(death, now);
+                            }
+                            (trouble, cause)
                         }
-                        trouble
                     }
-                },
-                Err(trouble) => trouble,
+                }
+                Err(not_connected) => learn(not_connected, &mut memory),
             };
-            let pause = backoff.pause().max(if trouble.needs_person { LASTING_PAUSE } else { Duration::ZERO });
+            let pause = reconnect.pause(cause);
+            let trouble = if reconnect.is_contested() { self.contested(&trouble) } else { trouble };
             self.report(&trouble, last_trouble.as_ref(), pause);
             last_trouble = Some(trouble);
             tokio::select! {
@@ -153,24 +150,39 @@ impl MqttLink {
         }
     }
 
-    async fn connect(&self) -> Result<Connected, Trouble> {
+    async fn connect(&self, memory: &mut Memory) -> Result<Connected, NotConnected> {
         let payload = self.parts.status.offline.since(Timestamp::now());
-        let will = Will { topic: self.parts.status.topic.to_string(), payload };
-        connect(&self.parts.broker, &self.access, &self.client_id, Some(will), CHANNEL_CAPACITY)
-            .await
-            .map_err(|failure| failure.trouble)
+        let sending = memory.suspicion.begin(Instant::now());
+        let topic = self.parts.status.topic.to_string();
+        let will = (sending != Sending::Not).then(|| Will { topic, payload, is_retained: sending == Sending::Whole });
+        let connected = connect(&self.parts.broker, &self.access, &self.parts.broker.client_id, will).await;
+        let result = match &connected {
+            Ok(_) => {
+                memory.suspicion.on_let_in(Instant::now());
+                &self.metrics.connections
+            }
+            Err(not_connected) if not_connected.is_refusal() => &self.metrics.connections_refused,
+            Err(_) => &self.metrics.connections_failed,
+        };
+        result.inc();
+        connected
     }
 
-    async fn run_session(&self, connected: Connected, shutdown: &LinkShutdown, caution: Caution) -> End {
-        let Connected { requests, mut events, connack } = connected;
-        tracing::info!(broker = %Address(&self.parts.broker), client_id = self.client_id, "connected");
+    async fn run_session(&self, connected: Connected, shutdown: &LinkShutdown, memory: &mut Memory) -> End {
+        let client_id = self.parts.broker.client_id.as_str();
+        tracing::info!(broker = %Address(&self.parts.broker), client_id, "connected");
         self.metrics.connected.set(1);
-        let session = Session::new(&self.parts, &self.metrics, shutdown, requests, connack, caution);
-        session.show();
-        let end = session.drive(&mut events).await;
-        events.close().await;
+        let end = Session::new(&self.parts, &self.metrics, shutdown, connected, memory).drive().await;
         self.metrics.connected.set(0);
         end
+    }
+
+    /// The broker throws us out again and again.
+    fn contested(&self, trouble: &Trouble) -> Trouble {
+        Trouble::passing(format!(
+            "{trouble}; another client may be using the client id `{}`: stop it, or set another `broker.client_id`",
+            self.parts.broker.client_id
+        ))
     }
 
     /// Says once what is wrong, and on the board for as long as it is.
@@ -209,7 +221,20 @@ impl MqttLink {
     }
 }
 
-fn caution(suspect: &mut Suspect) -> Caution {
-    let guilty = suspect.take_guilty();
-    Caution { is_probing: suspect.is_probing(), guilty }
+/// What a connection that did not come up shows.
+fn learn(not_connected: NotConnected, memory: &mut Memory) -> (Trouble, Cause) {
+    let NotConnected { trouble, failure } = not_connected;
+    let cause = match &failure {
+        Some(failure) if failure.is_free() => Cause::Free,
+        Some(Failure::Refused(Reason::BANNED, _)) => Cause::Banned,
+        Some(Failure::Refused(Reason::BAD_USER_NAME_OR_PASSWORD | Reason::NOT_AUTHORIZED, _)) => Cause::BadCredentials,
+        _ if trouble.needs_person => Cause::NeedsPerson,
+        _ => Cause::Failed,
+    };
+    match &failure {
+        Some(Failure::Refused(reason, _)) => memory.suspicion.on_connect_failed(Some(*reason)),
+        Some(failure) if failure.is_hang_up() => memory.suspicion.on_connect_failed(None),
+        _ => {}
+    }
+    (trouble, cause)
 }

@@ -1,38 +1,51 @@
-//! The link to an MQTT broker: connect, publish window, subscriptions. The only room that names rumqttc.
+//! The link to an MQTT broker: connect, publish, subscribe. Only `packet` names rumqttc.
 //!
-//! rumqttc forgets QoS 1 messages when a connection ends, and has no future for an acknowledgement. So the spool is the
-//! only truth: one task owns the client and its event loop, a window pairs packet ids with spool positions, and after
-//! any error client and event loop are thrown away and all that is not acknowledged is sent again. Whether MQTT 5 or 3.1.1
-//! is spoken, and over what, is settled in `client` and `connect`; nothing above them asks.
+//! One task per broker owns a connection: its socket, its buffers, the window of packets without an answer, and the times
+//! (`session`). rumqttc gives the packets (`packet`), and not its event loop: that writes and reads packet by packet, which
+//! costs ten to twenty times the CPU, forgets QoS 1 messages when a connection ends, and tells no acknowledgement from
+//! another. `wire` opens the way to the broker, whatever lies on it. The spool is the only truth: after any error the
+//! connection is thrown away, and what is not acknowledged is sent again. What is learned of a broker outlives connections
+//! (`memory`): on which packets it hangs up (`suspicion`), how many messages it takes (`rate`), what it has taken already
+//! (`replay`). What is due by the clock stands in small state machines without a clock of their own: `liveness`, `pacing`,
+//! `reconnect`.
 
 mod access;
 mod ahead;
+mod answer;
 mod backoff;
-mod client;
 mod commands;
 mod connect;
 mod link;
+mod liveness;
+mod memory;
 mod metrics;
 mod outgoing;
+mod pacing;
+mod packet;
 mod probe;
+mod probing;
 mod publisher;
+mod rate;
+mod reconnect;
 mod refusal_log;
-mod relay;
+mod refusals;
+mod refused_topics;
+mod replay;
+mod sent;
 mod session;
 mod status;
 mod subscriptions;
-mod suspect;
-mod tls;
+mod suspicion;
+mod transport;
 mod trouble;
-mod trouble_refusal;
-mod trouble_tls;
+mod unwritten;
 mod watcher;
 mod window;
-#[cfg(test)]
-mod window_model_test;
+mod wire;
 
 pub use commands::CommandIntake;
 pub use link::{LinkParts, LinkShutdown, MqttLink, StatusTopic};
+pub use packet::hostile;
 pub use probe::{BrokerReport, probe_broker};
 pub use status::OfflinePayload;
 pub use watcher::{WatchedMessage, Watcher};

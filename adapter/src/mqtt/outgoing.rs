@@ -1,7 +1,10 @@
 //! From an `OutboundMessage` to a PUBLISH that the broker can take.
 
-use super::client::{Connack, Properties};
-use crate::domain::{OutboundMessage, Timestamp};
+use super::packet::{Connack, Properties, Publication, publish_bytes};
+use crate::{
+    config::effective::ProtocolVersion,
+    domain::{OutboundMessage, Qos, Timestamp},
+};
 
 /// The largest remaining length that MQTT can write, plus its fixed header.
 const MAX_PACKET_BYTES: usize = 268_435_455 + 5;
@@ -45,6 +48,8 @@ pub(super) enum Fate {
     Expired,
     /// It can never be sent, for this reason.
     Unsendable(String),
+    /// The broker takes none so large now, in a sentence.
+    TooLarge(String),
 }
 
 /// Decides about a message: `is_replay` when it was accepted before the connection came up, `now` for its age.
@@ -61,14 +66,31 @@ pub(super) fn fate(message: &OutboundMessage, is_replay: bool, now: Timestamp, l
     } else {
         None
     };
-    let bytes = packet_bytes(message, properties.as_ref(), limits);
+    let version = if limits.has_properties { ProtocolVersion::V5 } else { ProtocolVersion::V311 };
+    let (topic, payload) = (message.route.topic.as_str().len(), message.payload.len());
+    let bytes = publish_bytes(version, topic, payload, Qos::AtLeastOnce, properties.as_ref());
     if bytes > limits.max_packet_bytes {
         let limit = limits.max_packet_bytes;
-        return Fate::Unsendable(format!(
-            "it has {bytes} bytes and the broker takes {limit}; raise the broker's limit"
-        ));
+        let reason = format!("it has {bytes} bytes and the broker takes {limit}; raise the broker's limit");
+        return Fate::TooLarge(reason);
     }
     Fate::Send(properties)
+}
+
+/// The packet of a message that is sent.
+pub(super) fn publication(
+    message: &OutboundMessage,
+    qos: Qos,
+    properties: Option<Properties>,
+    limits: BrokerLimits,
+) -> Publication<'_> {
+    Publication {
+        topic: message.route.topic.as_str(),
+        qos,
+        is_retained: message.route.is_retained && limits.keeps_retained,
+        payload: message.payload.clone(),
+        properties,
+    }
 }
 
 /// Whole seconds that the message has left, rounded up; `None` when it does not expire, 0 when it has.
@@ -115,45 +137,16 @@ fn properties(message: &OutboundMessage, is_replay: bool, expiry: Option<u32>) -
     })
 }
 
-/// The size of the whole packet. rumqttc checks it only when it writes, and fails again and again then.
-fn packet_bytes(message: &OutboundMessage, properties: Option<&Properties>, limits: BrokerLimits) -> usize {
-    const PACKET_ID: usize = 2;
-    let properties = properties.map_or(0, |properties| {
-        let expiry = properties.expiry_seconds.map_or(0, |_| 5);
-        let content_type = properties.content_type.as_ref().map_or(0, |text| 3 + text.len());
-        let correlation = properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
-        let user: usize = properties.user.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
-        expiry + content_type + correlation + user
-    });
-    let topic = 2 + message.route.topic.as_str().len();
-    let properties = if limits.has_properties { variable_length(properties) + properties } else { 0 };
-    let remaining = topic + PACKET_ID + properties + message.payload.len();
-    1 + variable_length(remaining) + remaining
-}
-
-/// The bytes of MQTT's variable byte integer.
-const fn variable_length(value: usize) -> usize {
-    match value {
-        0..=127 => 1,
-        128..=16_383 => 2,
-        16_384..=2_097_151 => 3,
-        _ => 4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use bytes::Bytes;
-    use rumqttc::v5::mqttbytes::{QoS, v5::Publish};
-
     use super::*;
-    use crate::mqtt::client::publish_properties;
     use crate::{
         domain::{Qos, Route, TopicName},
         spool,
     };
+    use bytes::Bytes;
 
     fn route(user_properties: &[(&str, &str)], message_expiry: Option<Duration>) -> Route {
         Route {
@@ -210,47 +203,25 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_the_one_that_the_client_writes() {
-        for payload_bytes in [0, 100, 127, 128, 16_000, 17_000] {
-            for correlation in [None, Some(Bytes::from_static(b"1234"))] {
-                let mut route = route(&[("a", "b"), ("site", "north")], Some(Duration::from_secs(9)));
-                route.content_type = correlation.as_ref().map(|_| "application/json".to_owned());
-                let mut message = message(route);
-                message.payload = Bytes::from(vec![b'x'; payload_bytes]);
-                message.correlation_data = correlation;
-                let properties = sent(&message, true, at(0));
-                let raw = properties.clone().map(publish_properties);
-                let mut publish = Publish::new("machine/vib", QoS::AtLeastOnce, message.payload.clone(), raw);
-                publish.pkid = 1;
-                assert_eq!(packet_bytes(&message, properties.as_ref(), BrokerLimits::default()), publish.size());
-            }
-        }
-    }
-
-    #[test]
     fn mqtt_3_1_1_carries_the_payload_alone_and_expiry_is_ours_to_watch() {
         let limits = BrokerLimits { has_properties: false, ..BrokerLimits::default() };
-        for payload_bytes in [0, 127, 17_000] {
-            let mut message = message(route(&[("site", "A")], Some(Duration::from_mins(1))));
-            message.payload = Bytes::from(vec![b'x'; payload_bytes]);
-            message.user_properties.push(("anomaly-model".into(), "m".repeat(65_536)));
-            assert_eq!(fate(&message, true, at(0), limits), Fate::Send(None));
-            assert_eq!(fate(&message, true, at(60), limits), Fate::Expired);
-            let mut publish = rumqttc::Publish::new("machine/vib", rumqttc::QoS::AtLeastOnce, message.payload.clone());
-            publish.pkid = 1;
-            assert_eq!(packet_bytes(&message, None, limits), publish.size());
-        }
+        let mut message = message(route(&[("site", "A")], Some(Duration::from_mins(1))));
+        message.user_properties.push(("anomaly-model".into(), "m".repeat(65_536)));
+        assert!(matches!(fate(&message, true, at(0), limits), Fate::Send(None)));
+        assert_eq!(fate(&message, true, at(60), limits), Fate::Expired);
     }
 
     #[test]
     fn what_the_broker_cannot_take_is_not_sent() {
         let mut message = message(route(&[], None));
-        let size = packet_bytes(&message, None, BrokerLimits::default());
+        let (topic, payload) = (message.route.topic.as_str().len(), message.payload.len());
+        let bytes = publish_bytes(ProtocolVersion::V5, topic, payload, Qos::AtLeastOnce, None);
         let limit = |max_packet_bytes| BrokerLimits { max_packet_bytes, ..BrokerLimits::default() };
-        assert_eq!(fate(&message, false, at(0), limit(size)), Fate::Send(None));
-        assert!(
-            matches!(fate(&message, false, at(0), limit(size - 1)), Fate::Unsendable(reason) if reason.contains("bytes"))
-        );
+        assert_eq!(fate(&message, false, at(0), limit(bytes)), Fate::Send(None));
+        assert!(matches!(
+            fate(&message, false, at(0), limit(bytes - 1)),
+            Fate::TooLarge(reason) if reason.contains("raise the broker's limit")
+        ));
         message.user_properties.push(("anomaly-model".into(), "m".repeat(65_536)));
         assert!(matches!(fate(&message, false, at(0), BrokerLimits::default()), Fate::Unsendable(_)));
     }

@@ -6,13 +6,11 @@ use tokio::time;
 
 use super::{
     access::Access,
-    client::CONNECT_TIMEOUT,
     connect::{Connected, NotConnected, connect},
     trouble::Address,
+    wire::CONNECT_TIMEOUT,
 };
 use crate::config::effective::{BrokerConfig, ProtocolVersion};
-
-const REQUESTS: usize = 1;
 
 /// What came of a connection to a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +35,8 @@ pub async fn probe_broker(broker: &BrokerConfig, client_id: &str) -> BrokerRepor
     let outcome = visit(broker, client_id).await;
     let (is_reachable, is_let_in, problem) = match outcome {
         Ok(()) => (true, Some(true), None),
-        Err(NotConnected { trouble, is_refusal: true }) => (true, Some(false), Some(trouble.sentence)),
-        Err(NotConnected { trouble, is_refusal: false }) => (false, None, Some(trouble.sentence)),
+        Err(not_connected) if not_connected.is_refusal() => (true, Some(false), Some(not_connected.trouble.sentence)),
+        Err(not_connected) => (false, None, Some(not_connected.trouble.sentence)),
     };
     BrokerReport {
         name: broker.name.clone(),
@@ -51,13 +49,9 @@ pub async fn probe_broker(broker: &BrokerConfig, client_id: &str) -> BrokerRepor
 }
 
 async fn visit(broker: &BrokerConfig, client_id: &str) -> Result<(), NotConnected> {
-    let Connected { requests, mut events, .. } =
-        connect(broker, &Arc::new(Access::default()), client_id, None, REQUESTS).await?;
+    let Connected { mut transport, .. } = connect(broker, &Arc::new(Access::default()), client_id, None).await?;
     // The broker has answered; how it takes the farewell changes nothing.
-    if requests.disconnect() {
-        let farewell = async { while events.next().await.is_ok() {} };
-        drop(time::timeout(CONNECT_TIMEOUT, farewell).await);
-    }
-    events.close().await;
+    transport.codec().disconnect(&mut transport.out);
+    drop(time::timeout(CONNECT_TIMEOUT, transport.finish()).await);
     Ok(())
 }

@@ -1,140 +1,99 @@
-//! Feeds one connection from the spool, and tells the spool what the broker has acknowledged.
+//! Writes messages of the spool on one connection, and tells the spool what the broker has taken.
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use bytes::BytesMut;
+
 use super::{
-    ahead::{Ahead, CHUNK},
-    backoff::Backoff,
-    client::{Properties, Publication, Requests},
+    ahead::{Ahead, AheadVolatile},
+    answer::Answer,
+    liveness::Waiting,
+    memory::Memory,
     metrics::LinkMetrics,
-    outgoing::{BrokerLimits, Fate, fate},
+    outgoing::{BrokerLimits, Fate, fate, publication},
+    pacing::{Gathering, Pacing},
+    packet::{Codec, Reason, TooLong},
+    probing::Probing,
     refusal_log::RefusalLog,
-    suspect::Death,
-    window::{Answer, Answered, UnexpectedPacket, Window},
+    sent::{Sent, culprit, size, weight},
+    suspicion::Death,
+    transport::FULL,
+    unwritten::Unwritten,
+    window::{Outcome, Place, Window},
 };
 use crate::{
-    domain::{Lane, OutboundMessage, Qos, Timestamp, TopicFilter},
-    spool::{DropReason, Position, Spool, Tails},
+    domain::{Lane, OutboundMessage, Qos, Timestamp, TopicName},
+    spool::{DropReason, Spool, Tails},
 };
 
-/// Requests that may stand before the socket. Few, so that an urgent message has few values before it.
-const DEPTH: usize = 64;
-/// Requests that rumqttc's channel takes: messages of both kinds and the link's own packets, so it is never full.
-pub(super) const CHANNEL_CAPACITY: usize = 4 * DEPTH;
-
-/// Times in a row that the broker may refuse a message for now: about eight minutes.
-const MAX_ROUNDS: u32 = 20;
-/// A broker that hangs up on a message does so within this time after it was written.
+/// A broker that hangs up on a packet does so within this time after it was written.
 const PROMPTLY: Duration = Duration::from_secs(10);
-/// Messages that are sent one at a time after connections have died without an answer.
-const PROBES: u32 = 64;
-const REFUSED_AGAIN: &str = "the broker refuses it for now again and again";
-const HUNG_UP: &str = "the broker hung up on it five times in a row";
-
-/// Bytes of messages that wait for their PUBACK; one larger than that goes alone.
+/// Messages looked at in a row: a whole spool may be too old.
+const MAX_OFFERS: usize = 10_000;
+/// Of messages that wait for their PUBACK; one larger than that goes alone.
 const MAX_BYTES_IN_FLIGHT: usize = 8 << 20;
-
-/// What a packet in the window was for.
-#[derive(Debug)]
-pub(super) enum Sent {
-    /// A message of the spool.
-    Message(OutboundMessage),
-    /// The status, retained.
-    Status,
-    /// The last status, before DISCONNECT.
-    Offline,
-    /// A SUBSCRIBE for these filters.
-    Subscription(Vec<TopicFilter>),
-    /// An UNSUBSCRIBE.
-    Unsubscription,
-}
+const REFUSED_AGAIN: &str = "the broker takes others and refuses it for now again and again";
 
 /// The publishing half of one connection.
-pub(super) struct Publisher {
-    requests: Requests,
+pub(super) struct Publisher<'a> {
+    codec: Codec,
     spool: Arc<Spool>,
     metrics: Arc<LinkMetrics>,
+    memory: &'a mut Memory,
     limits: BrokerLimits,
     window: Window<Sent>,
+    gathering: Gathering,
+    pacing: Pacing,
     bytes_in_flight: usize,
     /// What was accepted before the connection came up is marked as a replay.
     replay_until: Tails,
     urgent: Ahead,
     values: Ahead,
-    volatile: VecDeque<OutboundMessage>,
-    volatile_may_have_more: bool,
-    last_answer_at: Instant,
-    progress: Progress,
-    refusals: RefusalLog,
-    backoff: Backoff,
-    resume_at: Option<Instant>,
-    /// One packet is sent at a time, until so many messages of the spool are answered.
-    probes_left: u32,
-    /// A message that is given up when its turn comes, and why.
-    guilty: Option<Guilty>,
-    /// The message that was refused for now, and how often in a row.
-    held_back: Option<((Lane, Position), u32)>,
+    volatile: AheadVolatile,
+    unwritten: Unwritten,
+    probing: Probing,
+    log: RefusalLog,
+    slowest_answer: Duration,
+    /// Whether the broker has taken at least one message of the spool on this connection.
+    has_delivered: bool,
 }
 
-/// What the broker has said to messages of the spool on this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    None,
-    /// Refusals only.
-    Answered,
-    Delivered,
-}
-
-/// A message that is given up.
-#[derive(Clone, Copy, Debug)]
-struct Guilty {
-    place: (Lane, Position),
-    reason: &'static str,
-}
-
-/// What connections before have shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Caution {
-    /// Whether one packet is to be sent at a time, until some messages of the spool are answered.
-    pub(super) is_probing: bool,
-    /// A message on which connections die.
-    pub(super) guilty: Option<(Lane, Position)>,
-}
-
-impl Publisher {
+impl<'a> Publisher<'a> {
     pub(super) fn new(
-        requests: Requests,
+        codec: Codec,
         spool: Arc<Spool>,
         metrics: Arc<LinkMetrics>,
         limits: BrokerLimits,
-        inflight_maximum: u16,
-        caution: Caution,
+        window: u16,
+        memory: &'a mut Memory,
+        now: Instant,
     ) -> Self {
         let replay_until = spool.broker_arrived();
+        let pacing = Pacing::new(usize::from(window));
+        memory.rate.begin(now);
+        memory.refusals.begin();
         Self {
-            requests,
+            codec,
             spool,
             metrics,
             limits,
-            window: Window::new(inflight_maximum),
+            window: Window::new(window),
+            gathering: Gathering::new(pacing),
+            pacing,
             bytes_in_flight: 0,
             replay_until,
             urgent: Ahead::new(Lane::Urgent),
             values: Ahead::new(Lane::Values),
-            volatile: VecDeque::new(),
-            volatile_may_have_more: true,
-            last_answer_at: Instant::now(),
-            progress: Progress::None,
-            refusals: RefusalLog::default(),
-            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(30)),
-            resume_at: None,
-            probes_left: if caution.is_probing { PROBES } else { 0 },
-            guilty: caution.guilty.map(|place| Guilty { place, reason: HUNG_UP }),
-            held_back: None,
+            volatile: AheadVolatile::new(),
+            unwritten: Unwritten::default(),
+            probing: Probing::new(memory.suspicion.is_probing()),
+            memory,
+            log: RefusalLog::default(),
+            slowest_answer: Duration::ZERO,
+            has_delivered: false,
         }
     }
 
@@ -142,203 +101,257 @@ impl Publisher {
     pub(super) const fn nudge(&mut self) {
         self.urgent.nudge();
         self.values.nudge();
-        self.volatile_may_have_more = true;
+        self.volatile.nudge();
     }
 
-    /// The spool may have more urgent messages.
-    pub(super) const fn nudge_urgent(&mut self) {
-        self.urgent.nudge();
-    }
-
-    /// Hands messages to the client as far as the window allows, urgent ones first. Never waits.
-    pub(super) fn feed(&mut self) {
-        let is_supplied = self.window.requested() > DEPTH / 2 || self.window.room() == 0;
-        if is_supplied && self.volatile.is_empty() && !self.volatile_may_have_more {
+    /// Writes messages into `out` as far as window, rate and buffer allow, urgent ones first. Never waits.
+    pub(super) fn feed(&mut self, out: &mut BytesMut, now: Instant) {
+        self.rewind();
+        if self.probing == Probing::Own {
             return;
         }
-        let now = Timestamp::now();
-        while self.may_offer() {
-            let next = match self.urgent.next(&self.spool) {
-                Some((position, message)) => Some((Lane::Urgent, position, message)),
-                None => self.values.next(&self.spool).map(|(position, message)| (Lane::Values, position, message)),
-            };
-            let Some((lane, position, message)) = next else {
-                // All is answered and nothing is left that could be at fault.
-                if self.window.is_idle() {
-                    self.probes_left = 0;
-                }
-                break;
-            };
-            if let Err(message) = self.offer(lane, position, message, now) {
-                let ahead = if lane == Lane::Urgent { &mut self.urgent } else { &mut self.values };
-                ahead.put_back(position, message);
-                break;
+        let time = Timestamp::now();
+        self.feed_lane(Lane::Urgent, out, now, time);
+        let (room, in_flight) = (self.window.room(), self.window.in_flight());
+        if self.urgent.is_exhausted() && (self.is_probing() || self.gathering.may_write(now, room, in_flight)) {
+            let before = out.len();
+            self.feed_lane(Lane::Values, out, now, time);
+            if self.probing == Probing::No {
+                self.feed_volatile(out, time);
+            }
+            if out.len() > before {
+                self.gathering.on_written(now);
             }
         }
-        if self.probes_left == 0 {
-            self.feed_volatile(now);
+        if self.window.in_flight() == 0 {
+            self.probing.on_idle(self.values.is_exhausted() && self.urgent.is_exhausted());
         }
     }
 
-    fn may_offer(&self) -> bool {
-        !self.window.is_rewinding()
+    fn feed_lane(&mut self, lane: Lane, out: &mut BytesMut, now: Instant, time: Timestamp) {
+        for _ in 0..MAX_OFFERS {
+            if !self.may_offer(out, now) {
+                return;
+            }
+            let ahead = if lane == Lane::Urgent { &mut self.urgent } else { &mut self.values };
+            let Some((position, message)) = ahead.next(&self.spool) else { return };
+            self.offer((lane, position), message, out, now, time);
+        }
+    }
+
+    fn may_offer(&mut self, out: &BytesMut, now: Instant) -> bool {
+        !self.memory.refusals.is_due()
             && self.room() > 0
-            && self.window.requested() < DEPTH
+            && out.len() < FULL
             && self.bytes_in_flight < MAX_BYTES_IN_FLIGHT
+            && self.memory.rate.room(now) > 0
     }
 
-    /// How many packets with an id may be requested now.
+    /// How many messages may be written now.
     fn room(&self) -> usize {
-        if self.probes_left > 0 { usize::from(self.window.is_idle()) } else { self.window.room() }
+        self.probing.room(self.window.room(), self.window.in_flight())
     }
 
-    /// Gives the message back when the client's channel is full.
-    fn offer(
-        &mut self,
-        lane: Lane,
-        position: Position,
-        message: OutboundMessage,
-        now: Timestamp,
-    ) -> Result<(), OutboundMessage> {
-        if let Some(Guilty { reason, .. }) = self.guilty.take_if(|guilty| guilty.place == (lane, position)) {
-            self.refuse(&message, reason);
-            self.window.skip(lane, position);
-            return Ok(());
+    fn offer(&mut self, place: Place, message: OutboundMessage, out: &mut BytesMut, now: Instant, time: Timestamp) {
+        if !self.memory.replay.is_needed(place, &message.route.topic) {
+            self.window.skip(place);
+            return;
         }
-        let is_replay = position <= self.replay_until.of(lane);
-        match fate(&message, is_replay, now, self.limits) {
-            Fate::Send(properties) => {
-                if !self.publish(&message, Qos::AtLeastOnce, properties) {
-                    return Err(message);
-                }
-                self.bytes_in_flight += message.weight();
-                self.window.request(Some((lane, position)), Sent::Message(message));
-            }
+        let is_replay = place.1 <= self.replay_until.of(place.0);
+        let properties = match fate(&message, is_replay, time, self.limits) {
+            Fate::Send(properties) => properties,
             Fate::Expired => {
                 self.spool.report_dropped(&message, DropReason::Expired);
-                self.window.skip(lane, position);
+                self.window.skip(place);
+                return;
             }
             Fate::Unsendable(reason) => {
-                self.refuse(&message, &reason);
-                self.window.skip(lane, position);
+                self.bury(&message, &reason);
+                self.window.skip(place);
+                return;
             }
-        }
-        Ok(())
-    }
-
-    fn feed_volatile(&mut self, now: Timestamp) {
-        while self.window.volatile_requested() < DEPTH {
-            if self.volatile.is_empty() && self.volatile_may_have_more {
-                let mut taken = Vec::new();
-                self.volatile_may_have_more = self.spool.read_volatile(CHUNK, &mut taken) == CHUNK;
-                self.volatile = taken.into();
+            Fate::TooLarge(reason) => {
+                self.memory.refusals.on_refused(&reason, now);
+                self.window.refuse(place, Sent::Message(message), reason);
+                return;
             }
-            let Some(message) = self.volatile.pop_front() else { break };
-            match fate(&message, false, now, self.limits) {
-                Fate::Send(properties) => {
-                    if !self.publish(&message, Qos::AtMostOnce, properties) {
-                        self.volatile.push_front(message);
-                        break;
-                    }
-                    self.window.request_volatile();
-                }
-                Fate::Expired => self.spool.report_dropped(&message, DropReason::Expired),
-                Fate::Unsendable(reason) => self.refuse(&message, &reason),
-            }
-        }
-    }
-
-    fn publish(&self, message: &OutboundMessage, qos: Qos, properties: Option<Properties>) -> bool {
-        let topic = message.route.topic.as_str();
-        let is_retained = message.route.is_retained && self.limits.keeps_retained;
-        let payload = message.payload.clone();
-        // A topic name is valid and the client lives as long as we do, so a full channel is the only error.
-        self.requests.publish(Publication { topic, qos, is_retained, payload, properties })
-    }
-
-    /// Sends a packet of the link's own, when the window has room for it. Returns whether it was sent.
-    pub(super) fn send_own(&mut self, sent: Sent, request: impl FnOnce(&Requests) -> bool) -> bool {
-        let is_sent = self.room() > 0 && request(&self.requests);
-        if is_sent {
-            self.window.request(None, sent);
-        }
-        is_sent
-    }
-
-    /// Asks the client for a DISCONNECT. Nothing else is asked of it by then, so its channel has room.
-    pub(super) fn disconnect(&self) {
-        if !self.requests.disconnect() {
-            tracing::debug!("the client takes no DISCONNECT; the connection ends with the time to shut down");
-        }
-    }
-
-    /// The client has written a packet under this id.
-    pub(super) fn on_sent(&mut self, id: u16, now: Instant) -> Result<(), UnexpectedPacket> {
-        if id == 0 {
-            self.metrics.sent.inc();
-        } else if self.window.in_flight() == 0 {
-            self.last_answer_at = now;
-        }
-        self.window.on_sent(id, now)
-    }
-
-    /// The broker has answered a PUBLISH, with `words` for people. Returns what it was for when it was one of the link's
-    /// own.
-    pub(super) fn on_puback(&mut self, id: u16, answer: Answer, words: &'static str, now: Instant) -> Option<Sent> {
-        let answered = self.on_answer(id, answer, now)?;
-        let Sent::Message(message) = answered.content else {
-            if answer != Answer::Accepted {
-                tracing::warn!(
-                    reason = words,
-                    "the broker refuses the status message; allow its topic or choose another"
-                );
-            }
-            return Some(answered.content);
         };
-        self.bytes_in_flight -= message.weight();
-        self.progress = self.progress.max(Progress::Answered);
-        self.probes_left = self.probes_left.saturating_sub(1);
-        match answer {
-            Answer::Accepted => {
-                self.progress = Progress::Delivered;
-                self.metrics.acknowledged.inc();
-                self.metrics.ack_seconds.observe((now - answered.sent_at).as_secs_f64());
-                if let Some(source) = message.source_timestamp {
-                    // A clock ahead of ours must not make the sum go down.
-                    self.metrics.delay_seconds.observe(Timestamp::now().seconds_since(source).max(0.0));
-                }
-                if !self.window.is_rewinding() {
-                    self.backoff.reset();
+        if let Some(reason) = self.memory.suspicion.verdict(place, &message.route.topic, size(&message), now) {
+            self.memory.refusals.on_refused(&reason, now);
+            self.window.refuse(place, Sent::Message(message), reason);
+            return;
+        }
+        if self.memory.refusals.must_wait(&message.route.topic, now) {
+            self.window.hold(place);
+            return;
+        }
+        let received_at = message.received_at;
+        let publication = publication(&message, Qos::AtLeastOnce, properties, self.limits);
+        let id = self.window.next_id();
+        if let Err(error) = self.codec.publish(out, id, &publication) {
+            self.bury(&message, &error.to_string());
+            self.window.skip(place);
+            return;
+        }
+        self.bytes_in_flight += message.weight();
+        self.window.send(id, Some(place), Sent::Message(message), now);
+        self.memory.rate.on_sent();
+        self.unwritten.push(out.len(), None, received_at);
+    }
+
+    fn feed_volatile(&mut self, out: &mut BytesMut, time: Timestamp) {
+        while out.len() < FULL {
+            let Some(message) = self.volatile.next(&self.spool) else { break };
+            self.offer_volatile(message, out, time);
+        }
+    }
+
+    fn offer_volatile(&mut self, message: OutboundMessage, out: &mut BytesMut, time: Timestamp) {
+        let properties = match fate(&message, false, time, self.limits) {
+            Fate::Send(properties) => properties,
+            Fate::Expired => return self.spool.report_dropped(&message, DropReason::Expired),
+            Fate::Unsendable(reason) | Fate::TooLarge(reason) => return self.bury(&message, &reason),
+        };
+        let publication = publication(&message, Qos::AtMostOnce, properties, self.limits);
+        let written = self.codec.publish(out, 0, &publication);
+        match written {
+            Ok(()) => {
+                let received_at = message.received_at;
+                self.unwritten.push(out.len(), Some(message), received_at);
+            }
+            Err(error) => self.bury(&message, &error.to_string()),
+        }
+    }
+
+    /// The stream has taken so many bytes of what was written.
+    pub(super) fn on_written(&mut self, bytes: usize) {
+        let (metrics, now) = (&self.metrics, Timestamp::now());
+        self.unwritten.advance(bytes, |is_volatile, received_at| metrics.on_written(is_volatile, received_at, now));
+    }
+
+    /// Writes a packet of the link's own, when the window has room for it. Returns whether it was written.
+    ///
+    /// # Errors
+    /// It can never be written.
+    pub(super) fn send_own(
+        &mut self,
+        sent: Sent,
+        now: Instant,
+        write: impl FnOnce(u16) -> Result<(), TooLong>,
+    ) -> Result<bool, TooLong> {
+        if self.probing.room_for_own(self.window.room_for_own(), self.window.in_flight()) == 0 {
+            return Ok(false);
+        }
+        let id = self.window.next_id();
+        write(id)?;
+        self.window.send(id, None, sent, now);
+        Ok(true)
+    }
+
+    /// Nothing of the link's own is left to be sent: whatever was suspected is answered.
+    pub(super) fn end_probing(&mut self) {
+        if self.probing == Probing::Own && self.window.in_flight() == 0 {
+            self.probing = Probing::No;
+            self.memory.suspicion.clear();
+        }
+    }
+
+    /// Whether messages are sent one at a time, since one of them or of the link's own is suspected.
+    pub(super) fn is_probing(&self) -> bool {
+        self.probing != Probing::No
+    }
+
+    /// The broker has answered a PUBLISH. Returns what it was for when it was one of the link's own.
+    pub(super) fn on_puback(&mut self, id: u16, reason: Reason, words: Option<String>, now: Instant) -> Option<Sent> {
+        let answer = Answer::of(reason);
+        let words = words.map_or_else(|| reason.to_string(), |words| format!("{reason}: {words}"));
+        let outcome = match answer {
+            Answer::Accepted => Outcome::Done,
+            Answer::RefusedForNow | Answer::Postponed => Outcome::HeldBack,
+            Answer::RefusedForGood => Outcome::Refused(words.clone()),
+        };
+        let Some(answered) = self.window.on_answer(id, outcome) else {
+            tracing::debug!(id, "the broker answered a packet that does not wait for an answer");
+            return None;
+        };
+        self.memory.rate.on_answer(now);
+        self.probing.on_answer();
+        match answered.content {
+            Some(Sent::Message(message)) => {
+                self.bytes_in_flight -= message.weight();
+                if answer == Answer::Accepted {
+                    self.on_accepted(&message, answered.place, reason, answered.sent_at, now);
+                } else if let Some(place) = answered.place {
+                    let topic = &message.route.topic;
+                    self.memory.refusals.on_refused_for_now(place, topic, answer, &words, now);
+                    self.log.warn(now, topic.as_str(), &words, "refused for now; it will be sent again");
                 }
             }
-            Answer::RefusedForNow | Answer::Postponed => {
-                let topic = message.route.topic.as_str();
-                self.refusals.warn(now, topic, words, "refused for now; it will be sent again");
+            Some(own) => return Some(own),
+            None => {
+                // The window keeps it until another one is taken: then it is certain that it was for its own sake.
+                self.bytes_in_flight = self.window.waiting().map(|(_, sent, _)| weight(sent)).sum();
+                self.memory.refusals.on_refused_by_broker(&words, now);
             }
-            Answer::RefusedForGood => self.refuse(&message, words),
         }
         None
     }
 
-    /// The broker has answered a packet of the link's own other than a PUBLISH.
-    pub(super) fn on_own_answer(&mut self, id: u16, now: Instant) -> Option<Sent> {
-        self.on_answer(id, Answer::Accepted, now).map(|answered| answered.content)
-    }
-
-    fn on_answer(&mut self, id: u16, answer: Answer, now: Instant) -> Option<Answered<Sent>> {
-        self.last_answer_at = now;
-        let answered = self.window.on_answer(id, answer);
-        if answered.is_none() {
-            tracing::debug!(id, "the broker answered a packet that does not wait for an answer");
+    fn on_accepted(
+        &mut self,
+        message: &OutboundMessage,
+        place: Option<Place>,
+        reason: Reason,
+        sent_at: Instant,
+        now: Instant,
+    ) {
+        self.has_delivered = true;
+        self.slowest_answer = self.slowest_answer.max(now - sent_at);
+        self.metrics.acknowledged.inc();
+        if reason == Reason::NO_MATCHING_SUBSCRIBERS {
+            self.metrics.unmatched.inc();
         }
-        answered
+        self.metrics.ack_seconds.observe((now - sent_at).as_secs_f64());
+        if let Some(source) = message.source_timestamp {
+            // A clock ahead of ours must not make the sum go down.
+            self.metrics.delay_seconds.observe(Timestamp::now().seconds_since(source).max(0.0));
+        }
+        self.memory.suspicion.on_accepted(size(message));
+        self.judge_refused(place, now);
     }
 
-    fn refuse(&mut self, message: &OutboundMessage, reason: &str) {
+    /// A message was taken: what was refused shortly before was refused for its own sake. What was refused while nothing
+    /// was taken may have been for another reason that is over: it is sent again, once.
+    fn judge_refused(&mut self, accepted: Option<Place>, now: Instant) {
+        let was_everything = self.memory.refusals.on_accepted(accepted, now);
+        if was_everything {
+            self.memory.suspicion.forget_convicts();
+        }
+        let refusals = &mut self.memory.refusals;
+        for (refused, reason) in self.window.judge_refused(|place| was_everything && refusals.has_second_chance(place))
+        {
+            if let Sent::Message(message) = refused {
+                self.bury(&message, &reason);
+            }
+        }
+        if was_everything && self.window.has_held() {
+            self.memory.refusals.hurry(now);
+        } else if self.window.in_flight() == 0 {
+            self.memory.refusals.forget_second_chances();
+        }
+    }
+
+    /// The broker has answered a packet of the link's own other than a PUBLISH.
+    pub(super) fn on_own_answer(&mut self, id: u16) -> Option<Sent> {
+        self.window.on_answer(id, Outcome::Done)?.content
+    }
+
+    fn bury(&mut self, message: &OutboundMessage, reason: &str) {
         self.metrics.refused.inc();
+        self.memory.refused_topics.note(&message.route.topic, reason, Instant::now());
         self.spool.bury(message, reason, Timestamp::now());
         let topic = message.route.topic.as_str();
-        self.refusals.warn(Instant::now(), topic, reason, "refused for good; the message is among the dead letters");
+        self.log.warn(Instant::now(), topic, reason, "refused for good; the message is among the dead letters");
     }
 
     /// Lets the spool go of what is settled. Called once per bunch of answers.
@@ -350,55 +363,112 @@ impl Publisher {
         }
     }
 
-    /// What is due from time to time: gauges, and the next round for what was refused for now.
+    /// What is due from time to time: gauges, and the next round for what was refused.
     pub(super) fn tick(&mut self, now: Instant) {
         self.settle();
         self.nudge();
+        self.memory.rate.tick(now);
+        self.memory.refused_topics.tick(now);
         self.metrics.inflight.set(i64::try_from(self.window.in_flight()).unwrap_or(i64::MAX));
-        if !self.window.can_rewind() {
+        let is_full = self.window.room() == 0;
+        let cannot_judge = self.window.in_flight() == 0 && (is_full || self.refusal_of_all(now).is_some());
+        let is_needed = self.window.has_held() || self.window.has_refused() && cannot_judge;
+        self.memory.refusals.tick(is_needed, is_full, now);
+    }
+
+    /// Begins the next round, once it is due and nothing waits for an answer. What was refused is sent again, and all that
+    /// followed on its topic: whoever keeps the last value, or looks for holes in the sequence, finds every message in order
+    /// in the last round.
+    fn rewind(&mut self) {
+        if !self.memory.refusals.is_due() || self.window.in_flight() > 0 {
             return;
         }
-        // All that followed the refused message is sent again after it: whoever keeps the last value, or looks for holes
-        // in the sequence, finds every message in order in the last round.
-        let resume_at = *self.resume_at.get_or_insert_with(|| now + self.backoff.pause());
-        if now >= resume_at {
-            self.resume_at = None;
-            self.judge_held_back();
-            self.window.rewind();
-            self.urgent.clear();
-            self.values.clear();
-            self.spool.rewind();
+        if !self.memory.refusals.has_accepted() {
+            // Nothing is taken, so nothing is known of what was not.
+            self.memory.suspicion.forget_convicts();
         }
+        let known = &self.memory.refused_topics;
+        if let Some(held) = self.memory.refusals.begin_round(|topic| known.contains(topic)) {
+            self.memory.suspicion.accuse(held.place, &format!("{REFUSED_AGAIN}: {}", held.words));
+        }
+        self.memory.replay.keep(self.window.settled());
+        self.window.rewind();
+        self.bytes_in_flight = 0;
+        self.urgent.clear();
+        self.values.clear();
+        self.spool.rewind();
     }
 
-    /// A message that is refused for now again and again blocks all others: it is given up in the end, unless the broker
-    /// says that the reason is not the message.
-    fn judge_held_back(&mut self) {
-        let Some((place, answer)) = self.window.held_back() else { return };
-        let rounds = match self.held_back {
-            _ if answer == Answer::Postponed => 0,
-            Some((known, rounds)) if known == place => rounds + 1,
-            _ => 1,
+    /// The broker's words, while it refuses every message.
+    pub(super) fn refusal_of_all(&self, now: Instant) -> Option<&str> {
+        self.memory.refusals.of_all(now)
+    }
+
+    /// Whether a SUBSCRIBE waits for its answer.
+    pub(super) fn is_subscribing(&self) -> bool {
+        self.window.waiting().any(|(_, sent, _)| matches!(sent, Sent::Subscription(_)))
+    }
+
+    /// What there is to learn from a hang-up on this connection, which came up `lived` ago.
+    pub(super) fn death(&self, reason: Option<Reason>, lived: Duration, now: Instant) -> Death {
+        let mut waiting = self.window.waiting();
+        let alone = match (waiting.next(), waiting.next()) {
+            (Some((place, sent, at)), None) if now.saturating_duration_since(at) < PROMPTLY => culprit(place, sent),
+            _ => None,
         };
-        self.held_back = Some((place, rounds));
-        if rounds >= MAX_ROUNDS {
-            self.guilty = Some(Guilty { place, reason: REFUSED_AGAIN });
+        // Some hang up behind a refusal, and then nothing else is to blame.
+        let in_flight = if self.memory.refusals.has_just_refused(now) { 0 } else { self.window.in_flight() };
+        Death { reason, alone, in_flight, lived }
+    }
+
+    /// What waits for an answer, for `Liveness`.
+    pub(super) fn waiting(&self, has_unwritten: bool) -> Waiting {
+        Waiting {
+            since: self.window.oldest_sent_at(),
+            is_overtaken: self.window.is_overtaken(),
+            has_unwritten,
+            has_delivered: self.has_delivered,
+            slowest_answer: self.slowest_answer,
         }
     }
 
-    /// What there is to learn from the end of this connection.
-    pub(super) fn death(&self, is_hang_up: bool) -> Death {
-        Death {
-            has_answered: self.progress >= Progress::Answered,
-            is_hang_up,
-            alone: Instant::now().checked_sub(PROMPTLY).and_then(|since| self.window.alone(since)),
-            had_messages: self.window.has_messages(),
-        }
+    /// When answers are to be read next, after those that were read at `now`.
+    pub(super) fn read_at(&self, now: Instant) -> Option<Instant> {
+        self.pacing.read_at(now, self.window.in_flight()).filter(|_| self.urgent.is_exhausted())
     }
 
-    /// For how long the broker has left packets unanswered.
-    pub(super) fn unanswered_for(&self, now: Instant) -> Duration {
-        if self.window.in_flight() == 0 { Duration::ZERO } else { now.saturating_duration_since(self.last_answer_at) }
+    /// Whether the kernel is to acknowledge at once.
+    pub(super) const fn is_quick_ack(&self) -> bool {
+        self.pacing.is_quick_ack
+    }
+
+    /// When something is to be written at the latest that waits for nothing but the time.
+    pub(super) fn feed_at(&self, now: Instant) -> Option<Instant> {
+        let gathered = self.gathering.due().filter(|due| *due > now && self.values.has_waiting());
+        let rated = self.memory.rate.next_at(now).filter(|_| self.window.room() > 0);
+        gathered.into_iter().chain(rated).min()
+    }
+
+    /// Messages per second, where the broker has shown that it takes no more.
+    pub(super) const fn rate(&self) -> Option<f64> {
+        self.memory.rate.learned()
+    }
+
+    /// The broker has left the connection alone on which nothing was sent.
+    pub(super) fn on_silence_survived(&mut self, now: Instant) {
+        self.memory.suspicion.on_silence_survived(now);
+    }
+
+    /// What was given up on this connection or before.
+    pub(super) fn concerns(&self, status_topic: &TopicName) -> Vec<String> {
+        let mut concerns = self.memory.suspicion.concerns(status_topic);
+        concerns.extend(self.memory.refused_topics.concern());
+        concerns
+    }
+
+    /// An answer stayed away while others came.
+    pub(super) fn on_overdue(&mut self, now: Instant) {
+        self.memory.rate.on_overdue(now);
     }
 
     /// Whether everything that was accepted is delivered and nothing is on its way.
@@ -408,15 +478,17 @@ impl Publisher {
 
     /// Whether the broker has taken at least one message of the spool on this connection.
     pub(super) const fn has_delivered(&self) -> bool {
-        matches!(self.progress, Progress::Delivered)
+        self.has_delivered
     }
 }
 
-impl Drop for Publisher {
-    /// The connection is gone: what is not acknowledged is read again, and QoS 0 is dropped and counted.
+impl Drop for Publisher<'_> {
+    /// The connection is gone: what is not acknowledged is read again, and QoS 0 that was not written is dropped and
+    /// counted.
     fn drop(&mut self) {
         self.settle();
-        for message in self.volatile.drain(..) {
+        self.memory.keep(&self.window);
+        for message in self.unwritten.take_volatile().into_iter().chain(self.volatile.drain()) {
             self.spool.report_dropped(&message, DropReason::Away);
         }
         self.spool.broker_left();

@@ -3,16 +3,18 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::time::{self, Instant};
 
 use super::{
     access::Access,
-    client::Event,
-    connect::{Connected, connect},
+    connect::{Connected, connect, keep_alive},
+    packet::Received,
 };
 use crate::config::effective::BrokerConfig;
 
-const REQUESTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(500);
+/// The id of the only SUBSCRIBE.
+const SUBSCRIBE: u16 = 1;
 
 /// A message as the broker delivered it.
 #[derive(Clone, Debug)]
@@ -41,10 +43,10 @@ impl Watcher {
     pub async fn run(self, mut show: impl FnMut(WatchedMessage) -> io::Result<()>) -> io::Result<()> {
         let access = Arc::new(Access::default());
         loop {
-            if let Ok(connected) = connect(&self.broker, &access, &self.client_id, None, REQUESTS).await {
+            if let Ok(connected) = connect(&self.broker, &access, &self.client_id, None).await {
                 self.watch(connected, &mut show).await?;
             }
-            tokio::time::sleep(PAUSE).await;
+            time::sleep(PAUSE).await;
         }
     }
 
@@ -54,15 +56,27 @@ impl Watcher {
         connected: Connected,
         show: &mut impl FnMut(WatchedMessage) -> io::Result<()>,
     ) -> io::Result<()> {
-        let Connected { requests, mut events, .. } = connected;
-        if !requests.watch(&self.filter) {
+        let Connected { mut transport, connack } = connected;
+        let codec = transport.codec();
+        if codec.watch(&mut transport.out, SUBSCRIBE, &self.filter).is_err() {
             return Ok(());
         }
-        while let Ok(event) = events.next().await {
-            if let Event::Publish(message) = event {
-                show(WatchedMessage { topic: message.topic, payload: message.payload })?;
+        let mut pings = time::interval_at(Instant::now(), keep_alive(&connack, self.broker.keep_alive));
+        loop {
+            tokio::select! {
+                turned = transport.turn(true) => if turned.is_err() {
+                    return Ok(());
+                },
+                _ = pings.tick() => codec.ping(&mut transport.out),
+            }
+            while let Ok(Some(received)) = transport.take() {
+                if let Received::Publish(message) = received {
+                    if message.id != 0 {
+                        codec.puback(&mut transport.out, message.id);
+                    }
+                    show(WatchedMessage { topic: message.topic, payload: message.payload })?;
+                }
             }
         }
-        Ok(())
     }
 }

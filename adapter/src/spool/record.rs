@@ -72,6 +72,7 @@ impl StoredMessage {
             correlation_data: self.correlation_data,
             source_timestamp: self.source_timestamp,
             created_at: self.created_at,
+            received_at: None,
         }
     }
 }

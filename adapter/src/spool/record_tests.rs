@@ -69,6 +69,7 @@ fn message() -> impl Strategy<Value = OutboundMessage> {
             user_properties: properties.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             source_timestamp,
             created_at,
+            received_at: None,
             ..sample::message("a", 1)
         },
     )

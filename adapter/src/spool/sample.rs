@@ -26,5 +26,6 @@ pub(crate) fn message(topic: &str, sequence: u64) -> OutboundMessage {
         correlation_data: None,
         source_timestamp: Some(Timestamp::from_unix_millis(i64::try_from(sequence).unwrap())),
         created_at: Timestamp::from_unix_millis(0),
+        received_at: None,
     }
 }

@@ -82,11 +82,13 @@ pub struct BrokerState {
     pub connection: Connection,
     /// Why its spool's disk takes nothing, while it does not.
     pub spool: Option<String>,
+    /// What it does not take beside values, each with reason and what to do.
+    pub concerns: Vec<String>,
 }
 
 impl BrokerState {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), connection: Connection::Disconnected, spool: None }
+        Self { name: name.to_owned(), connection: Connection::Disconnected, spool: None, concerns: Vec::new() }
     }
 }
 
@@ -176,6 +178,19 @@ impl Board {
             let Some(entry) = entries.brokers.get_mut(broker.index()) else { return false };
             let is_changed = entry.spool != trouble;
             entry.spool = trouble;
+            is_changed
+        });
+    }
+
+    /// Says what a broker does not take beside values.
+    pub fn set_broker_concerns(&self, broker: BrokerId, concerns: &[String]) {
+        self.change(|entries| {
+            let Some(entry) = entries.brokers.get_mut(broker.index()) else { return false };
+            let is_changed = entry.concerns != concerns;
+            if entry.concerns.is_empty() != concerns.is_empty() {
+                entries.since = Timestamp::now();
+            }
+            entry.concerns = concerns.to_vec();
             is_changed
         });
     }

@@ -38,7 +38,8 @@ pub fn status_payload(snapshot: &Snapshot, broker: BrokerId, epoch: Epoch) -> By
     let is_whole = snapshot.failed_tags.is_empty()
         && snapshot.stale_tags.is_empty()
         && snapshot.pending_tags == 0
-        && snapshot.warnings.is_empty();
+        && snapshot.warnings.is_empty()
+        && snapshot.brokers.iter().all(|broker| broker.concerns.is_empty());
     let is_online = is_connected && is_whole && has_others;
     encode(&Status {
         status: if is_online { "online" } else { "degraded" },

@@ -12,6 +12,8 @@ use tokio::time;
 use crate::{
     mosquitto::Mosquitto,
     rig::{COMMAND_CAPACITY, Rig, plain, spoken},
+    scripted_broker::{Reply, ScriptedBroker},
+    scripted_wire::Greeting,
     versions::in_both_versions,
     watcher::{PATIENCE, Watcher},
 };
@@ -19,6 +21,7 @@ use crate::{
 in_both_versions!(
     a_command_comes_with_all_that_its_verdict_needs,
     commands_that_nobody_has_time_for_are_refused_not_lost,
+    a_command_is_acknowledged_under_its_own_id,
 );
 
 async fn next(rig: &mut Rig) -> Command {
@@ -99,6 +102,20 @@ async fn commands_that_nobody_has_time_for_are_refused_not_lost(version: Protoco
     let refused = rig.refused.lock().unwrap().clone();
     assert_eq!(refused, expected.map(|topic| (topic, RejectReason::Overloaded)));
     assert_eq!(next(&mut rig).await.topic, "machine/0/set");
+}
+
+async fn a_command_is_acknowledged_under_its_own_id(version: ProtocolVersion) {
+    let greeting = Greeting { command: Some(777), ..Greeting::of(version) };
+    let broker = ScriptedBroker::start(greeting, |_| Reply::Acknowledge).await;
+    let mut rig = Rig::start(spoken(version, broker.port), &["machine/set"]);
+    assert_eq!(next(&mut rig).await.topic, "machine/set");
+    let wait = async {
+        while broker.acknowledged.lock().unwrap().is_empty() {
+            time::sleep(time::Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(PATIENCE, wait).await.expect("the command should have been acknowledged");
+    assert_eq!(*broker.acknowledged.lock().unwrap(), [777]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,7 +78,6 @@ impl Rig {
             id: BrokerId(0),
             task: "mqtt".into(),
             broker,
-            adapter_id: "line1".into(),
             spool: Arc::clone(&spool),
             commands,
             filters: filters.iter().map(|filter| TopicFilter::parse(filter).unwrap()).collect(),
@@ -110,6 +109,18 @@ impl Rig {
 
     pub(crate) async fn until_connected(&self) {
         self.until_broker(|connection| *connection == Connection::Connected).await;
+    }
+
+    /// Waits until the board shows a concern that has these words.
+    pub(crate) async fn until_concerned(&self, words: &str) {
+        let mut changes = self.board.watch();
+        let wait = async {
+            while !self.board.snapshot().brokers[0].concerns.iter().any(|concern| concern.contains(words)) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let found = time::timeout(PATIENCE, wait).await;
+        found.unwrap_or_else(|_| panic!("nobody says {words}: {:?}", self.board.snapshot().brokers));
     }
 
     /// Waits until the broker has acknowledged everything.
@@ -185,6 +196,7 @@ pub(crate) fn message(route: &Arc<Route>, sequence: u64) -> OutboundMessage {
         correlation_data: None,
         source_timestamp: Some(now),
         created_at: now,
+        received_at: None,
     }
 }
 

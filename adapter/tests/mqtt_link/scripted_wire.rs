@@ -3,12 +3,16 @@
 use bytes::{Bytes, BytesMut};
 use rumqttc::{
     mqttbytes::{self, v4},
-    v5::mqttbytes::{
-        Error as Error5, QoS as QoS5,
-        v5::{self, PubAckReason},
-    },
+    v5::mqttbytes::{Error as Error5, QoS as QoS5, v5},
 };
 use tagwise::config::effective::ProtocolVersion;
+
+// Reason codes of MQTT 5, table 2-6; 0xC3 is none of them.
+pub(crate) const SUCCESS: u8 = 0x00;
+pub(crate) const NOT_AUTHORIZED: u8 = 0x87;
+pub(crate) const QUOTA_EXCEEDED: u8 = 0x97;
+pub(crate) const PAYLOAD_FORMAT_INVALID: u8 = 0x99;
+pub(crate) const UNKNOWN: u8 = 0xC3;
 
 /// What the broker says about itself.
 #[derive(Clone, Debug)]
@@ -18,11 +22,20 @@ pub(crate) struct Greeting {
     pub(crate) max_qos: Option<u8>,
     pub(crate) server_keep_alive: Option<u16>,
     pub(crate) retain_available: Option<u8>,
+    /// The packet id of a message of QoS 1 that comes after each SUBACK, on the first of its filters.
+    pub(crate) command: Option<u16>,
 }
 
 impl Greeting {
     pub(crate) fn of(version: ProtocolVersion) -> Self {
-        Self { version, receive_maximum: None, max_qos: None, server_keep_alive: None, retain_available: None }
+        Self {
+            version,
+            receive_maximum: None,
+            max_qos: None,
+            server_keep_alive: None,
+            retain_available: None,
+            command: None,
+        }
     }
 }
 
@@ -41,6 +54,7 @@ pub(crate) enum Packet {
     Connect,
     Ping,
     Publish(Heard),
+    Puback(u16),
     Subscribe(u16, Vec<String>),
     Disconnect,
 }
@@ -49,9 +63,14 @@ pub(crate) enum Packet {
 pub(crate) enum Answer {
     Connack,
     Pong,
-    Puback(u16, PubAckReason),
+    /// MQTT 3.1.1 has no reasons.
+    Puback(u16, u8),
     /// By filter: whether it is granted.
     Suback(u16, Vec<bool>),
+    /// A message of QoS 1 on this topic.
+    Publish(u16, String),
+    /// With MQTT 5 only.
+    Disconnect(u8),
 }
 
 impl Greeting {
@@ -73,19 +92,23 @@ impl Greeting {
 
     pub(crate) fn write(&self, answer: Answer, output: &mut BytesMut) {
         match self.version {
-            ProtocolVersion::V5 => drop(self.answer_in_5(answer).write(output, None).unwrap()),
+            ProtocolVersion::V5 => self.write_in_5(answer, output),
             ProtocolVersion::V311 => drop(answer_in_4(answer).write(output, usize::MAX).unwrap()),
         }
     }
 
-    fn answer_in_5(&self, answer: Answer) -> v5::Packet {
-        match answer {
+    fn write_in_5(&self, answer: Answer, output: &mut BytesMut) {
+        let packet = match answer {
             Answer::Connack => v5::Packet::ConnAck(self.connack()),
             Answer::Pong => v5::Packet::PingResp(v5::PingResp),
+            // In bytes, since rumqttc has no reasons but those of the standard.
             Answer::Puback(id, reason) => {
-                let mut puback = v5::PubAck::new(id, None);
-                puback.reason = reason;
-                v5::Packet::PubAck(puback)
+                let [high, low] = id.to_be_bytes();
+                return output.extend_from_slice(&[0x40, 3, high, low, reason]);
+            }
+            Answer::Disconnect(reason) => return output.extend_from_slice(&[0xE0, 1, reason]),
+            Answer::Publish(pkid, topic) => {
+                v5::Packet::Publish(v5::Publish { pkid, ..v5::Publish::new(topic, QoS5::AtLeastOnce, "1", None) })
             }
             Answer::Suback(pkid, granted) => {
                 let code = |is_granted: bool| {
@@ -98,7 +121,8 @@ impl Greeting {
                 let return_codes = granted.into_iter().map(code).collect();
                 v5::Packet::SubAck(v5::SubAck { pkid, return_codes, properties: None })
             }
-        }
+        };
+        packet.write(output, None).unwrap();
     }
 
     fn connack(&self) -> v5::ConnAck {
@@ -136,6 +160,7 @@ fn packet_of_5(packet: v5::Packet) -> Packet {
             is_retained: publish.retain,
             content_type: publish.properties.and_then(|properties| properties.content_type),
         }),
+        v5::Packet::PubAck(puback) => Packet::Puback(puback.pkid),
         v5::Packet::Subscribe(subscribe) => {
             Packet::Subscribe(subscribe.pkid, subscribe.filters.into_iter().map(|filter| filter.path).collect())
         }
@@ -158,6 +183,7 @@ fn packet_of_4(packet: v4::Packet) -> Packet {
             is_retained: publish.retain,
             content_type: None,
         }),
+        v4::Packet::PubAck(puback) => Packet::Puback(puback.pkid),
         v4::Packet::Subscribe(subscribe) => {
             Packet::Subscribe(subscribe.pkid, subscribe.filters.into_iter().map(|filter| filter.path).collect())
         }
@@ -170,8 +196,11 @@ fn answer_in_4(answer: Answer) -> v4::Packet {
     match answer {
         Answer::Connack => v4::Packet::ConnAck(v4::ConnAck::new(v4::ConnectReturnCode::Success, false)),
         Answer::Pong => v4::Packet::PingResp,
-        // The older version has no reasons.
         Answer::Puback(id, _) => v4::Packet::PubAck(v4::PubAck::new(id)),
+        Answer::Publish(pkid, topic) => {
+            v4::Packet::Publish(v4::Publish { pkid, ..v4::Publish::new(topic, mqttbytes::QoS::AtLeastOnce, "1") })
+        }
+        Answer::Disconnect(_) => panic!("a broker of MQTT 3.1.1 sends no DISCONNECT"),
         Answer::Suback(id, granted) => {
             let code = |is_granted: bool| {
                 if is_granted {

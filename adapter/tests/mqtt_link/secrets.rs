@@ -28,21 +28,25 @@ fn broker(directory: &Path, port: u16) -> BrokerConfig {
 async fn a_rotated_password_is_used_at_the_next_connection() {
     let files = tempfile::tempdir().unwrap();
     let secret = files.path().join("secret");
-    fs::write(&secret, "one\n").unwrap();
+    fs::write(&secret, "zero\n").unwrap();
     let passwords = password_file(files.path(), "joe", "one");
     let Some(mut broker_process) = Mosquitto::with(|_| format!("password_file {}", passwords.display())).await else {
         return;
     };
     let rig = Rig::start(broker(files.path(), broker_process.port), &[]);
+    let refused = rig.until_broker(|connection| matches!(connection, Connection::Error { .. })).await;
+    let reason = refused.reason().unwrap();
+    assert!(reason.contains("refused client id `line1-broker` with user `joe`: not authorized"), "{reason}");
+    fs::write(&secret, "one\n").unwrap();
     rig.append(&route("machine/a"), 1..=10);
     rig.until_delivered().await;
 
+    // The file first: a broker that refuses what had worked is left alone for a minute.
+    fs::write(&secret, "two\n").unwrap();
     broker_process.kill();
     password_file(files.path(), "joe", "two");
+    rig.until_broker(|connection| connection.reason().is_some()).await;
     broker_process.start().await;
-    let refused = rig.until_broker(|connection| matches!(connection, Connection::Error { .. })).await;
-    assert!(refused.reason().unwrap().contains("refused user `joe`"), "{refused:?}");
-    fs::write(&secret, "two\n").unwrap();
     rig.append(&route("machine/a"), 11..=20);
     rig.until_delivered().await;
 

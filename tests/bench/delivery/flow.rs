@@ -104,6 +104,7 @@ impl Flow {
             correlation_data: None,
             source_timestamp: Some(now),
             created_at: now,
+            received_at: None,
         };
         (first..self.messages.min(first + self.batch)).map(message).collect()
     }

@@ -69,7 +69,6 @@ impl Delivery {
             id: BrokerId::default(),
             task: "mqtt".into(),
             broker: config.brokers.into_iter().next().context("the mapping has one broker")?,
-            adapter_id: "bench".to_owned(),
             spool: Arc::clone(&self.spool),
             commands: CommandIntake::new(commands_tx, |_, _| {}),
             filters: Vec::new(),

@@ -17,8 +17,23 @@ const BROKER_KEYS: &[Key] = &[
         "After how long without a packet a ping proves the connection; whole seconds. The broker may shorten it.",
     )
     .default("10s"),
+    key(
+        "client_id",
+        TEXT,
+        "What we are called at the broker, whole; <adapter id>-<broker name> when absent. No two clients may have the same.",
+    ),
+    key(
+        "max_rate",
+        Shape::Integer { min: 1, max: 1_000_000 },
+        "Messages per second at most, for brokers with a quota; as many as the broker takes when absent.",
+    ),
     key("auth", Shape::Section(&AUTH), "Who we are to the broker."),
     key("tls", Shape::Section(&TLS), "For mqtts:// and wss://."),
+    key(
+        "proxy",
+        SECRET,
+        "The HTTP proxy that leads to the broker, asked by CONNECT: http://user:password@host:port, user and password with %XX where need be.",
+    ),
     key("spool", Shape::Section(&SPOOL), "What waits for the broker, on the disk."),
 ];
 
@@ -32,7 +47,11 @@ const AUTH_KEYS: &[Key] = &[
 static TLS: Section = Section { groups: &[TLS_KEYS] };
 
 const TLS_KEYS: &[Key] = &[
-    key("ca_file", TEXT, "Certificates that are trusted (PEM), relative to this file; the system's when absent."),
+    key(
+        "ca_file",
+        TEXT,
+        "Certificates that are trusted (PEM), relative to this file; the system's when absent. The broker's own one is taken as it is.",
+    ),
     key(
         "cert_file",
         TEXT,
@@ -43,6 +62,11 @@ const TLS_KEYS: &[Key] = &[
         "server_name",
         TEXT,
         "The name that the broker's certificate is for, when `url` has another one or an address.",
+    ),
+    key(
+        "alpn",
+        Shape::Texts,
+        "Application protocols that the broker may choose from (ALPN); none when absent, but for AWS on port 443.",
     ),
 ];
 

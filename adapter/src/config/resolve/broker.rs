@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-
 use super::{
+    broker_login, broker_tls,
     context::Context,
     url::{ServerUrl, UrlError},
 };
 use crate::config::{
-    credential::Credential,
-    effective::{BrokerAuth, BrokerConfig, ClientCertificate, ProtocolVersion, TlsConfig},
+    effective::{BrokerConfig, ProtocolVersion},
     view::{Text, View},
 };
 use crate::spool::{SpoolOptions, SyncPolicy};
@@ -22,12 +20,19 @@ const DEFAULT_PATH: &str = "/mqtt";
 pub(super) const NO_PASSWORD_IN_URL: &str =
     "a user name or password must not stand in a URL, which is shown in many places";
 
-/// Reads one broker.
-pub(super) fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) -> Option<BrokerConfig> {
+/// Reads one broker of the adapter with this id.
+pub(super) fn read(
+    name: &str,
+    adapter_id: &str,
+    section: &View<'_>,
+    context: &mut Context<'_>,
+) -> Option<BrokerConfig> {
     let url = section.text("url");
     let parsed = url.and_then(|text| parse(text, context));
-    let auth = auth(section)?;
-    let tls = tls(section, context);
+    let auth = broker_login::auth(section, context)?;
+    let client_id = broker_login::client_id(section, &format!("{adapter_id}-{name}"), context);
+    let proxy = broker_login::proxy(section, context);
+    let tls = broker_tls::tls(section, parsed.as_ref(), context);
     let keep_alive = keep_alive(section, context);
     let spool = spool(section);
     let protocol_version = match section.choice("protocol_version")? {
@@ -62,6 +67,9 @@ pub(super) fn read(name: &str, section: &View<'_>, context: &mut Context<'_>) ->
         websocket_path: is_websocket.then(|| if url.path.is_empty() { DEFAULT_PATH } else { url.path }.to_owned()),
         protocol_version,
         keep_alive: keep_alive?,
+        client_id,
+        max_rate: section.integer("max_rate"),
+        proxy,
         tls: is_encrypted.then_some(tls),
         auth,
         spool: spool?,
@@ -77,17 +85,6 @@ fn spool(section: &View<'_>) -> Option<SpoolOptions> {
         sync: spool.always_or_duration("sync")?.map_or(SyncPolicy::Always, SyncPolicy::Every),
         ..SpoolOptions::default()
     })
-}
-
-/// `Some(None)` when there is no `auth`.
-#[expect(clippy::option_option, reason = "the outer one is the way out when the form is not as it should be")]
-fn auth(section: &View<'_>) -> Option<Option<BrokerAuth>> {
-    let auth = section.section("auth")?;
-    let credential = |text: Text<'_>| Credential::new(text.value, text.scalar.source.clone());
-    Some(auth.text("username").map(|username| BrokerAuth {
-        username: credential(username),
-        password: auth.text("password").map_or_else(|| Credential::from(""), credential),
-    }))
 }
 
 fn keep_alive(section: &View<'_>, context: &mut Context<'_>) -> Option<Duration> {
@@ -109,9 +106,6 @@ fn parse<'a>(text: Text<'a>, context: &mut Context<'_>) -> Option<ServerUrl<'a>>
         Ok(url) => match url.scheme.as_str() {
             "mqtt" | "mqtts" if url.path.trim_end_matches('/').is_empty() => return Some(url),
             "mqtt" | "mqtts" => "it has a path, which only WebSockets have (`ws://`, `wss://`)".to_owned(),
-            "ws" | "wss" if url.host.contains(':') => {
-                "the WebSocket client takes no IPv6 address; use a host name".to_owned()
-            }
             "ws" | "wss" if !is_plain_path(url.path) => {
                 "its path may have letters, digits and `/ . _ ~ - % : =` only".to_owned()
             }
@@ -131,50 +125,6 @@ fn parse<'a>(text: Text<'a>, context: &mut Context<'_>) -> Option<ServerUrl<'a>>
 /// No query: tokens stand there, and URLs are shown in many places.
 fn is_plain_path(path: &str) -> bool {
     path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._~-%:=".contains(&byte))
-}
-
-fn tls(section: &View<'_>, context: &mut Context<'_>) -> TlsConfig {
-    let Some(tls) = section.section("tls") else { return TlsConfig::default() };
-    let mut file = |name| {
-        tls.text(name).map(|text| {
-            let path = context.path(text);
-            context.require_file(text, &path);
-            path
-        })
-    };
-    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
-    let client = match (cert_file, key_file) {
-        (Some(cert_file), Some(key_file)) => Some(ClientCertificate { cert_file, key_file }),
-        (None, None) => None,
-        (cert_file, _) => {
-            let (given, missing) =
-                if cert_file.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
-            if let Some(entry) = tls.entry(given) {
-                context
-                    .report
-                    .error(entry.key_span, format!("`{given}` needs `{missing}` beside it"))
-                    .help("a client certificate is a certificate and its private key; give both or none");
-            }
-            None
-        }
-    };
-    let server_name = tls.text("server_name").and_then(|text| server_name(text, context));
-    TlsConfig { ca_file, client, server_name }
-}
-
-fn server_name(text: Text<'_>, context: &mut Context<'_>) -> Option<String> {
-    const HELP: &str = "write the host name that stands in the certificate, such as `broker.example.com`";
-    match ServerName::try_from(text.value) {
-        Ok(ServerName::DnsName(_)) => Some(text.value.to_owned()),
-        Ok(_) => {
-            context.reject(text, "server name", "it is an address, which goes into `url`", HELP);
-            None
-        }
-        Err(_) => {
-            context.reject(text, "server name", "it is no host name", HELP);
-            None
-        }
-    }
 }
 
 #[cfg(test)]

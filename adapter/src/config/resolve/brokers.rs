@@ -26,7 +26,7 @@ pub(super) struct Brokers {
 
 impl Brokers {
     /// Reads `broker:` or `brokers:`.
-    pub(super) fn read(root: &View<'_>, context: &mut Context<'_>) -> Self {
+    pub(super) fn read(root: &View<'_>, adapter_id: &str, context: &mut Context<'_>) -> Self {
         let mut brokers = Self { names: Vec::new(), spans: Vec::new(), list: Vec::new() };
         match (root.entry("broker"), root.entry("brokers")) {
             (Some(_), Some(both)) => context
@@ -35,7 +35,7 @@ impl Brokers {
                 .help("keep `broker` for a single broker, or `brokers` with a name for each"),
             (Some(single), None) => {
                 if let Some(section) = root.section("broker").filter(|_| single.value.as_mapping().is_some()) {
-                    let config = read(DEFAULT_NAME, &section, context);
+                    let config = read(DEFAULT_NAME, adapter_id, &section, context);
                     brokers.add(DEFAULT_NAME, single.key_span, config);
                 }
             }
@@ -55,7 +55,10 @@ impl Brokers {
                 }
                 for (entry, section) in named.into_iter().take(MAX_BROKERS) {
                     let is_named = check_broker_name(&entry.key, entry.key_span, context);
-                    let config = read(&entry.key, &section, context);
+                    let config = read(&entry.key, adapter_id, &section, context);
+                    if let Some(config) = &config {
+                        brokers.check_client_id(config, entry.key_span, context);
+                    }
                     brokers.add(&entry.key, entry.key_span, config.filter(|_| is_named));
                 }
             }
@@ -122,6 +125,19 @@ impl Brokers {
     pub(super) fn into_configs(self) -> Option<Vec<BrokerConfig>> {
         let list: Option<Vec<BrokerConfig>> = self.list.into_iter().collect();
         list.filter(|list| !list.is_empty())
+    }
+
+    /// Two clients with one id throw each other out, for ever.
+    fn check_client_id(&self, config: &BrokerConfig, span: Span, context: &mut Context<'_>) {
+        let is_same = |other: &&BrokerConfig| {
+            (&other.client_id, &other.host, other.port) == (&config.client_id, &config.host, config.port)
+        };
+        if let Some(other) = self.list.iter().flatten().find(is_same) {
+            context
+                .report
+                .error(span, format!("this is the same client at the same broker as `{}`", other.name))
+                .help("give one of them another `client_id`: a broker lets a client id in only once");
+        }
     }
 
     fn add(&mut self, name: &str, span: Span, config: Option<BrokerConfig>) {

@@ -52,7 +52,7 @@ pub(crate) fn resolve(root: &Mapping, inputs: Inputs<'_>, report: &mut Report) -
     let adapter = process::adapter(&root, context);
     let id = adapter.as_ref().map_or("adapter", |adapter| adapter.id.as_str()).to_owned();
     let opcua = opcua::opcua(&root, adapter.as_ref().map(|adapter| adapter.state_dir.as_path()), context);
-    let brokers = Brokers::read(&root, context);
+    let brokers = Brokers::read(&root, &id, context);
     let http = process::http(&root, context);
     let tags = Tags::read(&root, context);
     let mut models = Models::declared(&root, &tags, context);

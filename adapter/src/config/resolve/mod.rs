@@ -1,6 +1,8 @@
 //! The second half of the resolve pass: from the tree to a `Config`, with everything that is wrong in its meaning.
 
 mod broker;
+mod broker_login;
+mod broker_tls;
 mod brokers;
 mod build;
 mod conflicts;

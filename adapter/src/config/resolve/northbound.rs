@@ -12,7 +12,7 @@ use crate::config::{
     span::Span,
     view::{Text, View},
 };
-use crate::domain::{Qos, TagId, TopicName};
+use crate::domain::{Codepoint, Qos, TagId, TopicName, unsendable};
 
 /// The longest text that an MQTT property can be, in bytes.
 const MAX_PROPERTY_LENGTH: usize = 65_535;
@@ -158,12 +158,25 @@ impl<'a> Reader<'_, 'a, '_> {
     fn user_properties(&mut self, view: &View<'_>) -> Vec<(String, String)> {
         let mut properties = Vec::new();
         for (entry, text) in view.text_map("mqtt_user_properties") {
-            let is_possible = |text: &str| text.len() <= MAX_PROPERTY_LENGTH && !text.contains('\0');
+            let is_possible = |text: &str| text.len() <= MAX_PROPERTY_LENGTH;
             if entry.key.is_empty() || !is_possible(&entry.key) || !is_possible(text.value) {
                 self.context
                     .report
                     .error(entry.key_span, "this cannot be an MQTT user property")
-                    .help("name and value have at most 65535 bytes and no NUL, and the name is not empty");
+                    .help("name and value have at most 65535 bytes, and the name is not empty");
+            }
+            for (part, place) in [(entry.key.as_str(), "name"), (text.value, "value")] {
+                if let Some(character) = unsendable(part) {
+                    let span = if place == "name" { entry.key_span } else { text.span };
+                    let character = Codepoint(character);
+                    self.context
+                        .report
+                        .error(
+                            span,
+                            format!("the character {character} must not stand in the {place} of a user property"),
+                        )
+                        .help("brokers hang up on it; take it out");
+                }
             }
             if text.scalar.is_interpolated {
                 self.context.masked.push(text.value.to_owned());

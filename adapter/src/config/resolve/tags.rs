@@ -10,7 +10,7 @@ use crate::config::{
     suggest::did_you_mean,
     view::{Text, View},
 };
-use crate::domain::{FieldPath, NodeLocator, TagId, TagName, field_path::FieldPathError};
+use crate::domain::{Codepoint, FieldPath, NodeLocator, TagId, TagName, field_path::FieldPathError, unsendable};
 
 /// The tags, also those with mistakes, so that what refers to them is not called unknown.
 pub(super) struct Tags<'a> {
@@ -104,9 +104,14 @@ impl<'a> Tags<'a> {
     /// Takes a name for the next tag; not if it is taken, or is no name at all.
     fn claim(&mut self, name: Text<'_>, context: &mut Context<'_>) -> bool {
         const MAX_LENGTH: usize = 1024;
-        if name.value.is_empty() || name.value.len() > MAX_LENGTH || name.value.chars().any(char::is_control) {
-            let help = "choose a name that says what is measured, such as `line1/vibration`";
-            context.reject(name, "tag name", "a name has 1 to 1024 bytes and no control characters", help);
+        let help = "choose a name that says what is measured, such as `line1/vibration`";
+        if name.value.is_empty() || name.value.len() > MAX_LENGTH {
+            context.reject(name, "tag name", "a name has 1 to 1024 bytes", help);
+            return false;
+        }
+        if let Some(character) = unsendable(name.value) {
+            let reason = format!("the character {} must not stand in it", Codepoint(character));
+            context.reject(name, "tag name", reason, help);
             return false;
         }
         let next = TagId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));

@@ -31,7 +31,7 @@ pub(super) fn topic(text: Text<'_>, adapter: &str, tag: Option<&str>, context: &
                 text,
                 "topic",
                 error,
-                "a topic is 1 to 65535 bytes of UTF-8 without `+`, `#` and control characters",
+                "a topic is 1 to 65535 bytes of UTF-8 without `+`, `#`, control characters and noncharacters",
             );
             None
         }

@@ -167,3 +167,24 @@ fn durations_of_the_tables_are_written_as_mappings_write_them() {
         }
     }
 }
+
+#[test]
+fn the_client_id_is_made_of_adapter_and_broker_unless_it_is_given() {
+    let id = |yaml: &str| config(&format!("adapter: {{ id: press4 }}\n{yaml}\n")).brokers.remove(0).client_id;
+    assert_eq!(id("broker: { url: mqtt://edge }"), "press4-broker");
+    assert_eq!(id("brokers: { cloud: { url: mqtt://edge } }"), "press4-cloud");
+    assert_eq!(id("broker: { url: mqtt://edge, client_id: Gerät 4 }"), "Gerät 4");
+}
+
+#[test]
+fn aws_is_asked_for_mqtt_on_the_port_of_https_only() {
+    let alpn = |broker: &str| config(&format!("broker: {{ {broker} }}\n")).brokers.remove(0).tls.unwrap().alpn;
+    let aws = "x.iot.eu-central-1.amazonaws.com";
+    assert_eq!(alpn(&format!("url: 'mqtts://{aws}:443'")), ["x-amzn-mqtt-ca"]);
+    assert_eq!(alpn(&format!("url: 'mqtts://10.0.0.7:443', tls: {{ server_name: {aws} }}")), ["x-amzn-mqtt-ca"]);
+    assert_eq!(alpn(&format!("url: 'mqtts://{aws}:443', tls: {{ alpn: mqtt }}")), ["mqtt"]);
+    assert!(alpn(&format!("url: 'mqtts://{aws}:443', tls: {{ alpn: [] }}")).is_empty());
+    assert!(alpn(&format!("url: 'mqtts://{aws}:8883'")).is_empty());
+    assert!(alpn(&format!("url: 'wss://{aws}:443'")).is_empty());
+    assert!(alpn("url: 'mqtts://amazonaws.com.example:443'").is_empty());
+}

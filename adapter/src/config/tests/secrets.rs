@@ -38,6 +38,12 @@ fn literal_secrets_are_masked_wherever_they_stand() {
         "opcua: { auth: { basic: [ a, SECRET ] } }",
         "opcua: { auth: SECRET }",
         "opcua:\n  auth:\n    basic:\n      password: |\n        SECRET\n      frobnicate: 1\n",
+        "broker: { url: mqtt://edge, proxy: \"http://joe:SECRET@proxy\" }",
+        "broker: { url: mqtt://edge, proxy: joe:SECRET@proxy:3128, frobnicate: 1 }",
+        "broker: { url: mqtt://edge, proxy: joe:SECRET:proxy:3128 }",
+        "broker: { url: mqtt://edge, proxy: \"http:\\/\\/joe:SECRET\\x40proxy:3128\" }",
+        "broker: { url: mqtt://edge, proxy: [ SECRET ] }",
+        "broker:\n  proxy: |\n    joe:SECRET\n  url: \"x\n",
         "http: { token: \"SECRET\", listen: x }",
         "http: { token: [ SECRET ] }",
         "http: { token: { SECRET: 1 } }",
@@ -68,6 +74,9 @@ fn what_an_expression_yields_is_never_shown() {
         "opcua: { uri: \"${env:VARIABLE}\", security: { policy: \"${env:VARIABLE}\" } }",
         "opcua: { uri: \"opc.tcp://${env:VARIABLE}:x\", security: { policy: none } }",
         "broker: { url: \"${env:VARIABLE}\", protocol_version: \"${env:VARIABLE}\" }",
+        "broker: { url: mqtt://a, proxy: \"http://a:${env:VARIABLE}\", client_id: \"${env:VARIABLE}\\n\" }",
+        "broker: { url: mqtt://a, proxy: \"${env:VARIABLE}\", auth: { username: \"${env:VARIABLE}\\n\" } }",
+        "broker: { url: mqtts://a, tls: { server_name: \"${env:VARIABLE}\", alpn: \"${env:VARIABLE}\\n\" } }",
         "broker: { url: \"mqtts://a\", tls: { ca_file: \"${env:VARIABLE}\" } }",
         "tags: [ { name: a, node: \"ns=${env:VARIABLE};i=1\", topic: a } ]",
         "tags: [ { name: a, node: \"i=${env:VARIABLE}\", topic: \"${env:VARIABLE}/{x}\", model: \"${env:VARIABLE}\" } ]",
@@ -89,7 +98,7 @@ fn what_an_expression_yields_is_never_shown() {
 const COMPLETE: &str = r#"
 version: 1
 opcua: { uri: opc.tcp://plc, security: { policy: none }, auth: { basic: { username: a, password: "PLACE" } } }
-broker: { url: mqtt://edge, auth: { username: a, password: "PLACE" } }
+broker: { url: mqtt://edge, auth: { username: a, password: "PLACE" }, proxy: "http://a:PLACE@proxy:3128" }
 http: { token: "PLACE" }
 tags: [ { name: a, node: i=1, topic: a } ]
 "#;
@@ -112,10 +121,10 @@ fn files_give_secrets_without_their_last_newline() {
     let directory = tempfile::tempdir().unwrap();
     for (content, expected) in [("abc", "abc"), ("abc\n", "abc"), ("abc\r\n", "abc"), ("abc\n\n", "abc\n"), ("", "")] {
         fs::write(directory.path().join("secret"), content).unwrap();
-        let text = "version: 1\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\nbroker: { url: mqtt://edge, auth: { username: 'x${file:secret}y$${z', password: p } }\ntags: [ { name: a, node: i=1, topic: a } ]\n";
+        let text = "version: 1\nopcua: { uri: opc.tcp://plc, security: { policy: none } }\nbroker: { url: mqtt://edge, auth: { username: a, password: 'x${file:secret}y$${z' } }\ntags: [ { name: a, node: i=1, topic: a } ]\n";
         let file = directory.path().join("line1.yaml");
         let loaded = parse(text, &file, &[("A", "")], &Registry::builtin()).unwrap();
-        assert_eq!(loaded.config.brokers[0].auth.as_ref().unwrap().username.loaded(), format!("x{expected}y${{z"));
+        assert_eq!(loaded.config.brokers[0].auth.as_ref().unwrap().password.loaded(), format!("x{expected}y${{z"));
     }
 }
 
@@ -146,7 +155,8 @@ fn expressions_that_yield_nothing_say_why() {
 #[test]
 fn what_an_expression_yields_is_text_and_never_yaml() {
     let environment = [("A", "{ b: [1] } # x\ny: \"")];
-    let text = COMPLETE.replace("PLACE", "${env:A}").replace(" name: a,", " name: a, unit: \"${env:A}\",");
+    let complete = COMPLETE.replace(", proxy: \"http://a:PLACE@proxy:3128\"", "");
+    let text = complete.replace("PLACE", "${env:A}").replace(" name: a,", " name: a, unit: \"${env:A}\",");
     let loaded = parse(&text, Path::new("line1.yaml"), &environment, &Registry::builtin()).unwrap();
     assert_eq!(loaded.config.tags[0].unit.as_deref(), Some(environment[0].1));
 }

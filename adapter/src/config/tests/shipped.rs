@@ -10,11 +10,12 @@ use tagwise_model::{ParamValue, Params, Registry};
 use super::defaults::all_keys;
 use crate::config::{Loaded, load, parse, resolved_yaml, schema};
 
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 7] = [
     ("PLC_PASSWORD", "plc"),
     ("CLOUD_HOST", "cloud.example"),
     ("CLOUD_USER", "user"),
     ("CLOUD_PASSWORD", "cloud"),
+    ("CLOUD_PROXY", "http://user:password@proxy:3128"),
     ("TAGWISE_TOKEN", "token"),
     ("NAME", "x"),
 ];

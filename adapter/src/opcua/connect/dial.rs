@@ -1,47 +1,28 @@
 //! The TCP connection: to whichever address of the host answers first, whatever a server advertises.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time,
+use tokio::net::TcpStream;
+
+use crate::{
+    net::{self, DialError},
+    opcua::problem::Problem,
 };
 
-use crate::opcua::problem::Problem;
-
 const DEFAULT_PORT: u16 = 4840;
-/// Addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 16;
 
-/// Connects to the host and port of an `opc.tcp://` URL: all addresses of the name are tried side by side, each for
-/// `limit`.
+/// Connects to the host and port of an `opc.tcp://` URL within `limit`: all addresses of the name are tried side by side.
 ///
 /// # Errors
 /// Why none of them can be had.
 pub(in crate::opcua) async fn dial(url: &str, limit: Duration) -> Result<TcpStream, Problem> {
     let (host, port) = host_and_port(url).ok_or_else(|| Problem::Address { uri: url.to_owned() })?;
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let found = match time::timeout(limit, lookup_host((host.as_str(), port))).await {
-        Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect::<Vec<_>>(),
-        Ok(Err(_)) | Err(_) => Vec::new(),
+    let error = match net::dial(&host, port, limit, None).await {
+        Ok(stream) => return Ok(stream),
+        Err(DialError::UnknownHost(_)) => return Err(Problem::UnknownHost { host }),
+        Err(DialError::Unreached(error)) => error,
     };
-    if found.is_empty() {
-        return Err(Problem::UnknownHost { host });
-    }
-    let mut attempts: FuturesUnordered<_> = found.into_iter().map(|one| attempt(one, limit)).collect();
-    let mut failure = None;
-    while let Some(attempted) = attempts.next().await {
-        match attempted {
-            Ok(stream) => return Ok(stream),
-            // Of several, a refusal says most: something is there.
-            Err(error) if failure.is_none() || error.kind() == io::ErrorKind::ConnectionRefused => {
-                failure = Some(error);
-            }
-            Err(_) => {}
-        }
-    }
-    let error = failure.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
     Err(match error.kind() {
         io::ErrorKind::ConnectionRefused => Problem::Refused { address },
         io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
@@ -49,12 +30,6 @@ pub(in crate::opcua) async fn dial(url: &str, limit: Duration) -> Result<TcpStre
         }
         _ => Problem::Io { address, reason: error.to_string() },
     })
-}
-
-async fn attempt(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    let stream = time::timeout(limit, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Host and port of `opc.tcp://host[:port][/path]`; the host of an IPv6 address without its brackets.

@@ -72,8 +72,12 @@ impl GapAnnouncer {
         self.message(&gap, now)
     }
 
-    /// Messages of one mapping that the spool had to let go.
-    pub fn spool(&self, dropped: &DroppedRange, now: Timestamp) -> OutboundMessage {
+    /// Messages of one mapping that the spool had to let go. `None` for gap messages: a broker that takes none of them would
+    /// have each announced by another one, for ever.
+    pub fn spool(&self, dropped: &DroppedRange, now: Timestamp) -> Option<OutboundMessage> {
+        if dropped.topic == self.route.topic {
+            return None;
+        }
         let gap = Gap {
             scope: "spool",
             tag_name: dropped.tag_name.as_ref().map(TagName::as_str),
@@ -86,7 +90,7 @@ impl GapAnnouncer {
             count: dropped.count,
             cause: dropped.cause.as_str(),
         };
-        self.message(&gap, now)
+        Some(self.message(&gap, now))
     }
 
     fn message(&self, gap: &Gap<'_>, now: Timestamp) -> OutboundMessage {
@@ -100,6 +104,7 @@ impl GapAnnouncer {
             correlation_data: None,
             source_timestamp: None,
             created_at: now,
+            received_at: None,
         }
     }
 }

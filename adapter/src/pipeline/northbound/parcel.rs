@@ -64,6 +64,7 @@ impl Parcel {
                 correlation_data: None,
                 source_timestamp: Some(batch[draft.update].timestamp().0),
                 created_at: now,
+                received_at: Some(batch[draft.update].received_at),
             };
             start = draft.end;
             if state.is_volatile() { volatile.push(message) } else { durable.push(message) }

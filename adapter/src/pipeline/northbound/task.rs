@@ -145,7 +145,8 @@ impl NorthboundTask {
         unsorted.extend(self.ingress.take_missing().map(|missing| self.gaps.missing(missing, now)));
         for (spool, has_values) in self.spools.iter().zip(&self.has_values) {
             let mut messages = if *has_values { unsorted.clone() } else { Vec::new() };
-            messages.extend(spool.take_dropped().iter().map(|dropped| self.gaps.spool(dropped, now)));
+            let dropped = spool.take_dropped();
+            messages.extend(dropped.iter().filter_map(|dropped| self.gaps.spool(dropped, now)));
             if !messages.is_empty() {
                 spool.append(Lane::Urgent, messages);
             }

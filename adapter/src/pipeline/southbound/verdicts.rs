@@ -131,6 +131,7 @@ impl<O: Fn(BrokerId, OutboundMessage)> Verdicts<O> {
             correlation_data: command.correlation_data.clone(),
             source_timestamp: None,
             created_at,
+            received_at: None,
         };
         (self.outbox)(command.broker, message);
     }

@@ -1,0 +1,5 @@
+//! What both sides do alike to get a connection.
+
+mod dial;
+
+pub(crate) use dial::{DialError, dial};
