@@ -177,7 +177,10 @@ impl<'a> Publisher<'a> {
             }
         };
         if let Some(reason) = self.memory.suspicion.verdict(place, &message.route.topic, size(&message), now) {
-            self.memory.refusals.on_refused(&reason, now);
+            // While one is searched for, that none was taken yet says nothing about all.
+            if !self.is_probing() {
+                self.memory.refusals.on_refused(&reason, now);
+            }
             self.window.refuse(place, Sent::Message(message), reason);
             return;
         }

@@ -10,10 +10,14 @@ use crate::{
 
 /// Topics that are remembered at most.
 const MAX_TOPICS: usize = 10_000;
+/// Messages of a topic on which the broker has hung up without a word, until the topic counts as the cause: one may have
+/// been of a size, or a payload, that it does not take.
+const MESSAGES_OF_A_TOPIC: u32 = 2;
 
 #[derive(Debug)]
 struct Entry {
     reason: Option<Reason>,
+    messages: u32,
     until: Instant,
 }
 
@@ -46,7 +50,8 @@ impl Convicts {
             // What is wrong with a payload is wrong with this one.
             Some(Reason::PAYLOAD_FORMAT_INVALID | Reason::MALFORMED_PACKET) => {}
             reason if self.topics.len() < MAX_TOPICS => {
-                self.topics.insert(topic.clone(), Entry { reason, until });
+                let entry = self.topics.entry(topic.clone()).or_insert(Entry { reason, messages: 0, until });
+                (entry.reason, entry.messages, entry.until) = (reason, entry.messages + 1, until);
             }
             _ => {}
         }
@@ -77,7 +82,9 @@ impl Convicts {
             self.topics.remove(topic);
         }
         let entry = self.topics.get(topic)?;
-        Some(format!("the broker ends the connection over messages on this topic; {}", words(entry.reason)))
+        let is_certain = entry.reason.is_some() || entry.messages >= MESSAGES_OF_A_TOPIC;
+        is_certain
+            .then(|| format!("the broker ends the connection over messages on this topic; {}", words(entry.reason)))
     }
 
     /// The broker has taken a packet of so many bytes.
